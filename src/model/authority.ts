@@ -1,0 +1,51 @@
+/**
+ * What a compiled mandate says of one tool, resource or prompt. The list filter and the decision
+ * both come from this one object, so that what is hidden cannot be called and what is listed is granted.
+ */
+import type { CallContext, EffectClass, UpstreamRequest } from './call.ts'
+import type { Conjunct, Decision } from './decision.ts'
+import type { Problem } from './document.ts'
+import type { Instant, Sha256 } from './id.ts'
+import type { Mandate } from './mandate.ts'
+import type { ToolDefinition } from './tool.ts'
+
+export interface Authority {
+  /** False hides it: there are no arguments with which it could be called. */
+  readonly listed: boolean
+  /** The strictest that the grants say; every class when none of them says one. */
+  readonly effects: readonly EffectClass[]
+  /** What kept it from compiling against the definition (a misspelt argument, a type error): it is hidden. */
+  readonly problems: readonly Problem[]
+  /** Pure and total: an error inside a rule denies with `evaluation_error`. */
+  decide(call: CallContext): Decision
+  /** The same decision without short-circuit, conjunct by conjunct. */
+  explain(call: CallContext): readonly Conjunct[]
+}
+
+/** One mandate chain, compiled. */
+export interface CompiledMandate {
+  readonly mandate: Mandate
+  /** Memoised by server, name and definition hash. */
+  tool(definition: ToolDefinition): Authority
+  resource(server: string, uri: string): Authority
+  prompt(server: string, name: string): Authority
+  /** True when some grant names this server at all, for a resource or template that it lists. */
+  resourceListed(server: string, uri: string): boolean
+  /** True when a template could produce a URI that some grant covers. */
+  templateListed(server: string, uriTemplate: string): boolean
+  permitsRequest(server: string, request: UpstreamRequest): boolean
+  /** Half-open: from ≤ at < until. */
+  validity(at: Instant): 'valid' | 'not_yet' | 'expired'
+  /** Grants that name a tool, prompt or server that the catalog does not have; `check` fails on them. */
+  unmatched(catalog: {
+    readonly servers: readonly string[]
+    readonly tools: readonly ToolDefinition[]
+    readonly prompts: readonly { readonly server: string; readonly name: string }[]
+  }): readonly Problem[]
+}
+
+/** Identifies what was in force: recorded with every entry. */
+export interface MandateRef {
+  readonly name: string
+  readonly digest: Sha256
+}

@@ -1,0 +1,74 @@
+/** The question a decision answers: may this principal do this action to this resource, now? */
+import type { CallId, Instant, Sha256 } from './id.ts'
+import type { JsonObject } from './json.ts'
+
+/** What a tool does to the world. A rule that restricts takes an unclassified tool for all of them. */
+export const EFFECT_CLASSES = [
+  'read',
+  'write',
+  'send',
+  'delete',
+  'pay',
+  'execute',
+  'admin',
+] as const
+export type EffectClass = (typeof EFFECT_CLASSES)[number]
+
+export const ENVIRONMENTS = ['dev', 'test', 'staging', 'prod'] as const
+export type Environment = (typeof ENVIRONMENTS)[number]
+
+export const RISK_POSTURES = ['normal', 'elevated', 'high'] as const
+export type RiskPosture = (typeof RISK_POSTURES)[number]
+
+/** What an upstream may ask of the client; nothing unless the mandate's `requests` names it. */
+export const UPSTREAM_REQUESTS = ['elicitation', 'sampling', 'roots'] as const
+export type UpstreamRequest = (typeof UPSTREAM_REQUESTS)[number]
+
+/**
+ * Who acts. `assurance` says how far that is known: `launch_line` is the word of whoever started
+ * the guard (`--agent`, `CHAPERONE_AGENT`), the weakest there is.
+ */
+export interface Principal {
+  readonly agent: string
+  readonly assurance: 'launch_line'
+  readonly onBehalfOf?: string
+}
+
+/** The MCP methods that act on something and are decided one by one. */
+export const ACTIONS = [
+  'tools/call',
+  'resources/read',
+  'resources/subscribe',
+  'prompts/get',
+  'completion/complete',
+] as const
+export type Action = (typeof ACTIONS)[number]
+
+export type Resource =
+  | {
+      readonly kind: 'tool'
+      readonly server: string
+      readonly name: string
+      readonly definition: Sha256
+    }
+  | { readonly kind: 'resource'; readonly server: string; readonly uri: string }
+  | { readonly kind: 'prompt'; readonly server: string; readonly name: string }
+
+/** Facts of the task that results leave behind (labels, counters); empty until a policy adds some. */
+export interface TaskFacts {
+  readonly id: string
+  readonly labels: readonly string[]
+}
+
+/** Everything a decision may depend on. Nothing else is read while deciding. */
+export interface CallContext {
+  readonly id: CallId
+  readonly at: Instant
+  readonly principal: Principal
+  readonly action: Action
+  readonly resource: Resource
+  readonly args: JsonObject
+  readonly environment: Environment
+  readonly risk: RiskPosture
+  readonly session: TaskFacts
+}

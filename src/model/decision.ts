@@ -1,0 +1,78 @@
+/** What the policy says about a call. Two effects, never three: code that reads only `effect` fails closed. */
+import type { JsonObject } from './json.ts'
+
+export type Effect = 'permit' | 'deny'
+
+/**
+ * Why the guard refused: closed and append-only. A retired reason is never given a new meaning.
+ * They are told to agents and written to the log; operators get the rest from `chaperone explain`.
+ */
+export const DENY_REASONS = [
+  'malformed',
+  'unsupported',
+  'unauthenticated',
+  'agent_mismatch',
+  'environment_mismatch',
+  'mandate_not_yet_valid',
+  'mandate_expired',
+  'clock_moved_back',
+  'unknown_tool',
+  'unknown_resource',
+  'unknown_prompt',
+  'tool_changed',
+  'outside_mandate',
+  'forbidden',
+  'evaluation_error',
+  'approval_required',
+  'audit_unavailable',
+  'credential_unavailable',
+  'upstream_unavailable',
+  'upstream_timeout',
+  'outcome_unknown',
+  'output_refused',
+  'request_not_permitted',
+  'cancelled',
+  'guard_stopping',
+  'internal_error',
+] as const
+export type DenyReason = (typeof DENY_REASONS)[number]
+
+/** How a denial could be lifted. Holding one is not access: once met, the call is decided afresh. */
+export interface Remedy {
+  readonly kind: 'approval'
+  /** Who may answer; empty when nobody was named, and then nobody can. */
+  readonly approvers: readonly string[]
+  readonly expiresInMs: number
+  /** Which grants asked for it. */
+  readonly askedBy: readonly string[]
+}
+
+export type Decision =
+  | {
+      readonly effect: 'permit'
+      readonly reason: 'permitted'
+      /** The grants that cover the call, as `tools.vendors/approve`. */
+      readonly grants: readonly string[]
+      /** The argument values that rules read, by path: enough to decide again. */
+      readonly facts: JsonObject
+    }
+  | {
+      readonly effect: 'deny'
+      readonly reason: DenyReason
+      readonly grants: readonly string[]
+      readonly facts: JsonObject
+      readonly remedy?: Remedy
+    }
+
+/** One conjunct of a decision as `explain` shows it: what was asked, of which value, and the answer. */
+export interface Conjunct {
+  /** Which part of which document: `tools.vendors/approve.args.amount`. */
+  readonly rule: string
+  /** In words: `amount is between 0 and 5000`. */
+  readonly expected: string
+  /** The value it read, already cut and with secrets left out; undefined when the value is absent. */
+  readonly read?: string
+  readonly result: 'holds' | 'fails' | 'error' | 'asks'
+  /** What would make it hold, where that can be said. */
+  readonly hint?: string
+}

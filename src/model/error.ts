@@ -1,0 +1,22 @@
+/** Faults: something broke. A fault is thrown, caught once, recorded, and denies. */
+
+export type FaultCode =
+  | 'ERR_AUDIT_APPEND'
+  | 'ERR_AUDIT_READ'
+  | 'ERR_CONFIG_READ'
+  | 'ERR_CONFIG_INVALID'
+  | 'ERR_MANDATE_INVALID'
+  | 'ERR_UPSTREAM_DOWN'
+  | 'ERR_UPSTREAM_TIMEOUT'
+  | 'ERR_UPSTREAM_GARBAGE'
+  | 'ERR_USAGE'
+
+export class GuardError extends Error {
+  override readonly name = 'GuardError'
+  readonly code: FaultCode
+
+  constructor(code: FaultCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,49 @@
+/** The interfaces that the stages ask for. Whoever implements one imports it from here. */
+import type { CallId, Instant } from './id.ts'
+import type { JsonObject } from './json.ts'
+import type { EntryBody, Receipt } from './record.ts'
+
+export interface Clock {
+  /** Wall time. */
+  now(): Instant
+  /** Milliseconds that only ever grow; durations are measured on it. */
+  monotonic(): number
+}
+
+export interface AuditLog {
+  /**
+   * Resolves once the entry has reached the kernel. Entries appended in one turn of the event loop
+   * share one write, in order.
+   *
+   * @throws GuardError ERR_AUDIT_APPEND when it could not be written; whoever asked must refuse.
+   */
+  append(entry: EntryBody): Promise<Receipt>
+  close(): Promise<void>
+}
+
+/** The operational log: what an operator reads when something is wrong. Never stdout. */
+export interface OperationalLog {
+  debug(facts: JsonObject, message: string): void
+  info(facts: JsonObject, message: string): void
+  warn(facts: JsonObject, message: string): void
+  error(facts: JsonObject, message: string): void
+}
+
+/** One request on its way to an upstream. */
+export interface UpstreamRequestMessage {
+  readonly call: CallId
+  readonly server: string
+  readonly method: string
+  readonly params: JsonObject
+}
+
+/**
+ * An upstream's answer. `text` is the JSON text of its `result` (or `error`) exactly as the upstream wrote it:
+ * numbers keep their spelling and unknown members survive.
+ */
+export interface UpstreamAnswer {
+  readonly kind: 'result' | 'error'
+  readonly text: string
+  /** For a result: is it a tool error, a request for input, or complete? */
+  readonly outcome: 'complete' | 'input_required' | 'tool_error' | 'error'
+}

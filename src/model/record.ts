@@ -1,0 +1,118 @@
+/**
+ * What goes on record. One entry is one canonical JSON line (RFC 8785); an intent is written before a call
+ * leaves, an outcome after it came back, a refusal in place of both. An intent without an outcome is a
+ * fact (`unsettled`), not a bug.
+ */
+import type { CallContext, EffectClass } from './call.ts'
+import type { Decision } from './decision.ts'
+import type { CallId, Instant, Sha256 } from './id.ts'
+import type { JsonObject } from './json.ts'
+import type { Refusal, StageName, Verdict } from './verdict.ts'
+import type { DenyReason } from './decision.ts'
+
+export type Era = 'legacy' | 'modern'
+
+/** What of a request is on record whether it was forwarded or refused. */
+export interface RequestFacts {
+  readonly era: Era
+  /** The MCP method, verbatim. */
+  readonly method: string
+  readonly server?: string
+  /** The tool or prompt name, or the resource URI. */
+  readonly name?: string
+  readonly definition?: Sha256
+  readonly effects?: readonly EffectClass[]
+}
+
+export type EntryBody =
+  | {
+      readonly type: 'intent'
+      readonly at: Instant
+      readonly request: RequestFacts
+      readonly call: CallContext
+      readonly decision: Decision
+    }
+  | {
+      readonly type: 'outcome'
+      readonly at: Instant
+      readonly call: CallId
+      readonly verdict: Verdict
+      /** Milliseconds from the intent to the answer, and the answer's size in bytes. */
+      readonly tookMs: number
+      readonly bytes: number
+    }
+  | {
+      readonly type: 'refusal'
+      readonly at: Instant
+      readonly request: RequestFacts
+      readonly refusal: Refusal
+      /** Present where the line got far enough to know it. */
+      readonly call?: CallContext
+      readonly decision?: Decision
+    }
+  | {
+      /** A list was served from the compiled mandate. */
+      readonly type: 'listed'
+      readonly at: Instant
+      readonly era: Era
+      readonly method: string
+      readonly offered: number
+      readonly hidden: number
+      readonly catalog: Sha256
+    }
+  | {
+      /** An upstream asked the client for something (elicitation, sampling, roots). */
+      readonly type: 'upstream_request'
+      readonly at: Instant
+      readonly server: string
+      readonly method: string
+      readonly verdict: 'passed' | 'declined'
+      readonly reason?: DenyReason
+    }
+  | {
+      /** Life of the guard and of what it holds: started, stopped, upstream ready, down, catalog fetched. */
+      readonly type: 'event'
+      readonly at: Instant
+      readonly event: EventName
+      readonly facts: JsonObject
+    }
+
+export type EventName =
+  | 'guard_started'
+  | 'guard_stopped'
+  | 'mandate_loaded'
+  | 'upstream_started'
+  | 'upstream_ready'
+  | 'upstream_failed'
+  | 'upstream_exited'
+  | 'upstream_garbage'
+  | 'catalog_pinned'
+  | 'catalog_changed'
+  | 'tool_hidden'
+  | 'log_recovered'
+
+/** What every entry of this guard says alike. */
+export interface RecordHead {
+  /** Names this guard instance's log. */
+  readonly log: string
+  readonly agent: string
+  readonly assurance: 'launch_line'
+  readonly mandate: { readonly name: string; readonly digest: Sha256; readonly signed: boolean }
+}
+
+/** Proof that an entry reached the kernel. */
+export interface Receipt {
+  readonly seq: number
+  /** RFC 6962 leaf hash: SHA-256(0x00 ‖ entry). */
+  readonly leaf: Sha256
+}
+
+/** An entry read back. Unknown members are kept, so that an old reader shows a newer log. */
+export interface Entry extends JsonObject {
+  readonly v: number
+  readonly seq: number
+  readonly ts: string
+  readonly type: string
+}
+
+export type { Refusal, StageName }

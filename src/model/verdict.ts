@@ -1,0 +1,44 @@
+/** What the guard then did about a decision: it may be told no by a log, an upstream or an answer too large. */
+import type { DenyReason } from './decision.ts'
+
+/** The stages of the line, in order; order is precedence. */
+export const STAGES = [
+  'admit',
+  'identify',
+  'bind',
+  'resolve',
+  'decide',
+  'step-up',
+  'commit',
+  'equip',
+  'forward',
+  'screen',
+  'settle',
+] as const
+export type StageName = (typeof STAGES)[number]
+
+export type Verdict =
+  | {
+      readonly outcome: 'forwarded'
+      readonly result: 'complete' | 'input_required' | 'tool_error' | 'error'
+    }
+  | { readonly outcome: 'refused'; readonly stage: StageName; readonly reason: DenyReason }
+
+/** An expected no: which stage said it and why. Refusals are returned, faults are thrown. */
+export interface Refusal {
+  readonly refused: true
+  readonly stage: StageName
+  readonly reason: DenyReason
+  /** For operators only, never sent to the agent. */
+  readonly detail?: string
+}
+
+export function refusal(stage: StageName, reason: DenyReason, detail?: string): Refusal {
+  return detail === undefined
+    ? { refused: true, stage, reason }
+    : { refused: true, stage, reason, detail }
+}
+
+export function isRefusal(value: object): value is Refusal {
+  return 'refused' in value && value.refused === true
+}
