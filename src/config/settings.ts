@@ -1,0 +1,150 @@
+/** The guard's settings: flags of the launch line first, then the environment, then a default that works. */
+import { resolve } from 'node:path'
+import { ENVIRONMENTS, type Environment } from '../model/call.ts'
+import { nearest } from '../model/document.ts'
+import { GuardError } from '../model/error.ts'
+import { durationMs } from '../model/time.ts'
+
+/** An environment as a process has it; a Windows one finds its names in any case before it gets here. */
+export type Env = Readonly<Record<string, string | undefined>>
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export interface Settings {
+  /** Who the launch line says is calling; absent when it does not say. */
+  readonly agent?: string
+  readonly environment: Environment
+  /** Absolute; absent: the default state directory of this platform. */
+  readonly stateDir?: string
+  /** How long an upstream may take to start, and to answer one call, in milliseconds. */
+  readonly startTimeoutMs: number
+  readonly callTimeoutMs: number
+  /** Results larger than this many bytes are refused. */
+  readonly maxResultBytes: number
+  readonly logLevel: LogLevel
+  /** Absolute; absent: stderr. */
+  readonly logFile?: string
+  /** Own files, or folders, that the agent may write all the same. */
+  readonly allowWritable: readonly string[]
+}
+
+/** The flags that settings are read from, as `parseArgs` returns them. */
+export interface SettingFlags {
+  readonly agent?: string | undefined
+  readonly environment?: string | undefined
+  readonly 'state-dir'?: string | undefined
+  readonly 'start-timeout'?: string | undefined
+  readonly 'call-timeout'?: string | undefined
+  readonly 'max-result'?: string | undefined
+  readonly 'log-level'?: string | undefined
+  readonly 'log-file'?: string | undefined
+  readonly 'allow-writable'?: readonly string[] | undefined
+}
+
+/** What `parseArgs` is told about them. */
+export const SETTING_OPTIONS = {
+  agent: { type: 'string' },
+  environment: { type: 'string' },
+  'state-dir': { type: 'string' },
+  'start-timeout': { type: 'string' },
+  'call-timeout': { type: 'string' },
+  'max-result': { type: 'string' },
+  'log-level': { type: 'string' },
+  'log-file': { type: 'string' },
+  'allow-writable': { type: 'string', multiple: true },
+} as const
+
+interface Setting {
+  readonly flag: Exclude<keyof SettingFlags, 'allow-writable'>
+  readonly variable: string
+}
+
+const AGENT: Setting = { flag: 'agent', variable: 'CHAPERONE_AGENT' }
+const ENVIRONMENT: Setting = { flag: 'environment', variable: 'CHAPERONE_ENVIRONMENT' }
+const STATE: Setting = { flag: 'state-dir', variable: 'CHAPERONE_STATE_DIR' }
+const START: Setting = { flag: 'start-timeout', variable: 'CHAPERONE_START_TIMEOUT' }
+const CALL: Setting = { flag: 'call-timeout', variable: 'CHAPERONE_CALL_TIMEOUT' }
+const RESULT: Setting = { flag: 'max-result', variable: 'CHAPERONE_MAX_RESULT' }
+const LEVEL: Setting = { flag: 'log-level', variable: 'CHAPERONE_LOG_LEVEL' }
+const FILE: Setting = { flag: 'log-file', variable: 'CHAPERONE_LOG_FILE' }
+
+const AGENT_NAME = /^[^\s\p{C}]{1,128}$/u
+const LONGEST_TIMEOUT_MS = 86_400_000
+const LARGEST_RESULT = 1024 * 1024 * 1024
+
+/**
+ * Relative paths are taken from `cwd`.
+ *
+ * @throws GuardError ERR_USAGE naming the flag or variable, and what was expected.
+ */
+export function readSettings(flags: SettingFlags, env: Env, cwd: string): Settings {
+  const given = (setting: Setting): Given | undefined => find(setting, flags, env)
+  const agent = given(AGENT)
+  const stateDir = given(STATE)
+  const logFile = given(FILE)
+  return {
+    ...(agent && { agent: agentName(agent) }),
+    environment: oneOf(ENVIRONMENTS, given(ENVIRONMENT)) ?? 'dev',
+    ...(stateDir && { stateDir: resolve(cwd, stateDir.text) }),
+    startTimeoutMs: timeout(given(START)) ?? 20_000,
+    callTimeoutMs: timeout(given(CALL)) ?? 60_000,
+    maxResultBytes: size(given(RESULT)) ?? 16 * 1024 * 1024,
+    logLevel: oneOf(LOG_LEVELS, given(LEVEL)) ?? 'info',
+    ...(logFile && { logFile: resolve(cwd, logFile.text) }),
+    allowWritable: (flags['allow-writable'] ?? []).map((path) => resolve(cwd, path)),
+  }
+}
+
+interface Given {
+  readonly name: string
+  readonly text: string
+}
+
+/** An empty value is no value that anybody meant: it is refused rather than taken for the default. */
+function find(setting: Setting, flags: SettingFlags, env: Env): Given | undefined {
+  const flag = flags[setting.flag]
+  const given =
+    flag === undefined
+      ? { name: setting.variable, text: env[setting.variable] }
+      : { name: `--${setting.flag}`, text: flag }
+  if (given.text === undefined) return undefined
+  if (given.text.trim() === '') throw wrong(given.name, 'has no value', 'leave it out, or say one')
+  return { name: given.name, text: given.text }
+}
+
+function agentName(given: Given): string {
+  if (AGENT_NAME.test(given.text)) return given.text
+  throw wrong(given.name, 'is no agent name', 'up to 128 characters without spaces')
+}
+
+function oneOf<T extends string>(choices: readonly T[], given: Given | undefined): T | undefined {
+  if (!given) return undefined
+  const found = choices.find((choice) => choice === given.text)
+  if (found !== undefined) return found
+  const near = nearest(given.text, choices)
+  const hint = near === undefined ? '' : `, did you mean \`${near}\`?`
+  throw wrong(given.name, `is \`${given.text}\``, `expected one of ${choices.join(', ')}${hint}`)
+}
+
+/** `20s`, `2m`, or a plain number of seconds. */
+function timeout(given: Given | undefined): number | undefined {
+  if (!given) return undefined
+  const ms = /^\d{1,6}$/.test(given.text) ? Number(given.text) * 1000 : durationMs(given.text)
+  if (ms !== undefined && ms > 0 && ms <= LONGEST_TIMEOUT_MS) return ms
+  throw wrong(given.name, `is \`${given.text}\``, 'expected a time such as 20s or 2m, at most 24h')
+}
+
+/** `16MiB`, `512KiB`, or a plain number of bytes. */
+function size(given: Given | undefined): number | undefined {
+  if (!given) return undefined
+  const match = /^(\d{1,12})(B|KiB|MiB|GiB)?$/.exec(given.text)
+  const unit = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }[match?.[2] ?? 'B'] ?? 0
+  const bytes = Number(match?.[1] ?? 0) * unit
+  if (bytes >= 1024 && bytes <= LARGEST_RESULT) return bytes
+  throw wrong(given.name, `is \`${given.text}\``, 'expected a size such as 16MiB, 1KiB to 1GiB')
+}
+
+function wrong(name: string, what: string, expected: string): GuardError {
+  return new GuardError('ERR_USAGE', `${name} ${what} (${expected})`)
+}
