@@ -1,5 +1,6 @@
 /** The interfaces that the stages ask for. Whoever implements one imports it from here. */
-import type { CallId, Instant } from './id.ts'
+import type { UpstreamRequest } from './call.ts'
+import type { Instant } from './id.ts'
 import type { JsonObject } from './json.ts'
 import type { EntryBody, Receipt } from './record.ts'
 
@@ -29,14 +30,6 @@ export interface OperationalLog {
   error(facts: JsonObject, message: string): void
 }
 
-/** One request on its way to an upstream. */
-export interface UpstreamRequestMessage {
-  readonly call: CallId
-  readonly server: string
-  readonly method: string
-  readonly params: JsonObject
-}
-
 /**
  * An upstream's answer. `text` is the JSON text of its `result` (or `error`) exactly as the upstream wrote it:
  * numbers keep their spelling and unknown members survive.
@@ -46,4 +39,6 @@ export interface UpstreamAnswer {
   readonly text: string
   /** For a result: is it a tool error, a request for input, or complete? */
   readonly outcome: 'complete' | 'input_required' | 'tool_error' | 'error'
+  /** What an `input_required` result asks the client for; `unknown` for a kind that is none of ours. */
+  readonly asks?: readonly (UpstreamRequest | 'unknown')[]
 }

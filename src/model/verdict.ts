@@ -1,5 +1,5 @@
 /** What the guard then did about a decision: it may be told no by a log, an upstream or an answer too large. */
-import type { DenyReason } from './decision.ts'
+import type { Decision, DenyReason } from './decision.ts'
 
 /** The stages of the line, in order; order is precedence. */
 export const STAGES = [
@@ -31,6 +31,8 @@ export interface Refusal {
   readonly reason: DenyReason
   /** For operators only, never sent to the agent. */
   readonly detail?: string
+  /** The decision that said no, where it was one. */
+  readonly decision?: Decision
 }
 
 export function refusal(stage: StageName, reason: DenyReason, detail?: string): Refusal {

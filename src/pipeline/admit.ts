@@ -1,0 +1,115 @@
+/** admit: is this one well-formed message, of a method and era in the table? Time is read here, once. */
+import type { Action } from '../model/call.ts'
+import type { Instant } from '../model/id.ts'
+import { isObject, type JsonObject } from '../model/json.ts'
+import type { RequestFacts } from '../model/record.ts'
+import { refusal } from '../model/verdict.ts'
+import { methodRow } from './method.ts'
+import type { CancelSignal, Inbound } from './port.ts'
+import type { StageRow } from './stage.ts'
+
+/** What is acted on, as the message says it; `resolve` finds out what that is. */
+export type Asked =
+  | { readonly kind: 'tool'; readonly name: string; readonly args: JsonObject }
+  | { readonly kind: 'resource'; readonly uri: string }
+  | { readonly kind: 'prompt'; readonly name: string; readonly args: JsonObject }
+
+export interface Admitted {
+  readonly inbound: Inbound
+  readonly at: Instant
+  readonly startedMs: number
+  readonly action: Action
+  readonly asked: Asked
+  readonly request: RequestFacts
+  readonly cancelled: CancelSignal
+  readonly movedBack: boolean
+}
+
+/** The members each decided method may have; an unknown member is refused, never passed on unjudged. */
+const MEMBERS: Readonly<Record<Action, ReadonlySet<string>>> = {
+  'tools/call': new Set(['name', 'arguments', '_meta', 'inputResponses', 'requestState']),
+  'resources/read': new Set(['uri', '_meta', 'inputResponses', 'requestState']),
+  'resources/subscribe': new Set(['uri', '_meta']),
+  'prompts/get': new Set(['name', 'arguments', '_meta', 'inputResponses', 'requestState']),
+  'completion/complete': new Set(['ref', 'argument', 'context', '_meta']),
+}
+
+const NO_ARGUMENTS: JsonObject = {}
+
+export const admit: StageRow<Inbound, Admitted> = {
+  name: 'admit',
+  question: 'is it one well-formed message, within limits?',
+  codes: ['malformed', 'unsupported'],
+  why: 'nothing may be decided about bytes that two parsers could read differently',
+  run: (inbound, ports) => {
+    if (inbound.malformed !== undefined) return refusal('admit', 'malformed', inbound.malformed)
+    const row = methodRow(inbound.method, inbound.era)
+    if (row?.action === undefined)
+      return refusal('admit', 'unsupported', 'a method in no row of the table')
+    const stray = strayMember(row.action, inbound)
+    if (stray !== undefined)
+      return refusal('admit', 'malformed', `unknown member \`${stray}\` in params`)
+    const asked = askedOf(row.action, inbound.params)
+    if (!asked) return refusal('admit', 'malformed', 'params do not have the form of the method')
+    const time = ports.time.read()
+    return {
+      inbound,
+      at: time.at,
+      movedBack: time.movedBack,
+      startedMs: ports.clock.monotonic(),
+      action: row.action,
+      asked,
+      request: {
+        era: inbound.era,
+        method: inbound.method,
+        name: asked.kind === 'resource' ? asked.uri : asked.name,
+      },
+      cancelled: inbound.cancelled,
+    }
+  },
+}
+
+function strayMember(action: Action, inbound: Inbound): string | undefined {
+  const members = MEMBERS[action]
+  for (const key in inbound.params) {
+    if (!members.has(key)) return key
+    if (inbound.era === 'legacy' && (key === 'inputResponses' || key === 'requestState')) return key
+  }
+  return undefined
+}
+
+function askedOf(action: Action, params: JsonObject): Asked | undefined {
+  switch (action) {
+    case 'tools/call':
+      return named('tool', params)
+    case 'prompts/get':
+      return named('prompt', params)
+    case 'resources/read':
+    case 'resources/subscribe': {
+      const uri = params['uri']
+      return typeof uri === 'string' && uri !== '' ? { kind: 'resource', uri } : undefined
+    }
+    case 'completion/complete':
+      return completed(params)
+  }
+}
+
+function named(kind: 'tool' | 'prompt', params: JsonObject): Asked | undefined {
+  const name = params['name']
+  const args = params['arguments']
+  if (typeof name !== 'string' || name === '') return undefined
+  if (args === undefined) return { kind, name, args: NO_ARGUMENTS }
+  return isObject(args) ? { kind, name, args } : undefined
+}
+
+/** A completion acts on what its `ref` names: values of a hidden prompt or template would leak otherwise. */
+function completed(params: JsonObject): Asked | undefined {
+  const ref = params['ref']
+  const argument = params['argument']
+  if (!isObject(ref) || !isObject(argument)) return undefined
+  const { type, name, uri } = ref
+  if (type === 'ref/prompt' && typeof name === 'string')
+    return { kind: 'prompt', name, args: NO_ARGUMENTS }
+  if (type === 'ref/resource' && typeof uri === 'string') return { kind: 'resource', uri }
+  return undefined
+}

@@ -1,0 +1,38 @@
+/** commit: nothing leaves before its intent is recorded. */
+import { GuardError } from '../model/error.ts'
+import type { Receipt } from '../model/record.ts'
+import { refusal, type Refusal } from '../model/verdict.ts'
+import type { LinePorts } from './port.ts'
+import type { StageRow } from './stage.ts'
+import type { SteppedUp } from './step-up.ts'
+
+export interface Committed {
+  readonly steppedUp: SteppedUp
+  readonly receipt: Receipt
+  readonly call: SteppedUp['call']
+  readonly request: SteppedUp['request']
+  readonly decision: SteppedUp['decision']
+}
+
+export const commit: StageRow<SteppedUp, Committed> = {
+  name: 'commit',
+  question: 'is the intent recorded?',
+  codes: ['cancelled', 'audit_unavailable'],
+  why: 'last before anything is lent or sent: a call that cannot be recorded does not happen',
+  run: (steppedUp, ports) => {
+    if (steppedUp.decided.resolved.bound.identified.admitted.cancelled.aborted)
+      return refusal('commit', 'cancelled')
+    return recorded(steppedUp, ports)
+  },
+}
+
+async function recorded(steppedUp: SteppedUp, ports: LinePorts): Promise<Committed | Refusal> {
+  const { call, request, decision } = steppedUp
+  try {
+    const receipt = await ports.log.append({ type: 'intent', at: call.at, request, call, decision })
+    return { steppedUp, receipt, call, request, decision }
+  } catch (error) {
+    if (error instanceof GuardError) return refusal('commit', 'audit_unavailable', error.message)
+    throw error
+  }
+}

@@ -1,0 +1,26 @@
+/** decide: is the call covered and permitted? The only stage that asks the compiled mandate. */
+import type { Decision } from '../model/decision.ts'
+import { refusal } from '../model/verdict.ts'
+import type { Resolved } from './resolve.ts'
+import type { StageRow } from './stage.ts'
+
+export interface Decided {
+  readonly resolved: Resolved
+  readonly decision: Decision
+  readonly call: Resolved['call']
+  readonly request: Resolved['request']
+}
+
+export const decide: StageRow<Resolved, Decided> = {
+  name: 'decide',
+  question: 'covered and permitted?',
+  codes: ['outside_mandate', 'forbidden', 'evaluation_error', 'unknown_resource', 'unknown_prompt'],
+  why: 'everything a rule may read is known now, and nothing has happened yet',
+  run: (resolved) => {
+    const decision = resolved.authority.decide(resolved.call)
+    if (decision.effect === 'permit' || decision.remedy) {
+      return { resolved, decision, call: resolved.call, request: resolved.request }
+    }
+    return { ...refusal('decide', decision.reason), decision }
+  },
+}

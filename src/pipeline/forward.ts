@@ -1,0 +1,42 @@
+/** forward: what did the upstream answer, in time? The only line that leaves. */
+import { GuardError } from '../model/error.ts'
+import type { UpstreamAnswer } from '../model/port.ts'
+import { refusal, type Refusal } from '../model/verdict.ts'
+import type { Equipped } from './equip.ts'
+import type { LinePorts } from './port.ts'
+import type { StageRow } from './stage.ts'
+
+export interface Forwarded {
+  readonly equipped: Equipped
+  readonly answer: UpstreamAnswer
+  readonly call: Equipped['call']
+  readonly request: Equipped['request']
+}
+
+export const forward: StageRow<Equipped, Forwarded> = {
+  name: 'forward',
+  question: 'what did the upstream answer, in time?',
+  codes: ['upstream_unavailable', 'upstream_timeout', 'outcome_unknown', 'cancelled'],
+  why: 'only what was judged, recorded and equipped may leave',
+  run: (equipped, ports) => send(equipped, ports),
+}
+
+async function send(equipped: Equipped, ports: LinePorts): Promise<Forwarded | Refusal> {
+  try {
+    const answer = await ports.upstreams.forward(equipped.departure)
+    if (answer === 'cancelled') return refusal('forward', 'cancelled')
+    return { equipped, answer, call: equipped.call, request: equipped.request }
+  } catch (error) {
+    if (!(error instanceof GuardError)) throw error
+    switch (error.code) {
+      case 'ERR_UPSTREAM_DOWN':
+        return refusal('forward', 'upstream_unavailable', error.message)
+      case 'ERR_UPSTREAM_TIMEOUT':
+        return refusal('forward', 'upstream_timeout', error.message)
+      case 'ERR_UPSTREAM_LOST':
+        return refusal('forward', 'outcome_unknown', error.message)
+      default:
+        throw error
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The straight line that a call takes, listed once, as data. Order is precedence: a call that fails several stages is
+ * answered by the first. Every exit is recorded here, and a fault is caught here, once: it denies.
+ */
+import type { CallContext } from '../model/call.ts'
+import type { Decision } from '../model/decision.ts'
+import { isObject } from '../model/json.ts'
+import type { UpstreamAnswer } from '../model/port.ts'
+import type { RequestFacts } from '../model/record.ts'
+import { STAGES, type Refusal, type StageName } from '../model/verdict.ts'
+import { admit } from './admit.ts'
+import { bind } from './bind.ts'
+import { commit } from './commit.ts'
+import { decide } from './decide.ts'
+import { equip } from './equip.ts'
+import { forward } from './forward.ts'
+import { identify } from './identify.ts'
+import type { Inbound, LinePorts } from './port.ts'
+import { resolve } from './resolve.ts'
+import { screen } from './screen.ts'
+import { settle, type Settled } from './settle.ts'
+import { begin, type Line } from './stage.ts'
+import { stepUp } from './step-up.ts'
+
+export const LINE: Line<Inbound, Settled> = begin(admit)
+  .to(identify)
+  .to(bind)
+  .to(resolve)
+  .to(decide)
+  .to(stepUp)
+  .to(commit)
+  .to(equip)
+  .to(forward)
+  .to(screen)
+  .to(settle)
+
+/** What the agent is to be told. */
+export type Concluded =
+  | { readonly answer: UpstreamAnswer }
+  | { readonly refusal: Refusal; readonly request: RequestFacts; readonly call?: CallContext }
+
+/** Takes one call down the line. Never rejects: what breaks is recorded and denies with `internal_error`. */
+export async function takeCall(inbound: Inbound, ports: LinePorts): Promise<Concluded> {
+  const walk = await LINE.walk(inbound, ports)
+  if (!walk.refusal) return { answer: walk.proof.answer }
+  if (walk.fault !== undefined) reportFault(walk.refusal, walk.fault, ports)
+  const known = { request: { era: inbound.era, method: inbound.method }, ...reachedBy(walk.last) }
+  await recordRefusal(walk.refusal, known, ports)
+  const { request, call } = known
+  return call ? { refusal: walk.refusal, request, call } : { refusal: walk.refusal, request }
+}
+
+function reportFault({ stage }: Refusal, fault: unknown, ports: LinePorts): void {
+  const error = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)
+  ports.operational.error({ stage, error }, 'a fault in the guard denied a call')
+}
+
+/** What a proof knows of its call, for the record of a refusal. */
+interface Reached {
+  readonly request: RequestFacts
+  readonly call?: CallContext
+  readonly decision?: Decision
+}
+
+function reachedBy(proof: object): Partial<Reached> {
+  const { request, call, decision } = proof as Partial<Reached>
+  return {
+    ...(isObject(request) ? { request } : {}),
+    ...(isObject(call) ? { call } : {}),
+    ...(isObject(decision) ? { decision } : {}),
+  }
+}
+
+/** A refusal before the intent is one entry in place of both; after it, it is the intent's outcome. */
+export async function recordRefusal(
+  refused: Refusal,
+  reached: Reached,
+  ports: LinePorts,
+): Promise<void> {
+  const at = ports.time.read().at
+  const decision = refused.decision ?? reached.decision
+  try {
+    if (reached.call && afterIntent(refused.stage)) {
+      const verdict = { outcome: 'refused', stage: refused.stage, reason: refused.reason } as const
+      await ports.log.append({
+        type: 'outcome',
+        at,
+        call: reached.call.id,
+        verdict,
+        tookMs: Math.max(0, at - reached.call.at),
+        bytes: 0,
+      })
+    } else {
+      await ports.log.append({
+        type: 'refusal',
+        at,
+        request: reached.request,
+        refusal: refused,
+        ...(reached.call ? { call: reached.call } : {}),
+        ...(decision ? { decision } : {}),
+      })
+    }
+  } catch (error) {
+    // It is still a refusal; the operator has to know that the record has a hole.
+    ports.operational.error(
+      { reason: refused.reason, error: error instanceof Error ? error.message : String(error) },
+      'a refusal could not be recorded',
+    )
+  }
+}
+
+function afterIntent(stage: StageName): boolean {
+  return STAGES.indexOf(stage) > STAGES.indexOf('commit')
+}

@@ -1,0 +1,102 @@
+/** What the line asks of the rest of the guard. `guard.ts` wires it; tests hand in fakes. */
+import type { CompiledMandate } from '../model/authority.ts'
+import type {
+  Action,
+  CallContext,
+  Environment,
+  Principal,
+  RiskPosture,
+  TaskFacts,
+} from '../model/call.ts'
+import type { CallId, Instant } from '../model/id.ts'
+import type { JsonObject } from '../model/json.ts'
+import type { AuditLog, Clock, OperationalLog, UpstreamAnswer } from '../model/port.ts'
+import type { Era } from '../model/record.ts'
+import type { ToolDefinition } from '../model/tool.ts'
+
+/** One message from the agent, already parsed once and strictly; `malformed` says why it was not. */
+export interface Inbound {
+  readonly era: Era
+  readonly method: string
+  readonly params: JsonObject
+  /** Set when the bytes were not one well-formed message. */
+  readonly malformed?: string
+  /** Aborted when the agent cancels the request or goes away. */
+  readonly cancelled: CancelSignal
+}
+
+/** A cancellation that costs nothing until somebody asks for it. */
+export interface CancelSignal {
+  readonly aborted: boolean
+  onAbort(listener: () => void): void
+}
+
+/** What a public name stands for, as the catalog knows it now. */
+export type Found<T> =
+  | { readonly state: 'found'; readonly target: T }
+  /** The definition is not the one pinned on first sight. */
+  | { readonly state: 'changed'; readonly target: T }
+  /** Its upstream cannot be asked; `target` is what the name would stand for. */
+  | { readonly state: 'unavailable'; readonly target: T; readonly detail: string }
+  | { readonly state: 'unknown' }
+
+export interface PromptTarget {
+  readonly server: string
+  readonly name: string
+}
+
+export interface CatalogPort {
+  tool(publicName: string): Found<ToolDefinition> | Promise<Found<ToolDefinition>>
+  prompt(publicName: string): Found<PromptTarget> | Promise<Found<PromptTarget>>
+  /** The one upstream whose grants and lists say that it serves this URI. */
+  resource(
+    uri: string,
+    mandate: CompiledMandate,
+  ): Found<{ readonly server: string }> | Promise<Found<{ readonly server: string }>>
+}
+
+/** A request as it leaves for its upstream. */
+export interface Departure {
+  readonly call: CallContext
+  readonly era: Era
+  readonly server: string
+  readonly method: string
+  readonly params: JsonObject
+  readonly cancelled: CancelSignal
+}
+
+/**
+ * The upstreams as `forward` sees them.
+ *
+ * @throws GuardError ERR_UPSTREAM_DOWN (nothing left the guard), ERR_UPSTREAM_TIMEOUT or
+ * ERR_UPSTREAM_LOST (it left, and what became of it is not known)
+ */
+export interface ForwardPort {
+  forward(departure: Departure): Promise<UpstreamAnswer | 'cancelled'>
+}
+
+/** Reads wall time once per call and notices when it went back. */
+export interface TimeKeeper {
+  read(): { readonly at: Instant; readonly movedBack: boolean }
+}
+
+export interface LinePorts {
+  readonly clock: Clock
+  readonly time: TimeKeeper
+  readonly log: AuditLog
+  readonly operational: OperationalLog
+  /** Who the launch line says acts; undefined when it says nobody. */
+  readonly principal: Principal | undefined
+  readonly mandate: CompiledMandate
+  readonly environment: Environment
+  readonly risk: RiskPosture
+  readonly session: TaskFacts
+  readonly catalog: CatalogPort
+  readonly upstreams: ForwardPort
+  readonly maxAnswerBytes: number
+  newCallId(): CallId
+  /** True once the guard is going down: nothing new leaves. */
+  stopping(): boolean
+}
+
+export type { Action }

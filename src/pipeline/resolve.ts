@@ -1,0 +1,131 @@
+/** resolve: what exactly is acted on? The pinned definition and the arguments, or the same "unknown" for hidden and missing. */
+import type { Authority } from '../model/authority.ts'
+import type { CallContext, Resource } from '../model/call.ts'
+import type { JsonObject } from '../model/json.ts'
+import type { RequestFacts } from '../model/record.ts'
+import { refusal, type Refusal } from '../model/verdict.ts'
+import type { Asked } from './admit.ts'
+import type { Bound } from './bind.ts'
+import type { Found, LinePorts } from './port.ts'
+import type { StageRow } from './stage.ts'
+
+export interface Resolved {
+  readonly bound: Bound
+  readonly call: CallContext
+  readonly authority: Authority
+  readonly request: RequestFacts
+}
+
+/** What a name was found to stand for, with what the mandate says of it. */
+interface Target {
+  readonly resource: Resource
+  readonly authority: Authority
+}
+
+const NO_ARGUMENTS: JsonObject = {}
+
+export const resolve: StageRow<Bound, Resolved> = {
+  name: 'resolve',
+  question: 'what exactly is acted on? pinned definition, canonical arguments',
+  codes: [
+    'unknown_tool',
+    'unknown_resource',
+    'unknown_prompt',
+    'tool_changed',
+    'upstream_unavailable',
+  ],
+  why: 'a decision is about one definition of one tool; a hidden tool and an unknown one get the same answer',
+  run: (bound, ports) => {
+    const found = find(bound, ports)
+    return found instanceof Promise
+      ? found.then((target) => concluded(target, bound, ports))
+      : concluded(found, bound, ports)
+  },
+}
+
+function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolved | Refusal {
+  const { asked } = bound.identified.admitted
+  const unknown = UNKNOWN[asked.kind]
+  if (found.state === 'unknown') return refusal('resolve', unknown)
+  if (!found.target.authority.listed)
+    return refusal('resolve', unknown, 'hidden: no grant covers it')
+  if (found.state === 'unavailable') return refusal('resolve', 'upstream_unavailable', found.detail)
+  if (found.state === 'changed') return refusal('resolve', 'tool_changed')
+  const { resource, authority } = found.target
+  const { admitted, principal } = bound.identified
+  return {
+    bound,
+    authority,
+    call: {
+      id: ports.newCallId(),
+      at: admitted.at,
+      principal,
+      action: admitted.action,
+      resource,
+      args: asked.kind === 'resource' ? NO_ARGUMENTS : asked.args,
+      environment: ports.environment,
+      risk: ports.risk,
+      session: ports.session,
+    },
+    request: requestFacts(admitted.request, resource, authority),
+  }
+}
+
+const UNKNOWN = {
+  tool: 'unknown_tool',
+  resource: 'unknown_resource',
+  prompt: 'unknown_prompt',
+} as const
+
+function requestFacts(
+  request: RequestFacts,
+  resource: Resource,
+  authority: Authority,
+): RequestFacts {
+  return {
+    era: request.era,
+    method: request.method,
+    server: resource.server,
+    name: resource.kind === 'resource' ? resource.uri : resource.name,
+    ...(resource.kind === 'tool' ? { definition: resource.definition } : {}),
+    effects: authority.effects,
+  }
+}
+
+function find(bound: Bound, ports: LinePorts): Found<Target> | Promise<Found<Target>> {
+  const { asked } = bound.identified.admitted
+  const { mandate } = bound
+  switch (asked.kind) {
+    case 'tool':
+      return after(ports.catalog.tool(asked.name), (tool) => ({
+        resource: {
+          kind: 'tool',
+          server: tool.server,
+          name: tool.name,
+          definition: tool.definition,
+        },
+        authority: mandate.tool(tool),
+      }))
+    case 'prompt':
+      return after(ports.catalog.prompt(asked.name), ({ server, name }) => ({
+        resource: { kind: 'prompt', server, name },
+        authority: mandate.prompt(server, name),
+      }))
+    case 'resource':
+      return after(ports.catalog.resource(asked.uri, mandate), ({ server }) => ({
+        resource: { kind: 'resource', server, uri: asked.uri },
+        authority: mandate.resource(server, asked.uri),
+      }))
+  }
+}
+
+function after<T>(
+  found: Found<T> | Promise<Found<T>>,
+  target: (value: T) => Target,
+): Found<Target> | Promise<Found<Target>> {
+  const mapped = (value: Found<T>): Found<Target> =>
+    value.state === 'unknown' ? value : { ...value, target: target(value.target) }
+  return found instanceof Promise ? found.then(mapped) : mapped(found)
+}
+
+export type { Asked }

@@ -1,0 +1,42 @@
+/** settle: nothing comes back before its outcome is recorded. */
+import { GuardError } from '../model/error.ts'
+import type { UpstreamAnswer } from '../model/port.ts'
+import { refusal, type Refusal } from '../model/verdict.ts'
+import type { LinePorts } from './port.ts'
+import type { Screened } from './screen.ts'
+import type { StageRow } from './stage.ts'
+
+export interface Settled {
+  readonly screened: Screened
+  readonly answer: UpstreamAnswer
+  readonly call: Screened['call']
+  readonly request: Screened['request']
+}
+
+export const settle: StageRow<Screened, Settled> = {
+  name: 'settle',
+  question: 'is the outcome recorded?',
+  codes: ['audit_unavailable'],
+  why: 'an answer whose outcome is not on record is withheld',
+  run: (screened, ports) => recorded(screened, ports),
+}
+
+async function recorded(screened: Screened, ports: LinePorts): Promise<Settled | Refusal> {
+  const { answer } = screened.forwarded
+  const { startedMs } =
+    screened.forwarded.equipped.committed.steppedUp.decided.resolved.bound.identified.admitted
+  try {
+    await ports.log.append({
+      type: 'outcome',
+      at: ports.time.read().at,
+      call: screened.call.id,
+      verdict: { outcome: 'forwarded', result: answer.outcome },
+      tookMs: Math.max(0, ports.clock.monotonic() - startedMs),
+      bytes: screened.bytes,
+    })
+    return { screened, answer, call: screened.call, request: screened.request }
+  } catch (error) {
+    if (error instanceof GuardError) return refusal('settle', 'audit_unavailable', error.message)
+    throw error
+  }
+}
