@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import { readSettings, type SettingFlags } from '../../src/config/settings.ts'
+import { GuardError } from '../../src/model/error.ts'
+
+function refused(flags: SettingFlags, env: Record<string, string> = {}): string {
+  try {
+    readSettings(flags, env, '/work')
+  } catch (error) {
+    if (error instanceof GuardError && error.code === 'ERR_USAGE') return error.message
+    throw error
+  }
+  return ''
+}
+
+test('everything but the agent has a default', () => {
+  expect(readSettings({}, {}, '/work')).toEqual({
+    environment: 'dev',
+    startTimeoutMs: 20_000,
+    callTimeoutMs: 60_000,
+    maxResultBytes: 16_777_216,
+    logLevel: 'info',
+    allowWritable: [],
+  })
+})
+
+test('reads the environment, and the launch line wins over it', () => {
+  const env = {
+    CHAPERONE_AGENT: 'from-env',
+    CHAPERONE_ENVIRONMENT: 'staging',
+    CHAPERONE_STATE_DIR: '/state',
+    CHAPERONE_CALL_TIMEOUT: '5',
+  }
+  expect(readSettings({}, env, '/work')).toMatchObject({
+    agent: 'from-env',
+    environment: 'staging',
+    stateDir: '/state',
+    callTimeoutMs: 5000,
+  })
+  const flags = { agent: 'from-flag', environment: 'prod', 'call-timeout': '2m' }
+  expect(readSettings(flags, env, '/work')).toMatchObject({
+    agent: 'from-flag',
+    environment: 'prod',
+    callTimeoutMs: 120_000,
+  })
+})
+
+test('takes relative paths from the folder it was started in', () => {
+  const flags = { 'log-file': 'guard.log', 'state-dir': '../s', 'allow-writable': ['m.yaml', '/x'] }
+  expect(readSettings(flags, {}, '/work/project')).toMatchObject({
+    logFile: '/work/project/guard.log',
+    stateDir: '/work/s',
+    allowWritable: ['/work/project/m.yaml', '/x'],
+  })
+})
+
+test.each([
+  [{ agent: '' }, '--agent has no value (leave it out, or say one)'],
+  [{ agent: 'two words' }, '--agent is no agent name (up to 128 characters without spaces)'],
+  [{ agent: 'x\u001b[31m' }, '--agent is no agent name (up to 128 characters without spaces)'],
+  [
+    { environment: 'prd' },
+    '--environment is `prd` (expected one of dev, test, staging, prod, did you mean `prod`?)',
+  ],
+  [
+    { 'start-timeout': '0' },
+    '--start-timeout is `0` (expected a time such as 20s or 2m, at most 24h)',
+  ],
+  [
+    { 'call-timeout': '-1' },
+    '--call-timeout is `-1` (expected a time such as 20s or 2m, at most 24h)',
+  ],
+  [
+    { 'call-timeout': '99d' },
+    '--call-timeout is `99d` (expected a time such as 20s or 2m, at most 24h)',
+  ],
+  [
+    { 'max-result': 'lots' },
+    '--max-result is `lots` (expected a size such as 16MiB, 1KiB to 1GiB)',
+  ],
+  [
+    { 'max-result': '2GiB' },
+    '--max-result is `2GiB` (expected a size such as 16MiB, 1KiB to 1GiB)',
+  ],
+  [
+    { 'log-level': 'trace' },
+    '--log-level is `trace` (expected one of debug, info, warn, error, silent)',
+  ],
+])('refuses %j', (flags, message) => {
+  expect(refused(flags)).toBe(message)
+})
+
+test('names the variable when the value came from there, and refuses an empty one', () => {
+  expect(refused({}, { CHAPERONE_ENVIRONMENT: 'live' })).toMatch(/^CHAPERONE_ENVIRONMENT is `live`/)
+  expect(refused({}, { CHAPERONE_AGENT: '' })).toMatch(/^CHAPERONE_AGENT has no value/)
+})
+
+test('reads sizes', () => {
+  expect(readSettings({ 'max-result': '512KiB' }, {}, '/').maxResultBytes).toBe(524_288)
+  expect(readSettings({ 'max-result': '4096' }, {}, '/').maxResultBytes).toBe(4096)
+})
