@@ -1,0 +1,102 @@
+/** Names that say their value is a secret: what stands under one is never written down. */
+
+const SECRET_WORDS: ReadonlySet<string> = new Set([
+  'auth',
+  'authentication',
+  'authorization',
+  'authorisation',
+  'bearer',
+  'cookie',
+  'cookies',
+  'credential',
+  'credentials',
+  'cvc',
+  'cvv',
+  'jwt',
+  'otp',
+  'passcode',
+  'passphrase',
+  'passwd',
+  'password',
+  'passwords',
+  'pin',
+  'pwd',
+  'secret',
+  'secrets',
+  'totp',
+  'token',
+  'tokens',
+  'apikey',
+  'accesskey',
+  'privatekey',
+  'secretkey',
+  'signingkey',
+  'encryptionkey',
+  'sessionid',
+])
+
+/** Two words next to each other that together name a secret. */
+const SECRET_PAIRS: ReadonlySet<string> = new Set([
+  'access key',
+  'account key',
+  'api key',
+  'client key',
+  'encryption key',
+  'master key',
+  'private key',
+  'secret key',
+  'shared key',
+  'signing key',
+  'ssh key',
+  'storage key',
+  'card number',
+  'connection string',
+  'pass code',
+  'pass phrase',
+  'pass word',
+  'recovery code',
+  'security code',
+  'session id',
+  'session key',
+  'verification code',
+])
+
+/** Endings that make a word a secret however it is run together: `dbpassword`, `accesstoken`. */
+const SECRET_ENDINGS = [
+  'password',
+  'passwd',
+  'passphrase',
+  'secret',
+  'token',
+  'apikey',
+  'credential',
+]
+
+/** Beside one of these, `token` is a unit of text: `max_tokens`, `tokenCount`. */
+const COUNTING: ReadonlySet<string> = new Set(['count', 'limit', 'max', 'min', 'num', 'total'])
+
+/** True for `password`, `apiKey`, `API_KEY`, `x-auth-token`, `DBPassword`, `privateKeyPem`. */
+export function isSecretName(name: string): boolean {
+  const words = wordsOf(name)
+  const counts = words.some((word) => COUNTING.has(word))
+  return words.some((word, index) => {
+    if (counts && (word === 'token' || word === 'tokens')) return false
+    return (
+      SECRET_WORDS.has(word) ||
+      SECRET_PAIRS.has(`${word} ${words[index + 1] ?? ''}`) ||
+      SECRET_ENDINGS.some((ending) => word.endsWith(ending))
+    )
+  })
+}
+
+/** Splits at anything but letters and digits, and where snake, kebab or camel case begins a new word. */
+function wordsOf(name: string): readonly string[] {
+  return name
+    .slice(0, 256)
+    .normalize('NFKC')
+    .replaceAll(/(\p{Ll}|\d)(\p{Lu})/gu, '$1 $2')
+    .replaceAll(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== '')
+}
