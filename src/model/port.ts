@@ -42,3 +42,9 @@ export interface UpstreamAnswer {
   /** What an `input_required` result asks the client for; `unknown` for a kind that is none of ours. */
   readonly asks?: readonly (UpstreamRequest | 'unknown')[]
 }
+
+/** Timers, so that tests need not wait. */
+export interface Timers {
+  /** Runs `action` once after `ms`; the returned function takes it back. Does not keep the process alive. */
+  after(ms: number, action: () => void): () => void
+}

@@ -16,7 +16,7 @@ export interface Forwarded {
 export const forward: StageRow<Equipped, Forwarded> = {
   name: 'forward',
   question: 'what did the upstream answer, in time?',
-  codes: ['upstream_unavailable', 'upstream_timeout', 'outcome_unknown', 'cancelled'],
+  codes: ['upstream_unavailable', 'upstream_timeout', 'outcome_unknown', 'output_refused', 'cancelled'],
   why: 'only what was judged, recorded and equipped may leave',
   run: (equipped, ports) => send(equipped, ports),
 }
@@ -35,6 +35,8 @@ async function send(equipped: Equipped, ports: LinePorts): Promise<Forwarded | R
         return refusal('forward', 'upstream_timeout', error.message)
       case 'ERR_UPSTREAM_LOST':
         return refusal('forward', 'outcome_unknown', error.message)
+      case 'ERR_UPSTREAM_TOO_LONG':
+        return refusal('screen', 'output_refused', error.message)
       default:
         throw error
     }

@@ -1,0 +1,67 @@
+/**
+ * The `_meta` of one hop becomes the `_meta` of the next: progress tokens are rewritten, per-request protocol fields
+ * are put on or taken off, everything else is kept. Results cross eras here too.
+ */
+import { isObject, member, type Json, type JsonObject } from '../model/json.ts'
+import type { Era } from '../model/record.ts'
+import { META, type Self } from './protocol.ts'
+
+export type ProgressToken = string | number
+
+/** The token with which the agent wants to hear of progress, if it does. */
+export function progressToken(params: JsonObject): ProgressToken | undefined {
+  const meta = member(params, '_meta')
+  if (!isObject(meta)) return undefined
+  const token = member(meta, 'progressToken')
+  return typeof token === 'string' || typeof token === 'number' ? token : undefined
+}
+
+/** How requests to one upstream are dressed. */
+export interface Dress {
+  readonly era: Era
+  readonly version: string
+  readonly self: Self
+}
+
+/** Per-request fields that belong to a hop and never travel over it. */
+const HOP_FIELDS: ReadonlySet<string> = new Set([
+  META.version,
+  META.capabilities,
+  META.clientInfo,
+  META.subscription,
+  'progressToken',
+])
+
+/** `_meta` for the next hop, or undefined when there is nothing to say. */
+export function nextMeta(
+  params: JsonObject,
+  dress: Dress,
+  hop: { readonly token?: ProgressToken; readonly capabilities: JsonObject },
+): JsonObject | undefined {
+  const meta = member(params, '_meta')
+  if (!isObject(meta) && hop.token === undefined && dress.era === 'legacy') return undefined
+  const next: Record<string, Json> = {}
+  for (const [key, value] of Object.entries(isObject(meta) ? meta : {})) {
+    if (!HOP_FIELDS.has(key) && !(dress.era === 'legacy' && key === META.logLevel))
+      next[key] = value
+  }
+  if (hop.token !== undefined) next['progressToken'] = hop.token
+  if (dress.era === 'modern') {
+    next[META.version] = dress.version
+    next[META.capabilities] = hop.capabilities
+    next[META.clientInfo] = { name: dress.self.name, version: dress.self.version }
+  }
+  return Object.keys(next).length === 0 ? undefined : next
+}
+
+/** Results that a client may keep: they depend on the mandate, so nobody may share them. */
+const CACHEABLE: ReadonlySet<string> = new Set(['resources/read'])
+
+/** A legacy upstream's result, as a modern client must see it: with a result type and, where due, a cache rule. */
+export function bridgedResult(text: string, value: JsonObject, method: string, to: Era): string {
+  if (to !== 'modern' || value['resultType'] !== undefined) return text
+  const cache = CACHEABLE.has(method) ? '"cacheScope":"private","ttlMs":0,' : ''
+  const inner = text.slice(text.indexOf('{') + 1).trimStart()
+  const head = `{"resultType":"complete",${cache}`
+  return inner.startsWith('}') ? `${head.slice(0, -1)}}` : `${head}${inner}`
+}

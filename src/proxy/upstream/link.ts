@@ -1,0 +1,301 @@
+/**
+ * One upstream over its whole life: started, spoken to, lost, started again. Its ids are its own, so an answer can
+ * never reach a request that another upstream owes.
+ */
+import { GuardError } from '../../model/error.ts'
+import type { JsonObject } from '../../model/json.ts'
+import type { Clock, OperationalLog, Timers } from '../../model/port.ts'
+import { idOfCutAnswer, readUpstreamLine, type UpstreamLine } from '../answer.ts'
+import type { CutLine } from '../frame.ts'
+import {
+  notificationFrame,
+  requestFrame,
+  answerFrame,
+  type RequestId,
+  type Self,
+} from '../protocol.ts'
+import { shakeHands, type Agreement, type Wish } from './handshake.ts'
+import { Pending, type ProgressListener, type RawAnswer } from './pending.ts'
+import type { LaunchLine, UpstreamEvents, UpstreamProcess } from './process.ts'
+
+export type StartProcess = (launch: LaunchLine, events: UpstreamEvents) => UpstreamProcess
+
+/** What happens to a link, for the record and the operational log. */
+export interface LinkEvents {
+  onState(server: string, state: 'started' | 'ready' | 'failed' | 'exited', facts: JsonObject): void
+  onNotification(server: string, method: string, params: JsonObject): void
+  /** A request from the upstream; whoever handles it answers through the link. */
+  onRequest(link: Link, request: Extract<UpstreamLine, { kind: 'request' }>): void
+  onGarbage(server: string, why: string, count: number): void
+}
+
+export interface LinkOptions {
+  readonly launch: LaunchLine
+  readonly self: Self
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly operational: OperationalLog
+  readonly events: LinkEvents
+  readonly start: StartProcess
+  readonly startTimeoutMs: number
+  readonly callTimeoutMs: number
+}
+
+export interface SendOptions {
+  readonly timeoutMs?: number
+  readonly progress?: ProgressListener | undefined
+}
+
+/** A request under way. */
+export interface Sent {
+  readonly id: number
+  readonly answer: Promise<RawAnswer | 'cancelled'>
+}
+
+const PROBE_MS = 5000
+const FIRST_BACKOFF_MS = 500
+const LONGEST_BACKOFF_MS = 30_000
+
+/** One life of the process behind a link. */
+interface Life {
+  readonly process: UpstreamProcess
+  readonly pending: Pending
+  ended: boolean
+}
+
+export class Link {
+  readonly server: string
+  readonly #options: LinkOptions
+  #life: Life | undefined
+  #agreement: Agreement | undefined
+  #connecting: Promise<Agreement> | undefined
+  #failures = 0
+  #retryAt = 0
+  #garbage = 0
+  #stopped = false
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+    this.server = options.launch.server
+  }
+
+  /** What was agreed on, while the upstream is up. */
+  get agreement(): Agreement | undefined {
+    return this.#agreement
+  }
+
+  /** Starts the process without speaking to it: its own start-up runs beside the guard's. */
+  launch(): void {
+    if (!this.#life && !this.#stopped) this.#life = this.#begin()
+  }
+
+  /**
+   * Ready to be asked, started again where it has ended.
+   *
+   * @throws GuardError ERR_UPSTREAM_DOWN when it cannot be started, opens in no era, or failed a moment ago
+   */
+  connect(wish: Wish): Promise<Agreement> {
+    if (this.#agreement) return Promise.resolve(this.#agreement)
+    this.#connecting ??= this.#open(wish).finally(() => {
+      this.#connecting = undefined
+    })
+    return this.#connecting
+  }
+
+  /** @throws GuardError ERR_UPSTREAM_DOWN when nothing could be sent */
+  send(method: string, params: (id: number) => string, options: SendOptions = {}): Sent {
+    const life = this.#life
+    if (!life || life.ended)
+      throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is not running`)
+    const id = life.pending.nextId()
+    if (!life.process.send(requestFrame(id, method, params(id)))) {
+      throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` takes no more input`)
+    }
+    const answer = life.pending.wait(id, {
+      timeoutMs: options.timeoutMs ?? this.#options.callTimeoutMs,
+      progress: options.progress,
+      onTimeout: () => this.#tellCancelled(life, id, 'timeout'),
+    })
+    return { id, answer }
+  }
+
+  /** Tells the upstream that its answer is no longer waited for; false when it was not. */
+  cancel(id: number): boolean {
+    const life = this.#life
+    if (!life?.pending.cancel(id)) return false
+    this.#tellCancelled(life, id, 'cancelled by the client')
+    return true
+  }
+
+  notify(method: string, params?: JsonObject): void {
+    this.#life?.process.send(notificationFrame(method, params))
+  }
+
+  reply(id: RequestId, part: 'result' | 'error', text: string): void {
+    this.#life?.process.send(answerFrame(id, part, text))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#agreement = undefined
+    await this.#life?.process.stop()
+  }
+
+  async #open(wish: Wish): Promise<Agreement> {
+    if (this.#stopped) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is stopped`)
+    const wait = this.#retryAt - this.#options.clock.monotonic()
+    if (wait > 0)
+      throw new GuardError(
+        'ERR_UPSTREAM_DOWN',
+        `\`${this.server}\` failed; it is tried again in ${Math.ceil(wait)} ms`,
+      )
+    try {
+      const agreement = await this.#attempt(wish)
+      this.#failures = 0
+      this.#agreement = agreement
+      this.#options.events.onState(this.server, 'ready', {
+        era: agreement.era,
+        version: agreement.version,
+      })
+      return agreement
+    } catch (error) {
+      this.#failed(error)
+      throw error instanceof GuardError
+        ? new GuardError('ERR_UPSTREAM_DOWN', error.message)
+        : new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` could not be started`, {
+            cause: error,
+          })
+    }
+  }
+
+  /** A legacy server may end at a probe it does not know: it is started once more, in its own era. */
+  async #attempt(wish: Wish): Promise<Agreement> {
+    try {
+      return await this.#shake(wish)
+    } catch (error) {
+      if (
+        wish.era !== 'modern' ||
+        !(error instanceof GuardError) ||
+        error.code !== 'ERR_UPSTREAM_LOST'
+      )
+        throw error
+      return await this.#shake({ era: 'legacy', capabilities: {} })
+    }
+  }
+
+  #shake(wish: Wish): Promise<Agreement> {
+    this.#life ??= this.#begin()
+    const wire = {
+      request: (method: string, params: JsonObject, timeoutMs: number) =>
+        this.send(method, () => JSON.stringify(params), { timeoutMs }).answer,
+      notify: (method: string) => this.notify(method),
+    }
+    const { self, timers, startTimeoutMs } = this.#options
+    return shakeHands(wire, wish, {
+      self,
+      timers,
+      timeoutMs: startTimeoutMs,
+      probeMs: Math.min(PROBE_MS, startTimeoutMs),
+    })
+  }
+
+  #failed(error: unknown): void {
+    const { events, clock, operational } = this.#options
+    this.#failures += 1
+    this.#retryAt =
+      clock.monotonic() + Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 1))
+    const why = error instanceof Error ? error.message : String(error)
+    events.onState(this.server, 'failed', { why })
+    operational.error({ server: this.server, why }, 'upstream could not be opened')
+    void this.#life?.process.stop()
+    this.#life = undefined
+  }
+
+  #begin(): Life {
+    const { clock, timers, launch, events, operational } = this.#options
+    const pending = new Pending({ clock, timers, server: this.server })
+    const life: { process?: UpstreamProcess; pending: Pending; ended: boolean } = {
+      pending,
+      ended: false,
+    }
+    const process = this.#options.start(launch, {
+      onLine: (line) => this.#onLine(pending, line),
+      onStderr: (text, dropped) =>
+        operational.info({ server: this.server, ...(dropped > 0 ? { dropped } : {}) }, text),
+      onTooLong: (bytes, cut) => this.#onTooLong(pending, bytes, cut),
+      onExit: (exit) => {
+        life.ended = true
+        this.#onExit(life.pending, exit)
+      },
+    })
+    events.onState(this.server, 'started', process.pid === undefined ? {} : { pid: process.pid })
+    return Object.assign(life, { process })
+  }
+
+  #onExit(
+    pending: Pending,
+    exit: { code: number | null; signal: string | null; error?: string },
+  ): void {
+    const { events, operational } = this.#options
+    const how =
+      exit.error ??
+      (exit.signal === null ? `with code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`)
+    const unanswered = pending.size
+    if (this.#life?.pending === pending) {
+      this.#life = undefined
+      this.#agreement = undefined
+    }
+    pending.lose(
+      exit.error === undefined
+        ? `\`${this.server}\` ended ${how}`
+        : `\`${this.server}\` could not be started: ${how}`,
+    )
+    events.onState(this.server, 'exited', { how, unanswered })
+    if (!this.#stopped) operational.warn({ server: this.server, how, unanswered }, 'upstream ended')
+  }
+
+  #onTooLong(pending: Pending, bytes: number, cut: CutLine): void {
+    this.#noteGarbage('a line over the limit')
+    const id = idOfCutAnswer(cut.head, cut.tail)
+    const error = new GuardError(
+      'ERR_UPSTREAM_TOO_LONG',
+      `\`${this.server}\` answered with ${bytes} bytes`,
+    )
+    if (id !== undefined) pending.spoil(id, error)
+  }
+
+  #onLine(pending: Pending, line: Buffer): void {
+    const message = readUpstreamLine(line)
+    switch (message.kind) {
+      case 'answer':
+        if (!pending.answer(message.id, message))
+          this.#noteGarbage('an answer that nobody waits for')
+        return
+      case 'notification':
+        this.#onNotification(pending, message.method, message.params)
+        return
+      case 'request':
+        this.#options.events.onRequest(this, message)
+        return
+      case 'garbage':
+        this.#noteGarbage(message.why)
+    }
+  }
+
+  #onNotification(pending: Pending, method: string, params: JsonObject): void {
+    if (method !== 'notifications/progress') {
+      this.#options.events.onNotification(this.server, method, params)
+    } else if (!pending.progress(params['progressToken'] ?? null, params)) {
+      this.#noteGarbage('progress for a token that nobody gave it')
+    }
+  }
+
+  #noteGarbage(why: string): void {
+    this.#garbage += 1
+    this.#options.events.onGarbage(this.server, why, this.#garbage)
+  }
+
+  #tellCancelled(life: Life, requestId: number, reason: string): void {
+    life.process.send(notificationFrame('notifications/cancelled', { requestId, reason }))
+  }
+}

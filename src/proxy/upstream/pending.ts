@@ -1,0 +1,146 @@
+/** The requests an upstream owes an answer to: each is answered, times out, is cancelled or is lost, once. */
+import { GuardError } from '../../model/error.ts'
+import type { Json, JsonObject } from '../../model/json.ts'
+import type { Clock, Timers } from '../../model/port.ts'
+import type { ProgressToken } from '../envelope.ts'
+
+/** An answer as it came: the text byte for byte, and the same parsed. */
+export interface RawAnswer {
+  readonly part: 'result' | 'error'
+  readonly text: string
+  readonly value: JsonObject
+}
+
+/** What a waiting request wants to hear of progress. */
+export interface ProgressListener {
+  readonly token: ProgressToken
+  readonly hear: (params: JsonObject) => void
+}
+
+interface Waiting {
+  readonly resolve: (answer: RawAnswer | 'cancelled') => void
+  readonly reject: (error: GuardError) => void
+  readonly progress: ProgressListener | undefined
+  readonly onTimeout: () => void
+  readonly timeoutMs: number
+  deadline: number
+}
+
+export interface PendingOptions {
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly server: string
+}
+
+export interface WaitOptions {
+  readonly timeoutMs: number
+  readonly progress?: ProgressListener | undefined
+  /** Called when the deadline passes, to tell the upstream. */
+  readonly onTimeout: () => void
+}
+
+/** One table for one life of an upstream process; ids grow and are never reused. */
+export class Pending {
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #options: PendingOptions
+  #nextId = 1
+  #sweep: { readonly at: number; readonly stop: () => void } | undefined
+
+  constructor(options: PendingOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  nextId(): number {
+    const id = this.#nextId
+    this.#nextId += 1
+    return id
+  }
+
+  wait(id: number, options: WaitOptions): Promise<RawAnswer | 'cancelled'> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, {
+        resolve,
+        reject,
+        progress: options.progress,
+        onTimeout: options.onTimeout,
+        timeoutMs: options.timeoutMs,
+        deadline: this.#options.clock.monotonic() + options.timeoutMs,
+      })
+      this.#watch(options.timeoutMs)
+    })
+  }
+
+  /** False when nobody waits for this id: an answer never asked for, given twice, or too late. */
+  answer(id: Json, answer: RawAnswer): boolean {
+    const waiting = this.#take(id)
+    waiting?.resolve(answer)
+    return waiting !== undefined
+  }
+
+  cancel(id: number): boolean {
+    const waiting = this.#take(id)
+    waiting?.resolve('cancelled')
+    return waiting !== undefined
+  }
+
+  /** An answer that came but cannot be handed on (too long, garbled). */
+  spoil(id: Json, error: GuardError): boolean {
+    const waiting = this.#take(id)
+    waiting?.reject(error)
+    return waiting !== undefined
+  }
+
+  /** Hands progress to whoever waits for it; progress also extends the deadline. False for an unknown token. */
+  progress(token: Json, params: JsonObject): boolean {
+    const waiting = typeof token === 'number' ? this.#waiting.get(token) : undefined
+    if (!waiting?.progress) return false
+    waiting.deadline = this.#options.clock.monotonic() + waiting.timeoutMs
+    waiting.progress.hear({ ...params, progressToken: waiting.progress.token })
+    return true
+  }
+
+  /** The process ended: what became of these is not known. */
+  lose(detail: string): void {
+    const lost = [...this.#waiting.values()]
+    this.#waiting.clear()
+    this.#sweep?.stop()
+    this.#sweep = undefined
+    for (const waiting of lost) waiting.reject(new GuardError('ERR_UPSTREAM_LOST', detail))
+  }
+
+  #take(id: Json): Waiting | undefined {
+    if (typeof id !== 'number') return undefined
+    const waiting = this.#waiting.get(id)
+    if (waiting) this.#waiting.delete(id)
+    return waiting
+  }
+
+  /** One timer for all: it wakes when the next deadline may have passed, however many wait. */
+  #watch(ms: number): void {
+    const at = this.#options.clock.monotonic() + ms
+    if (this.#sweep && this.#sweep.at <= at) return
+    this.#sweep?.stop()
+    this.#sweep = { at, stop: this.#options.timers.after(Math.max(1, ms), () => this.#expire()) }
+  }
+
+  #expire(): void {
+    this.#sweep = undefined
+    const now = this.#options.clock.monotonic()
+    let next = Number.POSITIVE_INFINITY
+    for (const [id, waiting] of this.#waiting) {
+      if (waiting.deadline > now) {
+        next = Math.min(next, waiting.deadline - now)
+        continue
+      }
+      this.#waiting.delete(id)
+      waiting.onTimeout()
+      const detail = `\`${this.#options.server}\` did not answer within ${waiting.timeoutMs} ms`
+      waiting.reject(new GuardError('ERR_UPSTREAM_TIMEOUT', detail))
+    }
+    if (Number.isFinite(next)) this.#watch(next)
+  }
+}
