@@ -1,8 +1,10 @@
 /** Globs of `*`, `**` and `?`, matched against a whole value in time linear in its length. */
 import type { Place, Problems } from '../model/document.ts'
+import { intersect, matcher, type Token, type Tokens } from './automaton.ts'
 
 /**
- * In a `tool` and a `server` name `*` crosses `/`; in a `uri` and a `path` it stops there and `**` crosses.
+ * In a `server` and a `tool` name `*` and `?` cross `/`. In a `uri` and a `path` they stop there, and `**`, alone
+ * between slashes, stands for any number of segments, also none.
  */
 export type GlobKind = 'server' | 'tool' | 'uri' | 'path'
 
@@ -10,20 +12,96 @@ export interface Glob {
   readonly source: string
   /** True when it has no wildcard: it matches exactly its own text. */
   readonly literal: boolean
+  /** The whole text, in code points; one longer than 4,096 UTF-16 units is matched by no wildcard. */
   readonly matches: (text: string) => boolean
 }
+
+/** Longest value that a wildcard matches, in UTF-16 code units. */
+export const MAX_VALUE = 4096
+const MAX_PATTERN = 512
+
+/** What other dialects read as classes, braces, negation or escapes. */
+const FOREIGN = /[[\]\\!{(]/u
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
+const WILD = /[*?]/
 
 /** Compiles a pattern; undefined when a problem was reported at its place. */
 export function compileGlob(
   pattern: { readonly text: string; readonly place: Place },
-  _kind: GlobKind,
+  kind: GlobKind,
   problems: Problems,
 ): Glob | undefined {
-  problems.error(pattern, 'invalid_glob', 'no glob is known yet')
-  return undefined
+  const source = pattern.text
+  const wrong = refusalOf(source, kind)
+  if (wrong) {
+    problems.error(pattern, 'invalid_glob', `pattern \`${source}\` ${wrong[0]}`, wrong[1])
+    return undefined
+  }
+  if (!WILD.test(source)) return { source, literal: true, matches: (text) => text === source }
+  return { source, literal: false, matches: compile(tokenise(source, kind)) }
 }
 
 /** Is there any text that both patterns match? Decided exactly; a pattern that does not compile overlaps everything. */
-export function globsOverlap(_a: string, _b: string, _kind: GlobKind): boolean {
-  return true
+export function globsOverlap(a: string, b: string, kind: GlobKind): boolean {
+  if (refusalOf(a, kind) || refusalOf(b, kind)) return true
+  return intersect(tokenise(a, kind), tokenise(b, kind))
+}
+
+/** What is wrong with a pattern and what to do about it. */
+function refusalOf(source: string, kind: GlobKind): readonly [string, string] | undefined {
+  const foreign = FOREIGN.exec(source)
+  if (source === '') return ['is empty', 'write `**` to match everything']
+  if (source.length > MAX_PATTERN)
+    return [`is longer than ${MAX_PATTERN} characters`, 'write several shorter ones']
+  if (foreign)
+    return [
+      `holds \`${foreign[0]}\`, which a glob here does not know`,
+      'use only `*`, `**` and `?`, and write several patterns instead of one',
+    ]
+  if (INVISIBLE.test(source))
+    return ['holds a character that cannot be seen', 'type the pattern anew']
+  if (source.includes('***')) return ['holds `***`', 'use `*` or `**`']
+  if (isName(kind)) return undefined
+  const glued = source.split('/').some((segment) => segment.includes('**') && segment !== '**')
+  if (glued)
+    return [
+      'joins `**` to other text',
+      'put `**` alone between slashes; use `*` within one segment',
+    ]
+  return undefined
+}
+
+function isName(kind: GlobKind): boolean {
+  return kind === 'server' || kind === 'tool'
+}
+
+function tokenise(source: string, kind: GlobKind): Tokens {
+  const slash = isName(kind)
+  const tokens: Token[] = []
+  // A pattern that is no name holds `**` only alone between slashes.
+  const parts = source.match(slash ? /\*\*|[^]/gu : /\*\*\/|\*\*|[^]/gu) ?? []
+  for (const part of parts) {
+    if (part === '**/')
+      tokens.push({ kind: 'deep' }, { kind: 'many', slash: true }, { kind: 'exact', code: 47 })
+    else if (part === '**') tokens.push({ kind: 'many', slash: true })
+    else if (part === '*') tokens.push({ kind: 'many', slash })
+    else if (part === '?') tokens.push({ kind: 'one', slash })
+    else tokens.push({ kind: 'exact', code: part.codePointAt(0) ?? 0 })
+  }
+  return tokens
+}
+
+/** Compares what comes before the first wildcard at once; what follows goes through the automaton. */
+function compile(tokens: Tokens): (text: string) => boolean {
+  const wild = tokens.findIndex((token) => token.kind !== 'exact')
+  const head = tokens
+    .slice(0, wild)
+    .map((token) => (token.kind === 'exact' ? String.fromCodePoint(token.code) : ''))
+    .join('')
+  const rest = tokens.slice(wild)
+  const [only] = rest
+  if (rest.length === 1 && only?.kind === 'many' && only.slash)
+    return (text) => text.length <= MAX_VALUE && text.startsWith(head)
+  const matches = matcher(rest)
+  return (text) => text.length <= MAX_VALUE && text.startsWith(head) && matches(text, head.length)
 }
