@@ -1,0 +1,67 @@
+/* oxlint-disable typescript/no-unsafe-argument, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-member-access, typescript/no-unsafe-return -- plain JavaScript, so that Node starts it as fast as it can: there are no types */
+/**
+ * The upstream of the bench: an MCP server with one fixed answer, so cheap that it is never what is measured.
+ * Plain JavaScript, no SDK: it starts as fast as Node does. `--tools N` sets how many tools it lists.
+ */
+const ANSWER =
+  '{"content":[{"type":"text","text":"vendor 4711 approved in class B, reference PROC-1182"}],"isError":false}'
+
+const SCHEMA = {
+  type: 'object',
+  properties: {
+    vendor_class: { type: 'string' },
+    amount: { type: 'number' },
+    to: { type: 'string' },
+    file: { type: 'string' },
+    note: { type: 'string' },
+  },
+}
+
+function count(argv) {
+  const at = argv.indexOf('--tools')
+  return at === -1 ? 20 : Number(argv[at + 1])
+}
+
+/** `approve` first, then alternately tools to read with and tools that a narrow mandate hides. */
+function tools(total) {
+  const list = [{ name: 'approve', description: 'Approve a vendor', inputSchema: SCHEMA }]
+  for (let index = 1; index < total; index += 1) {
+    const name = `${index % 2 === 1 ? 'read' : 'delete'}_${String(index).padStart(4, '0')}`
+    list.push({ name, description: `Tool ${index}`, inputSchema: SCHEMA })
+  }
+  return JSON.stringify({ tools: list })
+}
+
+const LIST = tools(count(process.argv))
+const ABOUT = JSON.stringify({
+  protocolVersion: '2025-11-25',
+  capabilities: { tools: {} },
+  serverInfo: { name: 'bench-upstream', version: '1.0.0' },
+})
+
+function answer(line) {
+  const { id, method } = JSON.parse(line)
+  if (id === undefined) return ''
+  const head = `{"jsonrpc":"2.0","id":${typeof id === 'number' ? id : JSON.stringify(id)},`
+  if (method === 'tools/call') return `${head}"result":${ANSWER}}\n`
+  if (method === 'tools/list') return `${head}"result":${LIST}}\n`
+  if (method === 'initialize') return `${head}"result":${ABOUT}}\n`
+  if (method === 'ping') return `${head}"result":{}}\n`
+  return `${head}"error":{"code":-32601,"message":"method not found"}}\n`
+}
+
+let rest = ''
+process.stdin.setEncoding('utf8')
+process.stdin.on('data', (chunk) => {
+  const text = rest === '' ? chunk : rest + chunk
+  let out = ''
+  let from = 0
+  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
+    if (end > from) out += answer(text.slice(from, end))
+    from = end + 1
+  }
+  rest = from === text.length ? '' : text.slice(from)
+  // One write for all answers of a chunk: what a careful server does.
+  if (out !== '') process.stdout.write(out)
+})
+process.stdin.on('end', () => process.exit(0))

@@ -1,0 +1,203 @@
+/** What is measured: the upstream alone, the two baselines, Chaperone, and peers that happen to be installed. */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { LaunchLine } from './child.ts'
+
+export interface Target {
+  readonly name: string
+  /** Baselines are what the rest is compared with. */
+  readonly kind: 'baseline' | 'chaperone' | 'peer'
+  readonly line: LaunchLine
+  /** Why it cannot be measured here: not built, not installed. */
+  readonly missing?: string
+}
+
+export const DIRECT = 'direct'
+export const PIPE = 'byte pipe'
+export const RELAY = 'parsing relay'
+export const CHAPERONE = 'chaperone'
+
+/** The upstream lists twenty tools; the mandate grants `approve` and `read_*`, the other nine are hidden. */
+export const OFFERED_TOOLS = 20
+export const PERMITTED_TOOLS = 11
+
+export function bundlePath(): string {
+  return fileURLToPath(new URL('../../dist/bin/chaperone.js', import.meta.url))
+}
+
+function processPath(name: string): string {
+  return fileURLToPath(new URL(`process/${name}.js`, import.meta.url))
+}
+
+function node(...args: readonly string[]): LaunchLine {
+  return { command: process.execPath, args }
+}
+
+const UPSTREAM = [process.execPath, processPath('upstream'), '--tools', String(OFFERED_TOOLS)]
+
+/** The runtime that every Node target pays for, doing nothing. */
+export const BARE: LaunchLine = node(processPath('bare'))
+
+export function baselines(): readonly Target[] {
+  return [
+    { name: DIRECT, kind: 'baseline', line: node(...UPSTREAM.slice(1)) },
+    { name: PIPE, kind: 'baseline', line: node(processPath('pipe'), ...UPSTREAM) },
+    { name: RELAY, kind: 'baseline', line: node(processPath('relay'), ...UPSTREAM) },
+  ]
+}
+
+/** A temporary folder that holds every file a measured guard reads or writes; removed by `remove`. */
+export interface Workshop {
+  readonly folder: string
+  readonly stateDir: string
+  remove(): void
+}
+
+export function openWorkshop(): Workshop {
+  const folder = mkdtempSync(join(tmpdir(), 'chaperone-bench-'))
+  const stateDir = join(folder, 'state')
+  const upstreams = { mcpServers: { bench: { command: UPSTREAM[0], args: UPSTREAM.slice(1) } } }
+  writeFileSync(join(folder, 'mcp.json'), JSON.stringify(upstreams, null, 2))
+  writeFileSync(join(folder, 'mandate.yaml'), mandateText(Date.now()))
+  writeFileSync(join(folder, 'intercept.yaml'), INTERCEPT_POLICY)
+  return {
+    folder,
+    stateDir,
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+/** Argument rules of the usual kinds and a condition on the tool that is called; hidden tools beside it. */
+function mandateText(now: number): string {
+  const day = 86_400_000
+  return `mandate: bench
+agent: bench-agent
+onBehalfOf: none
+purpose: { text: Measure what a guarded call costs, ref: BENCH-1 }
+owner: bench@acme.example
+environment: [dev]
+valid: { from: ${new Date(now - day).toISOString()}, until: ${new Date(now + 7 * day).toISOString()} }
+tools:
+  bench/approve:
+    effect: read
+    data: [internal]
+    args:
+      vendor_class: { one_of: [A, B] }
+      amount: { range: { min: 0, max: 5000 } }
+      to: { email: { domain: [acme.example] } }
+      file: { path: { under: [/srv/catalog] } }
+      note: { length: 0..2000 }
+    when: within(now, "Mon-Sun 00:00-24:00", "Europe/Berlin")
+  bench/read_*: { effect: read }
+never: [bench/delete_*]
+`
+}
+
+/** The same launch line that a client config holds, with the state in the workshop. */
+export function chaperone(workshop: Workshop): Target {
+  const bundle = bundlePath()
+  const line = node(
+    bundle,
+    'run',
+    '--mandate',
+    join(workshop.folder, 'mandate.yaml'),
+    '--upstreams',
+    join(workshop.folder, 'mcp.json'),
+    '--agent',
+    'bench-agent',
+    '--state-dir',
+    workshop.stateDir,
+  )
+  const target = { name: CHAPERONE, kind: 'chaperone', line } as const
+  return existsSync(bundle) ? target : { ...target, missing: 'not built: run `npm run build`' }
+}
+
+const INTERCEPT_POLICY = `version: "1"
+description: "bench"
+tools:
+  approve:
+    rules:
+      - name: "class"
+        conditions:
+          - { path: "args.vendor_class", op: "in", value: ["A", "B"] }
+      - name: "amount"
+        conditions:
+          - { path: "args.amount", op: "lte", value: 5000 }
+`
+
+/** Guards of the same kind. None is a dependency: one is measured where its command stands on the PATH. */
+export function peers(workshop: Workshop): readonly Target[] {
+  const policy = join(workshop.folder, 'intercept.yaml')
+  return [
+    peer('intercept', ['-c', policy, '--', ...UPSTREAM]),
+    peer('agentmesh-mcp-proxy', ['protect', '--policy', 'minimal', ...UPSTREAM]),
+  ]
+}
+
+function peer(command: string, args: readonly string[]): Target {
+  const found = onPath(command)
+  const target = { name: command, kind: 'peer', line: { command: found ?? command, args } } as const
+  return found === undefined ? { ...target, missing: 'not installed' } : target
+}
+
+function onPath(command: string): string | undefined {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const file = join(folder, command)
+    try {
+      accessSync(file, constants.X_OK)
+      return file
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined
+}
+
+/** What is on record after a run: how many entries, and how many bytes they take. */
+export interface RecordSize {
+  readonly entries: number
+  readonly bytes: number
+}
+
+/** Every line of every record in the state folder. */
+export function recordSize(workshop: Workshop): RecordSize {
+  let entries = 0
+  let bytes = 0
+  if (!existsSync(workshop.stateDir)) return { entries, bytes }
+  for (const name of readdirSync(workshop.stateDir, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.jsonl')) continue
+    const file = join(workshop.stateDir, name)
+    bytes += statSync(file).size
+    entries += linesOf(file)
+  }
+  return { entries, bytes }
+}
+
+function linesOf(file: string): number {
+  const piece = Buffer.allocUnsafe(1 << 20)
+  const descriptor = openSync(file, 'r')
+  let lines = 0
+  try {
+    for (let size = readSync(descriptor, piece); size > 0; size = readSync(descriptor, piece)) {
+      const read = piece.subarray(0, size)
+      for (let at = read.indexOf(10); at !== -1; at = read.indexOf(10, at + 1)) lines += 1
+    }
+  } finally {
+    closeSync(descriptor)
+  }
+  return lines
+}
