@@ -1,7 +1,7 @@
 /** Parses a mandate document into a `Mandate`: the whole form, every member checked, nothing unknown ignored. */
 import type { ReadDocument } from '../document/read.ts'
 import { ENVIRONMENTS, UPSTREAM_REQUESTS, type UpstreamRequest } from '../model/call.ts'
-import type { DocNode, Problems } from '../model/document.ts'
+import type { DocNode, Place, Problems } from '../model/document.ts'
 import type { Sha256 } from '../model/id.ts'
 import type { Mandate, Purpose } from '../model/mandate.ts'
 import {
@@ -88,14 +88,14 @@ export function parseMandate(
 function parseHeader(
   members: Members,
   problems: Problems,
-): Pick<Mandate, 'owner' | 'environment' | 'approved' | 'requests'> {
+): Pick<Mandate, 'owner' | 'environment' | 'approved' | 'requests' | 'requestPlaces'> {
   const owner = nameOf(members.get('owner'), problems)
   const approved = parseApproved(members.get('approved'), problems)
   return {
     ...(owner !== undefined && { owner }),
     ...(approved && { approved }),
     environment: wordsOf(members.get('environment'), ENVIRONMENTS, problems) ?? [],
-    requests: parseRequests(members.get('requests'), problems),
+    ...parseRequests(members.get('requests'), problems),
   }
 }
 
@@ -142,8 +142,9 @@ function parseApproved(node: DocNode | undefined, problems: Problems): Mandate['
 function parseRequests(
   node: DocNode | undefined,
   problems: Problems,
-): ReadonlyMap<string, readonly UpstreamRequest[]> {
+): Pick<Mandate, 'requests' | 'requestPlaces'> {
   const requests = new Map<string, readonly UpstreamRequest[]>()
+  const requestPlaces = new Map<string, Place>()
   const map = node && mapOf(node, problems)
   for (const { key, keyPlace, value } of map?.entries ?? []) {
     if (/[/*?]/.test(key) || key.trim() !== key || key === '') {
@@ -151,8 +152,9 @@ function parseRequests(
       problems.error({ place: keyPlace }, 'invalid_target', message, 'name each server in full')
     }
     requests.set(key, wordsOf(value, UPSTREAM_REQUESTS, problems) ?? [])
+    requestPlaces.set(key, keyPlace)
   }
-  return requests
+  return { requests, requestPlaces }
 }
 
 function parseContext(

@@ -32,7 +32,10 @@ export interface Grant {
   readonly data: readonly string[]
   /** Argument constraints by argument name, in source form. */
   readonly args: ReadonlyMap<string, DocNode>
-  /** Closed world: once one argument is constrained, unnamed ones are refused unless this says permit. */
+  /**
+   * Closed world: once one argument is constrained, unnamed ones are refused unless this says permit. A grant without
+   * `args` has `permit`; one with an empty `args` has `refuse` and takes no argument at all.
+   */
   readonly otherArgs: 'refuse' | 'permit'
   readonly when?: DocNode
   readonly approval?: ApprovalDuty
@@ -55,6 +58,8 @@ export interface Mandate {
     readonly place: Place
   }[]
   readonly requests: ReadonlyMap<string, readonly UpstreamRequest[]>
+  /** Where each server of `requests` is named. */
+  readonly requestPlaces?: ReadonlyMap<string, Place>
   readonly roles: readonly {
     readonly name: string
     readonly file: string

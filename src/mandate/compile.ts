@@ -1,0 +1,52 @@
+/** Compiles a mandate: one object from which both the filtered lists and the decisions come. */
+import type { Authority, CompiledMandate } from '../model/authority.ts'
+import type { Problems } from '../model/document.ts'
+import type { Instant, Sha256 } from '../model/id.ts'
+import type { Mandate } from '../model/mandate.ts'
+import { inputSchema } from '../model/tool.ts'
+import { promptAuthority, resourceAuthority, toolAuthority } from './authority.ts'
+import { indexOf } from './grant-index.ts'
+import { memo } from './memo.ts'
+import { unmatchedIn } from './unmatched.ts'
+
+/** How many tools, resources and prompts are remembered, each. */
+const MAX_REMEMBERED = 16_384
+
+/** The compiled mandate, or undefined when a problem was reported. */
+export function compileMandate(mandate: Mandate, problems: Problems): CompiledMandate | undefined {
+  const index = indexOf(mandate, problems)
+  if (!index) return undefined
+  const source = { mandate, index }
+  const tools = memo<{ readonly definition: Sha256; readonly authority: Authority }>(MAX_REMEMBERED)
+  const resources = memo<Authority>(MAX_REMEMBERED)
+  const prompts = memo<Authority>(MAX_REMEMBERED)
+  const tool: CompiledMandate['tool'] = ({ server, name, raw, definition }) => {
+    const known = tools.get(server, name)
+    // Only the latest definition is remembered: an upstream that changes it compiles again.
+    if (known?.definition === definition) return known.authority
+    const schema = inputSchema({ server, name, raw, definition })
+    const authority = toolAuthority(source, server, name, schema)
+    tools.set(server, name, { definition, authority })
+    return authority
+  }
+  const resource: CompiledMandate['resource'] = (server, uri) =>
+    resources.get(server, uri) ?? resources.set(server, uri, resourceAuthority(source, server, uri))
+  return {
+    mandate,
+    tool,
+    resource,
+    prompt: (server, name) =>
+      prompts.get(server, name) ?? prompts.set(server, name, promptAuthority(source, server, name)),
+    resourceListed: (server, uri) => resource(server, uri).listed,
+    templateListed: (server, uriTemplate) => index.template(server, uriTemplate).length > 0,
+    permitsRequest: (server, request) => mandate.requests.get(server)?.includes(request) === true,
+    validity: (at) => validityOf(mandate, at),
+    unmatched: (catalog) => unmatchedIn({ ...source, tool }, catalog),
+  }
+}
+
+function validityOf({ valid }: Mandate, at: Instant): 'valid' | 'not_yet' | 'expired' {
+  // A time that is not a number is never valid: both comparisons are written so that NaN fails them.
+  if (valid.from !== undefined && !(at >= valid.from)) return 'not_yet'
+  return at < valid.until ? 'valid' : 'expired'
+}

@@ -1,0 +1,84 @@
+/** The same judgement without short-circuit: every conjunct of every rule that names the tool, with what it read. */
+import type { Condition } from '../expression/condition.ts'
+import type { CallContext } from '../model/call.ts'
+import type { Conjunct } from '../model/decision.ts'
+import { isSecretName } from '../model/secret-name.ts'
+import { needsApproval } from './judge.ts'
+import type { Argument, Rule } from './rule.ts'
+
+/** Longest value shown. */
+const MAX_READ = 120
+
+export function conjunctsOf(rules: readonly Rule[], call: CallContext): readonly Conjunct[] {
+  return rules.flatMap((rule) => [
+    ...closedWorld(rule, call),
+    ...(call.action === 'completion/complete'
+      ? []
+      : rule.args.flatMap((argument) => argumentConjuncts(rule, argument, call))),
+    ...(rule.when ? conditionConjuncts(rule.when, `${rule.name}.when`, call) : []),
+    ...approvalConjuncts(rule, call),
+  ])
+}
+
+function closedWorld(rule: Rule, call: CallContext): readonly Conjunct[] {
+  const { closed } = rule
+  if (!closed) return []
+  const others = Object.keys(call.args).filter((name) => !closed.has(name))
+  const names = [...closed].map((name) => `\`${name}\``).join(', ')
+  const expected =
+    closed.size === 0 ? 'no arguments are given' : `no arguments but ${names} are given`
+  const base = { rule: `${rule.name}.args`, expected }
+  if (others.length === 0) return [{ ...base, result: 'holds' }]
+  const read = shown(others.map((name) => `\`${name}\``).join(', '))
+  return [{ ...base, read, result: 'fails', hint: `${read} were left out` }]
+}
+
+function argumentConjuncts(
+  rule: Rule,
+  { name, constraint }: Argument,
+  call: CallContext,
+): readonly Conjunct[] {
+  const value = Object.hasOwn(call.args, name) ? call.args[name] : undefined
+  const found = constraint.explain(value, `${rule.name}.args.${name}`)
+  return isSecretName(name) ? found.map(withoutValue) : found
+}
+
+function conditionConjuncts(
+  condition: Condition,
+  rule: string,
+  call: CallContext,
+): readonly Conjunct[] {
+  const found = condition.explain(call, rule)
+  const secret = condition.reads.some((path) => path.split('.').some(isSecretName))
+  return secret ? found.map(withoutValue) : found
+}
+
+/** What a conjunct read, and a hint that may repeat it, are left out where the field is named like a secret. */
+function withoutValue(conjunct: Conjunct): Conjunct {
+  const { rule, expected, result } = conjunct
+  return conjunct.read === undefined
+    ? { rule, expected, result }
+    : { rule, expected, result, read: '(secret)' }
+}
+
+function approvalConjuncts(rule: Rule, call: CallContext): readonly Conjunct[] {
+  const { approval } = rule
+  if (!approval) return []
+  const condition = approval.when ? ` where ${approval.when.source}` : ''
+  const expected = `${approval.from.map((one) => `\`${one}\``).join(' or ')} approves the call${condition}`
+  const asks = safely(() => needsApproval(approval, call))
+  return [{ rule: `${rule.name}.approval`, expected, result: asks ? 'asks' : 'holds' }]
+}
+
+/** Whatever cannot be evaluated asks. */
+function safely(judge: () => boolean): boolean {
+  try {
+    return judge()
+  } catch {
+    return true
+  }
+}
+
+export function shown(text: string): string {
+  return text.length <= MAX_READ ? text : `${text.slice(0, MAX_READ)}… (${text.length} characters)`
+}
