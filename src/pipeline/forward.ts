@@ -16,7 +16,13 @@ export interface Forwarded {
 export const forward: StageRow<Equipped, Forwarded> = {
   name: 'forward',
   question: 'what did the upstream answer, in time?',
-  codes: ['upstream_unavailable', 'upstream_timeout', 'outcome_unknown', 'output_refused', 'cancelled'],
+  codes: [
+    'upstream_unavailable',
+    'upstream_timeout',
+    'outcome_unknown',
+    'output_refused',
+    'cancelled',
+  ],
   why: 'only what was judged, recorded and equipped may leave',
   run: (equipped, ports) => send(equipped, ports),
 }

@@ -36,8 +36,8 @@ export interface CatalogOptions {
   readonly self: Self
   readonly operational: OperationalLog
   readonly events: CatalogEvents
-  /** What the upstreams are asked to agree to; known once the agent has spoken. */
-  readonly wish: () => Wish
+  /** What an upstream is asked to agree to; known once the agent has spoken. */
+  readonly wish: (server: string) => Wish
 }
 
 /** A list as the agent may see it. */
@@ -113,7 +113,7 @@ export class Catalog implements CatalogPort {
     if (!shelf) return { state: 'unknown' }
     const target = { server: shelf.link.server }
     try {
-      await shelf.link.connect(this.#options.wish())
+      await shelf.link.connect(this.#options.wish(shelf.link.server))
       return { state: 'found', target }
     } catch (error) {
       return {
@@ -208,7 +208,7 @@ export class Catalog implements CatalogPort {
     need: 'any' | 'fresh' = 'any',
   ): Promise<Offer | GuardError> {
     try {
-      const agreement = await shelf.link.connect(this.#options.wish())
+      const agreement = await shelf.link.connect(this.#options.wish(shelf.link.server))
       const known = shelf.offers.get(method)
       if (known && (need === 'any' || announces(agreement, method))) return known
       return await this.#fetch(shelf, method, agreement)

@@ -22,7 +22,7 @@ export type StartProcess = (launch: LaunchLine, events: UpstreamEvents) => Upstr
 
 /** What happens to a link, for the record and the operational log. */
 export interface LinkEvents {
-  onState(server: string, state: 'started' | 'ready' | 'failed' | 'exited', facts: JsonObject): void
+  onState(link: Link, state: 'started' | 'ready' | 'failed' | 'exited', facts: JsonObject): void
   onNotification(server: string, method: string, params: JsonObject): void
   /** A request from the upstream; whoever handles it answers through the link. */
   onRequest(link: Link, request: Extract<UpstreamLine, { kind: 'request' }>): void
@@ -135,6 +135,14 @@ export class Link {
     this.#life?.process.send(answerFrame(id, part, text))
   }
 
+  /** Ends the process and forgets what was agreed, so that `connect` begins anew in another era. */
+  async restart(): Promise<void> {
+    const life = this.#life
+    this.#life = undefined
+    this.#agreement = undefined
+    await life?.process.stop()
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     this.#agreement = undefined
@@ -153,7 +161,7 @@ export class Link {
       const agreement = await this.#attempt(wish)
       this.#failures = 0
       this.#agreement = agreement
-      this.#options.events.onState(this.server, 'ready', {
+      this.#options.events.onState(this, 'ready', {
         era: agreement.era,
         version: agreement.version,
       })
@@ -179,7 +187,7 @@ export class Link {
         error.code !== 'ERR_UPSTREAM_LOST'
       )
         throw error
-      return await this.#shake({ era: 'legacy', capabilities: {} })
+      return this.#shake({ era: 'legacy', capabilities: {} })
     }
   }
 
@@ -205,7 +213,7 @@ export class Link {
     this.#retryAt =
       clock.monotonic() + Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 1))
     const why = error instanceof Error ? error.message : String(error)
-    events.onState(this.server, 'failed', { why })
+    events.onState(this, 'failed', { why })
     operational.error({ server: this.server, why }, 'upstream could not be opened')
     void this.#life?.process.stop()
     this.#life = undefined
@@ -228,7 +236,7 @@ export class Link {
         this.#onExit(life.pending, exit)
       },
     })
-    events.onState(this.server, 'started', process.pid === undefined ? {} : { pid: process.pid })
+    events.onState(this, 'started', process.pid === undefined ? {} : { pid: process.pid })
     return Object.assign(life, { process })
   }
 
@@ -250,7 +258,7 @@ export class Link {
         ? `\`${this.server}\` ended ${how}`
         : `\`${this.server}\` could not be started: ${how}`,
     )
-    events.onState(this.server, 'exited', { how, unanswered })
+    events.onState(this, 'exited', { how, unanswered })
     if (!this.#stopped) operational.warn({ server: this.server, how, unanswered }, 'upstream ended')
   }
 

@@ -121,6 +121,7 @@ export class Pending {
 
   /** One timer for all: it wakes when the next deadline may have passed, however many wait. */
   #watch(ms: number): void {
+    if (!Number.isFinite(ms)) return
     const at = this.#options.clock.monotonic() + ms
     if (this.#sweep && this.#sweep.at <= at) return
     this.#sweep?.stop()

@@ -1,0 +1,150 @@
+/** The way out: a judged call becomes a request of the upstream's own era and names, and its answer comes back whole. */
+import type { CompiledMandate } from '../model/authority.ts'
+import type { UpstreamRequest } from '../model/call.ts'
+import { GuardError } from '../model/error.ts'
+import { isObject, member, type Json, type JsonObject } from '../model/json.ts'
+import type { UpstreamAnswer } from '../model/port.ts'
+import type { Departure, ForwardPort } from '../pipeline/port.ts'
+import { asksForSecrets } from './elicitation.ts'
+import { bridgedResult, nextMeta, progressToken, type Dress } from './envelope.ts'
+import { META, notificationFrame, type Self } from './protocol.ts'
+import { CAPABILITY, type Session } from './session.ts'
+import type { Agreement, Wish } from './upstream/handshake.ts'
+import type { Link } from './upstream/link.ts'
+import type { RawAnswer } from './upstream/pending.ts'
+
+export interface DepartureOptions {
+  readonly links: ReadonlyMap<string, Link>
+  readonly session: Session
+  readonly self: Self
+  readonly mandate: CompiledMandate
+  readonly wish: (server: string) => Wish
+  readonly sendToAgent: (frame: string) => void
+}
+
+export function departures(options: DepartureOptions): ForwardPort {
+  return { forward: (departure) => forward(departure, options) }
+}
+
+async function forward(
+  departure: Departure,
+  options: DepartureOptions,
+): Promise<UpstreamAnswer | 'cancelled'> {
+  const link = options.links.get(departure.server)
+  if (!link) throw new GuardError('ERR_UPSTREAM_DOWN', `no upstream \`${departure.server}\``)
+  const agreement = link.agreement ?? (await link.connect(options.wish(link.server)))
+  if (agreement.era === 'modern' && departure.method === 'resources/subscribe') {
+    throw new GuardError(
+      'ERR_UPSTREAM_DOWN',
+      `\`${link.server}\` is of another era: subscriptions do not cross eras`,
+    )
+  }
+  const dress: Dress = { era: agreement.era, version: agreement.version, self: options.self }
+  const token = progressToken(departure.params)
+  const progress =
+    token === undefined
+      ? undefined
+      : {
+          token,
+          hear: (params: JsonObject) =>
+            options.sendToAgent(notificationFrame('notifications/progress', params)),
+        }
+  const declared = declaredBy(departure, options.session)
+  const capabilities = options.session.offered(declared, (kind) =>
+    options.mandate.permitsRequest(link.server, kind),
+  )
+  const sent = link.send(
+    departure.method,
+    (id) =>
+      paramsText(departure, dress, { ...(token === undefined ? {} : { token: id }), capabilities }),
+    { progress },
+  )
+  departure.cancelled.onAbort(() => link.cancel(sent.id))
+  const raw = await sent.answer
+  return raw === 'cancelled' ? raw : answered(raw, { departure, agreement, capabilities })
+}
+
+/** A modern agent says with every request what it can be asked for; a legacy one said so once. */
+function declaredBy({ era, params }: Departure, session: Session): JsonObject {
+  if (era === 'legacy') return session.capabilities
+  const meta = member(params, '_meta')
+  const declared = isObject(meta) ? meta[META.capabilities] : undefined
+  return isObject(declared) ? declared : {}
+}
+
+/** The judged values, written anew; nothing of the original bytes is passed on. */
+function paramsText(
+  departure: Departure,
+  dress: Dress,
+  hop: { readonly token?: number; readonly capabilities: JsonObject },
+): string {
+  const meta = nextMeta(departure.params, dress, hop)
+  const params: Record<string, Json> = {}
+  for (const [key, value] of Object.entries(departure.params)) {
+    if (key !== '_meta') params[key] = value
+  }
+  rename(params, departure)
+  if (meta) params['_meta'] = meta
+  return JSON.stringify(params)
+}
+
+/** The agent's name for a tool or prompt becomes the upstream's own. */
+function rename(params: Record<string, Json>, { call, method }: Departure): void {
+  const { resource } = call
+  if (resource.kind === 'resource') return
+  if (method === 'completion/complete') {
+    const ref = params['ref']
+    if (isObject(ref)) params['ref'] = { ...ref, name: resource.name }
+    return
+  }
+  params['name'] = resource.name
+}
+
+interface Way {
+  readonly departure: Departure
+  readonly agreement: Agreement
+  /** What the upstream was told it may ask for. */
+  readonly capabilities: JsonObject
+}
+
+function answered(raw: RawAnswer, { departure, agreement, capabilities }: Way): UpstreamAnswer {
+  if (raw.part === 'error') return { kind: 'error', text: raw.text, outcome: 'error' }
+  const type = agreement.era === 'modern' ? raw.value['resultType'] : undefined
+  if (type !== undefined && type !== 'complete') {
+    // A legacy agent has no form for an answer that asks back; nothing of it is handed on.
+    const asks =
+      departure.era === 'modern' && type === 'input_required'
+        ? asksOf(raw.value, capabilities)
+        : UNKNOWN_ASK
+    return { kind: 'result', text: raw.text, outcome: 'input_required', asks }
+  }
+  const text = bridgedResult(raw.text, raw.value, departure.method, departure.era)
+  return {
+    kind: 'result',
+    text,
+    outcome: raw.value['isError'] === true ? 'tool_error' : 'complete',
+  }
+}
+
+const UNKNOWN_ASK = ['unknown'] as const
+const KINDS: ReadonlyMap<Json | undefined, UpstreamRequest> = new Map([
+  ['elicitation/create', 'elicitation'],
+  ['sampling/createMessage', 'sampling'],
+  ['roots/list', 'roots'],
+])
+
+/** What an `input_required` result asks for; what the agent did not declare, or a secret, counts as unknown. */
+function asksOf(
+  value: JsonObject,
+  capabilities: JsonObject,
+): readonly (UpstreamRequest | 'unknown')[] {
+  const requests = value['inputRequests']
+  if (requests === undefined) return []
+  if (!isObject(requests)) return UNKNOWN_ASK
+  return Object.values(requests).map((request) => {
+    if (!isObject(request)) return 'unknown'
+    const kind = KINDS.get(request['method'])
+    if (kind === undefined || !isObject(capabilities[CAPABILITY[kind]])) return 'unknown'
+    return kind === 'elicitation' && asksForSecrets(request['params']) ? 'unknown' : kind
+  })
+}
