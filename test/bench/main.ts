@@ -22,6 +22,7 @@ import {
   baselines,
   chaperone,
   openWorkshop,
+  other,
   peers,
   recordSize,
   type RecordSize,
@@ -72,7 +73,9 @@ async function profile(options: Options, workshop: Workshop): Promise<number> {
 
 async function measure(options: Options, workshop: Workshop): Promise<number> {
   const results: Writable<Results> = { gaps: [] }
-  const guards = [chaperone(workshop), ...peers(workshop)]
+  const { against } = options
+  const builds = against === undefined ? [] : [other(against, workshop)]
+  const guards = [chaperone(workshop), ...builds, ...peers(workshop)]
   const sections: Readonly<Record<Section, () => Promise<void>>> = {
     decide: () => decideSection(options, results),
     stdio: () => stdioSection(options, [...baselines(), ...guards], results),

@@ -1,4 +1,5 @@
 /** What the command line of the bench says, and how much is measured for it. */
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { DecidePlan } from './decide.ts'
 import type { MemoryPlan } from './memory.ts'
@@ -13,6 +14,8 @@ export interface Options {
   readonly json: boolean
   readonly million: boolean
   readonly profile: boolean
+  /** Another build of Chaperone, to be measured beside the one in dist. */
+  readonly against?: string
   readonly help: boolean
 }
 
@@ -21,6 +24,7 @@ export const HELP: string = `Usage: npm run bench -- [options]
   --only LIST   sections to measure, of ${SECTIONS.join(',')} (default: all)
   --quick       fewer rounds: a first look, not a figure to quote
   --million     the memory section makes a million calls instead of 100,000
+  --against F   F is the chaperone.js of another build, measured beside this one
   --profile     instead of measuring: where the guard's CPU goes, function by function, 64 calls in flight
   --json        every figure and ratio as one JSON document on stdout
   --help        this text
@@ -37,13 +41,14 @@ export function readOptions(argv: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       million: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      against: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
-  const { only, ...flags } = values
+  const { only, against, ...flags } = values
   const sections = only === undefined ? SECTIONS : only.split(',').map(sectionOf)
-  return { ...flags, sections }
+  return { ...flags, sections, ...(against !== undefined && { against: resolve(against) }) }
 }
 
 function sectionOf(name: string): Section {

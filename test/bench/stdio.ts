@@ -123,7 +123,7 @@ async function attempt(each: Subject, work: () => Promise<void>): Promise<void> 
 async function prepare(each: Subject, plan: StdioPlan): Promise<void> {
   const { client, tools } = await open(each.target.line)
   each.client = client
-  if (each.target.name === CHAPERONE) await proveGuarded(client, tools)
+  if (each.target.name.startsWith(CHAPERONE)) await proveGuarded(client, tools)
   await pause(plan.quietMs)
   each.residentIdleMb = residentOf(client.pid)
   // Most of it in parallel, where a just-in-time compiler sees the most; the rest one by one.

@@ -109,21 +109,21 @@ never: [bench/delete_*]
 
 /** The same launch line that a client config holds, with the state in the workshop. */
 export function chaperone(workshop: Workshop): Target {
-  const bundle = bundlePath()
-  const line = node(
-    bundle,
-    'run',
-    '--mandate',
-    join(workshop.folder, 'mandate.yaml'),
-    '--upstreams',
-    join(workshop.folder, 'mcp.json'),
-    '--agent',
-    'bench-agent',
-    '--state-dir',
-    workshop.stateDir,
-  )
-  const target = { name: CHAPERONE, kind: 'chaperone', line } as const
-  return existsSync(bundle) ? target : { ...target, missing: 'not built: run `npm run build`' }
+  return build(CHAPERONE, 'chaperone', bundlePath(), workshop)
+}
+
+/** Another build of Chaperone; its record goes to a folder of its own. */
+export function other(bundle: string, workshop: Workshop): Target {
+  const stateDir = join(workshop.folder, 'state-other')
+  return build(`${CHAPERONE} (other)`, 'peer', bundle, { ...workshop, stateDir })
+}
+
+function build(name: string, kind: Target['kind'], bundle: string, workshop: Workshop): Target {
+  const { folder, stateDir } = workshop
+  const files = ['--mandate', join(folder, 'mandate.yaml'), '--upstreams', join(folder, 'mcp.json')]
+  const line = node(bundle, 'run', ...files, '--agent', 'bench-agent', '--state-dir', stateDir)
+  if (existsSync(bundle)) return { name, kind, line }
+  return { name, kind, line, missing: `no \`${bundle}\`: run \`npm run build\`` }
 }
 
 const INTERCEPT_POLICY = `version: "1"
