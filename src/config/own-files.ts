@@ -1,0 +1,158 @@
+/**
+ * The guard's own files are out of bounds (design: the documents a person writes): whoever can write the mandate, the
+ * upstreams, the policies, the lock, the settings or the state decides what is permitted.
+ */
+import { dirname, extname, join, relative, sep } from 'node:path'
+import { type Problem, Problems } from '../model/document.ts'
+import type { Mandate } from '../model/mandate.ts'
+import type { RealPath } from './launch.ts'
+import type { Upstream } from './mcp-json.ts'
+import { runsPrograms, writableRoots, type Root } from './writable.ts'
+
+/** A file or folder that says what is permitted, or keeps the record of it. */
+export interface OwnFile {
+  readonly path: string
+  /** In words: `the mandate`. */
+  readonly what: string
+  /** The endings that matter in it; absent: whatever it holds does. */
+  readonly endings?: readonly string[]
+}
+
+export interface OwnFilesGiven {
+  /** Absolute paths, all of them. */
+  readonly mandate: string
+  readonly roles: readonly string[]
+  readonly upstreams: string
+  readonly stateDir: string
+  readonly logFile?: string
+}
+
+const DOCUMENT = ['yaml', 'yml', 'json', 'jsonc']
+
+/** What is out of bounds for these documents. The settings and the lock count before they exist: an agent could make them. */
+export function ownFiles(given: OwnFilesGiven): readonly OwnFile[] {
+  const beside = dirname(given.mandate)
+  const file = (path: string, what: string): OwnFile => ({ path, what, endings: [ending(path)] })
+  const folders = [join(beside, 'policies'), ...given.roles.map(dirname)]
+  const outermost = folders.filter(
+    (folder) => !folders.some((other) => inside(folder, other, true)),
+  )
+  return [
+    file(given.mandate, 'the mandate'),
+    file(given.upstreams, 'the upstreams'),
+    file(join(beside, 'chaperone.yaml'), 'the settings'),
+    file(join(beside, 'chaperone.lock'), 'the lock'),
+    ...[...new Set(outermost)].map((path) => ({ path, what: 'the policies', endings: DOCUMENT })),
+    { path: given.stateDir, what: 'the state' },
+    ...(given.logFile === undefined ? [] : [file(given.logFile, 'the operational log')]),
+  ]
+}
+
+/** How paths compare on this machine: injected, so that every platform can be tested on any. */
+export interface Disk {
+  readonly realpath: RealPath
+  /** True where `A` and `a` are one file (macOS, Windows). */
+  readonly ignoreCase: boolean
+}
+
+/**
+ * An error for each folder that the agent could write and that holds, or is held by, one of the guard's own files.
+ * `allowed` names own files, or such folders, that may be written all the same.
+ */
+export function refuseWritable(
+  own: readonly OwnFile[],
+  authority: { readonly mandate: Mandate; readonly upstreams: readonly Upstream[] },
+  allowed: readonly string[],
+  disk: Disk,
+): readonly Problem[] {
+  const problems = new Problems()
+  const lifted = new Set(allowed.flatMap((path) => spellings(path, disk)))
+  const isLifted = (path: string): boolean =>
+    spellings(path, disk).some((spelling) => lifted.has(spelling))
+  const exposed = own.filter((file) => !isLifted(file.path))
+  const roots = Map.groupBy(writableRoots(authority.mandate, authority.upstreams), rootKey)
+  for (const [root, ...same] of roots.values()) {
+    if (!root || isLifted(root.path)) continue
+    const held = exposed.filter((file) => meets(file, root, disk))
+    if (held.length > 0) report(root, same, held, problems)
+  }
+  for (const grant of runsPrograms(authority.mandate)) {
+    problems.warning(
+      grant,
+      'runs_programs',
+      `\`${grant.server}/${grant.name}\` runs programs, and a program can write whatever its user can: the guard's own files too`,
+      'run its upstream as another user, or in a container',
+    )
+  }
+  return problems.list
+}
+
+/** One problem a folder, however many grants lead to it. */
+function rootKey(root: Root): string {
+  return JSON.stringify([root.path, root.endings, root.beginning])
+}
+
+function report(
+  root: Root,
+  same: readonly Root[],
+  held: readonly OwnFile[],
+  problems: Problems,
+): void {
+  const others = new Set(same.map((other) => other.tool))
+  others.delete(root.tool)
+  const more = others.size === 0 ? '' : ` and ${others.size} more`
+  const files = held.map(({ what, path }) => `${what} \`${path}\``).join(', ')
+  const [first] = held
+  problems.error(
+    root,
+    'own_files_writable',
+    `the agent could write the guard's own files by \`${root.tool}\`${more}: ${root.named} reaches ${files}`,
+    `keep them where no tool can write, narrow \`${root.tool}\`, or permit it by name: --allow-writable ${first?.path ?? ''}`,
+  )
+}
+
+/** True when the own file lies at or under the root, or the root under an own folder, and their endings allow it. */
+function meets(file: OwnFile, root: Root, disk: Disk): boolean {
+  const apart =
+    root.endings !== undefined &&
+    file.endings !== undefined &&
+    !file.endings.some((one) => root.endings?.includes(one) === true)
+  if (apart) return false
+  const own = spellings(file.path, disk)
+  return spellings(root.path, disk).some((folder) =>
+    own.some((path) => touches(path, folder, root)),
+  )
+}
+
+function touches(own: string, folder: string, { beginning }: Root): boolean {
+  if (beginning !== undefined) return own.startsWith(join(folder, beginning))
+  return inside(own, folder, false) || inside(folder, own, false)
+}
+
+/** True when a path lies in a folder, or (unless `strictly`) is that folder. */
+function inside(path: string, folder: string, strictly: boolean): boolean {
+  if (path === folder) return !strictly
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
+}
+
+function ending(path: string): string {
+  return extname(path).slice(1).toLowerCase()
+}
+
+/** The path as written and with its links resolved: through either of the two it could be reached. */
+function spellings(path: string, disk: Disk): readonly string[] {
+  return [path, real(path, disk)].map((spelling) =>
+    disk.ignoreCase ? spelling.normalize('NFC').toLowerCase() : spelling,
+  )
+}
+
+/** The path with links resolved as far as it exists. */
+function real(path: string, disk: Disk): string {
+  let known = path
+  let found = disk.realpath(known)
+  while (found === undefined && dirname(known) !== known) {
+    known = dirname(known)
+    found = disk.realpath(known)
+  }
+  return join(found ?? known, relative(known, path))
+}

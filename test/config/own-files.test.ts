@@ -1,0 +1,252 @@
+import { describe, expect, test } from 'vitest'
+import type { Upstream } from '../../src/config/mcp-json.ts'
+import { type Disk, ownFiles, refuseWritable } from '../../src/config/own-files.ts'
+import { readText } from '../../src/document/read.ts'
+import type { DocNode } from '../../src/model/document.ts'
+import { instant, sha256 } from '../../src/model/id.ts'
+import type { Grant, Mandate } from '../../src/model/mandate.ts'
+
+const plainDisk: Disk = { realpath: (path) => path, ignoreCase: false }
+const own = ownFiles({
+  mandate: '/srv/guard/m.yaml',
+  roles: ['/srv/guard/policies/roles/reader.yaml'],
+  upstreams: '/srv/guard/mcp.json',
+  stateDir: '/var/lib/chaperone',
+})
+
+function grantOf(target: string, yaml: string): Grant {
+  const read = readText(yaml, 'm.yaml')
+  const member = (key: string): DocNode | undefined =>
+    read.node?.kind === 'map'
+      ? read.node.entries.find((entry) => entry.key === key)?.value
+      : undefined
+  const [server = '', name = ''] = target.split('/')
+  const args = member('args')
+  const text = (key: string): string | undefined => {
+    const node = member(key)
+    return node?.kind === 'scalar' ? String(node.value) : undefined
+  }
+  const effect = text('effect')
+  return {
+    kind: 'tool',
+    rule: `tools.${target}`,
+    place: { file: 'm.yaml', line: 1, column: 1 },
+    server,
+    name,
+    ...(effect !== undefined && { effect: effect as 'read' }),
+    data: [],
+    args: new Map(args?.kind === 'map' ? args.entries.map(({ key, value }) => [key, value]) : []),
+    otherArgs: text('otherArgs') === 'permit' || !args ? 'permit' : 'refuse',
+  }
+}
+
+const mandateOf = (grants: readonly Grant[]): Mandate => ({
+  name: 'm',
+  agent: 'a',
+  purpose: { text: 'p' },
+  environment: [],
+  valid: { until: instant(0) },
+  context: new Map(),
+  grants,
+  never: [],
+  requests: new Map(),
+  roles: [],
+  file: 'm.yaml',
+  digest: sha256('0'.repeat(64)),
+  signed: false,
+})
+
+const files = (...args: string[]): Upstream => ({
+  server: 'files',
+  kind: 'stdio',
+  command: 'npx',
+  args: ['-y', '@modelcontextprotocol/server-filesystem', ...args],
+  env: {},
+  cwd: '/srv/guard',
+  place: { file: 'mcp.json', line: 3, column: 5 },
+})
+
+function refused(
+  tools: Record<string, string>,
+  upstream: Upstream = files(),
+  options: { allowed?: string[]; disk?: Disk } = {},
+): readonly string[] {
+  const grants = Object.entries(tools).map(([target, yaml]) => grantOf(target, yaml))
+  return refuseWritable(
+    own,
+    { mandate: mandateOf(grants), upstreams: [upstream] },
+    options.allowed ?? [],
+    options.disk ?? plainDisk,
+  ).map((problem) => `${problem.level} ${problem.id} ${problem.place?.line}: ${problem.message}`)
+}
+
+const reaches = (root: string, what: string): string =>
+  `error own_files_writable 1: the agent could write the guard's own files by \`files/write_file\`: \`${root}\` in its constraint reaches ${what}`
+
+test('refuses a root that holds the mandate, naming both places', () => {
+  expect(refused({ 'files/write_file': 'args: { path: { path: { under: /srv } } }' })).toEqual([
+    reaches(
+      '/srv',
+      'the mandate `/srv/guard/m.yaml`, the upstreams `/srv/guard/mcp.json`, the settings `/srv/guard/chaperone.yaml`, the lock `/srv/guard/chaperone.lock`, the policies `/srv/guard/policies`',
+    ),
+  ])
+})
+
+test.each([
+  ['under the policies', '/srv/guard/policies/roles', 'the policies `/srv/guard/policies`'],
+  ['the state itself', '/var/lib/chaperone', 'the state `/var/lib/chaperone`'],
+  ['inside the state', '/var/lib/chaperone/log', 'the state `/var/lib/chaperone`'],
+  ['the mandate itself', '/srv/guard/m.yaml', 'the mandate `/srv/guard/m.yaml`'],
+  ['written with dots', '/srv/guard/x/../m.yaml', 'the mandate `/srv/guard/m.yaml`'],
+])('refuses a root %s', (_, root, what) => {
+  expect(refused({ 'files/write_file': `args: { path: { path: { under: ${root} } } }` })).toEqual([
+    reaches(root, what),
+  ])
+})
+
+test('a root beside the own files is none of them, whatever its name begins with', () => {
+  for (const root of ['/srv/guard-data', '/srv/gua', '/var/lib/chaperone2', '/home/me']) {
+    expect(refused({ 'files/write_file': `args: { path: { path: { under: ${root} } } }` })).toEqual(
+      [],
+    )
+  }
+})
+
+test('finds roots in lists, nested constraints, globs, prefixes and literals', () => {
+  for (const constraint of [
+    '{ path: { under: [/home, /srv/guard] } }',
+    '{ each: { path: { under: /srv/guard } } }',
+    '{ fields: { path: { path: { under: /srv/guard } } } }',
+    '{ any: [{ uuid: true }, { path: { under: /srv/guard } }] }',
+    '{ glob: "/srv/guard/*.yaml" }',
+    '{ glob: "/srv/**" }',
+    '{ prefix: /srv/guard/m }',
+    '{ prefix: /srv/ }',
+    '{ prefix: "file:///srv/guard/" }',
+    '{ equals: /srv/guard/mcp.json }',
+    '{ one_of: [/tmp/x, /srv/guard/chaperone.lock] }',
+  ]) {
+    const problems = refused({ 'files/write_file': `args: { target: ${constraint} }` })
+    expect([constraint, problems.length]).toEqual([constraint, 1])
+  }
+  expect(refused({ 'files/write_file': 'args: { path: { prefix: /srv/guard/out } }' })).toEqual([])
+})
+
+test('a tool that only reads may reach them; one without an effect counts as writing', () => {
+  const under = 'args: { path: { path: { under: /srv } } }'
+  expect(refused({ 'files/read_file': `{ effect: read, ${under} }` })).toEqual([])
+  expect(refused({ 'files/read_file': `{ ${under} }` })).toHaveLength(1)
+  expect(refused({ 'files/read_file': `{ effect: delete, ${under} }` })).toHaveLength(1)
+})
+
+test('the effect of a tool is the strictest that any of its grants says', () => {
+  const reading = grantOf(
+    'files/edit',
+    '{ effect: read, args: { path: { path: { under: /srv } } } }',
+  )
+  const writing = grantOf(
+    'files/edit',
+    '{ effect: write, args: { path: { path: { under: /tmp } } } }',
+  )
+  const authority = { mandate: mandateOf([reading, writing]), upstreams: [files()] }
+  expect(refuseWritable(own, authority, [], plainDisk)).toHaveLength(1)
+})
+
+describe('where no constraint bounds the path, the folders the upstream was started with count', () => {
+  const launch = (root: string) =>
+    `error own_files_writable 3: the agent could write the guard's own files by \`files/write_file\`: \`${root}\` in the launch line of \`files\` (mcp.json:3) reaches the mandate`
+
+  test.each(['{}', '{ effect: write, args: { path: { length: 1..9 } } }', '{ otherArgs: permit }'])(
+    'for the grant %s',
+    (grant) => {
+      expect(refused({ 'files/write_file': grant }, files('/srv'))[0]).toContain(launch('/srv'))
+      expect(refused({ 'files/write_file': grant }, files('/home/me'))).toEqual([])
+    },
+  )
+
+  test('also when they are relative, in a flag, a list, or the environment', () => {
+    expect(refused({ 'files/write_file': '{}' }, files('.'))[0]).toContain(launch('.'))
+    expect(refused({ 'files/write_file': '{}' }, files('--root=/srv'))[0]).toContain(launch('/srv'))
+    expect(refused({ 'files/write_file': '{}' }, files('/tmp,/srv'))[0]).toContain(launch('/srv'))
+    const withEnv = { ...files(), env: { ROOTS: '/tmp:/srv' } }
+    expect(refused({ 'files/write_file': '{}' }, withEnv)[0]).toContain(launch('/srv'))
+  })
+
+  test('a server pattern counts for every server it could mean', () => {
+    expect(refused({ 'fil*/write_*': '{}' }, files('/srv'))).toHaveLength(1)
+    expect(refused({ 'db*/write_*': '{}' }, files('/srv'))).toEqual([])
+  })
+
+  test('a bounded path beside other arguments is bound enough; a second, free path is not', () => {
+    const bound = 'args: { path: { path: { under: /tmp } }, content: { length: 0..99 } }'
+    expect(refused({ 'files/write_file': `{ ${bound} }` }, files('/srv'))).toEqual([])
+    const free =
+      'args: { source: { path: { under: /tmp } }, destination: { each: { length: 0..99 } } }'
+    expect(refused({ 'files/write_file': `{ ${free} }` }, files('/srv'))).toHaveLength(1)
+    expect(
+      refused({ 'files/write_file': `{ ${bound}, otherArgs: permit }` }, files('/srv')),
+    ).toHaveLength(1)
+  })
+
+  test('a tool that takes no arguments cannot be pointed anywhere', () => {
+    expect(refused({ 'files/write_file': 'args: {}' }, files('/srv'))).toEqual([])
+  })
+})
+
+test('endings keep them apart, but not from the state, where every file counts', () => {
+  const grant = (root: string, ext: string) => ({
+    'files/write_file': `args: { path: { path: { under: ${root}, ext: ${ext} } } }`,
+  })
+  expect(refused(grant('/srv', '[md, .txt]'))).toEqual([])
+  expect(refused(grant('/srv', '[md, yaml]'))).toHaveLength(1)
+  expect(refused(grant('/var/lib', 'md'))).toHaveLength(1)
+})
+
+test('one problem a folder, however many tools reach it', () => {
+  const under = 'args: { path: { path: { under: /srv } } }'
+  const [problem, ...more] = refused({ 'files/write_file': under, 'files/edit_file': under })
+  expect(more).toEqual([])
+  expect(problem).toContain('by `files/write_file` and 1 more:')
+})
+
+test('links are followed on both sides, and through folders that do not exist yet', () => {
+  const links: Record<string, string> = {
+    '/home/me/link': '/srv',
+    '/srv/guard': '/data/guard',
+    '/data': '/data',
+    '/': '/',
+  }
+  const disk: Disk = { realpath: (path) => links[path], ignoreCase: false }
+  const to = (root: string) => ({
+    'files/write_file': `args: { path: { path: { under: ${root} } } }`,
+  })
+  expect(refused(to('/data'), files(), { disk })).toHaveLength(1)
+  expect(refused(to('/srv'), files(), { disk })).toHaveLength(1)
+  expect(refused(to('/home/me/link'), files(), { disk })).toHaveLength(1)
+  expect(refused(to('/data/other'), files(), { disk })).toEqual([])
+  expect(refused(to('/home/me/link/other'), files(), { disk })).toEqual([])
+})
+
+test('where the disk does not tell case apart, neither does this', () => {
+  const grant = { 'files/write_file': 'args: { path: { path: { under: /SRV/Guard } } }' }
+  expect(refused(grant)).toEqual([])
+  const disk = { ...plainDisk, ignoreCase: true }
+  expect(refused(grant, files(), { disk })).toHaveLength(1)
+})
+
+test('one is lifted by its name, and only that one', () => {
+  const grant = { 'files/write_file': 'args: { path: { path: { under: /srv/guard/m.yaml } } }' }
+  expect(refused(grant, files(), { allowed: ['/srv/guard/m.yaml'] })).toEqual([])
+  const wide = { 'files/write_file': 'args: { path: { path: { under: /srv } } }' }
+  expect(refused(wide, files(), { allowed: ['/srv/guard/m.yaml'] })[0]).toContain('the upstreams')
+  expect(refused(wide, files(), { allowed: ['/srv/guard'] })).toHaveLength(1)
+  expect(refused(wide, files(), { allowed: ['/srv'] })).toEqual([])
+})
+
+test('a tool that runs programs is warned of: no folder bounds it', () => {
+  expect(
+    refused({ 'shell/run': '{ effect: execute, args: { command: { one_of: [ls] } } }' }),
+  ).toEqual([
+    "warning runs_programs 1: `shell/run` runs programs, and a program can write whatever its user can: the guard's own files too",
+  ])
+})
