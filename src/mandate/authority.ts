@@ -25,7 +25,13 @@ export function toolAuthority(
   schema: JsonObject,
 ): Authority {
   const naming = index.naming('tool', server, name)
-  return build({ mandate, kind: 'tool', naming, blocking: index.blocking(server, name), schema })
+  return build({
+    mandate,
+    kind: 'tool',
+    naming,
+    blocking: index.blocking('tool', server, name),
+    schema,
+  })
 }
 
 export function promptAuthority(
@@ -34,7 +40,12 @@ export function promptAuthority(
   name: string,
 ): Authority {
   const naming = index.naming('prompt', server, name)
-  return build({ mandate, kind: 'prompt', naming, blocking: index.blocking(server, name) })
+  return build({
+    mandate,
+    kind: 'prompt',
+    naming,
+    blocking: index.blocking('prompt', server, name),
+  })
 }
 
 /**
@@ -57,7 +68,7 @@ export function resourceAuthority(
     mandate,
     kind: 'resource',
     naming,
-    blocking: index.blocking(server, uri),
+    blocking: index.blocking('resource', server, uri),
     ...(why !== undefined && { refused: { read: uri, why } }),
   })
   if (!template) return authority

@@ -11,7 +11,7 @@ export interface GrantIndex {
   /** Every grant that names it, ordered by its rule, so that the document's order never matters. */
   naming(kind: Grant['kind'], server: string, name: string): readonly CompiledGrant[]
   /** The `never` patterns that name it, of whatever kind it is. */
-  blocking(server: string, name: string): readonly string[]
+  blocking(kind: Grant['kind'], server: string, name: string): readonly string[]
   /** Resource grants that some expansion of the URI template could meet. */
   template(server: string, uriTemplate: string): readonly CompiledGrant[]
 }
@@ -19,6 +19,8 @@ export interface GrantIndex {
 export interface CompiledNever {
   readonly server: Glob
   readonly name: Glob
+  /** The same pattern read as a URI's: it also matches no segments where `**` stands between slashes. */
+  readonly uri: Glob
 }
 
 /** The index, or undefined when a grant or a `never` did not compile and the problem was reported. */
@@ -50,9 +52,9 @@ export function indexOf(mandate: Mandate, problems: Problems): GrantIndex | unde
       )
       return more.length === 0 ? found : [...found, ...more].toSorted(byRule)
     },
-    blocking: (server, name) =>
+    blocking: (kind, server, name) =>
       never
-        .filter((one) => one.server.matches(server) && one.name.matches(name))
+        .filter((one) => one.server.matches(server) && meets(one, kind, name))
         .map((one) => `${one.server.source}/${one.name.source}`),
     template: (server, uriTemplate) =>
       grants.filter(
@@ -73,14 +75,20 @@ function byRule(a: CompiledGrant, b: CompiledGrant): number {
   return a.grant.rule < b.grant.rule ? -1 : a.grant.rule > b.grant.rule ? 1 : 0
 }
 
-/** In `never` a `*` crosses `/` in resources too: it blocks more, never less. */
+/** In `never` a `*` crosses `/` in resources too: it blocks what either reading matches. */
+function meets(never: CompiledNever, kind: Grant['kind'], name: string): boolean {
+  return never.name.matches(name) || (kind === 'resource' && never.uri.matches(name))
+}
+
 function compileNever(
   never: Mandate['never'][number],
   problems: Problems,
 ): CompiledNever | undefined {
   const found = new Problems()
+  const pattern = { text: never.name, place: never.place }
   const server = compileGlob({ text: never.server, place: never.place }, 'server', found)
-  const name = compileGlob({ text: never.name, place: never.place }, 'tool', found)
+  const name = compileGlob(pattern, 'tool', found)
+  const uri = compileGlob(pattern, 'uri', new Problems())
   for (const problem of found.list) if (problem.level === 'error') problems.add(problem)
-  return server && name && { server, name }
+  return server && name && { server, name, uri: uri ?? name }
 }
