@@ -21,7 +21,7 @@ import { REQUEST_LIMITS } from './proxy/strict.ts'
 import { hearChanges } from './proxy/upstream/changes.ts'
 import type { Wish } from './proxy/upstream/handshake.ts'
 import { Link, type LinkEvents, type StartProcess } from './proxy/upstream/link.ts'
-import type { LaunchLine } from './proxy/upstream/process.ts'
+import { startProcess, type LaunchLine } from './proxy/upstream/process.ts'
 
 /** An upstream to guard: how it is started, and how long a call to it may take. */
 export interface GuardedUpstream extends LaunchLine {
@@ -38,7 +38,8 @@ export interface GuardOptions {
   readonly operational: OperationalLog
   readonly clock: Clock
   readonly timers: Timers
-  readonly start: StartProcess
+  /** How a child process is started; the real one unless a test hands in another. */
+  readonly start?: StartProcess
   readonly self: Self
   /** Names this guard's log and, with a counter, its calls. */
   readonly instance: string
@@ -190,7 +191,8 @@ function wire(options: GuardOptions): Wiring {
 }
 
 function link(launch: GuardedUpstream, options: GuardOptions, events: LinkEvents): Link {
-  const { self, clock, timers, operational, start, startTimeoutMs } = options
+  const { self, clock, timers, operational, startTimeoutMs } = options
+  const start = options.start ?? startProcess
   const callTimeoutMs = launch.timeoutMs ?? options.callTimeoutMs
   return new Link({
     launch,

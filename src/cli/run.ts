@@ -6,7 +6,7 @@ import { createGuard, type Guard } from '../guard.ts'
 import { openLog } from '../audit/log.ts'
 import { loadUpstreams, type Upstream } from '../config/mcp-json.ts'
 import { operationalLog } from '../config/operational.ts'
-import { findOwnFiles } from '../config/own-files.ts'
+import { ownFiles, refuseWritable } from '../config/own-files.ts'
 import { readSettings, type Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock, systemTimers } from '../config/system.ts'
@@ -16,8 +16,14 @@ import { loadMandate } from '../mandate/load.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Principal } from '../model/call.ts'
 import { Problems, problemText, type Problem } from '../model/document.ts'
-import { startProcess } from '../proxy/upstream/process.ts'
-import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags, type LaunchFiles } from './arguments.ts'
+import type { Mandate } from '../model/mandate.ts'
+import {
+  LAUNCH_HELP,
+  LAUNCH_OPTIONS,
+  launchFiles,
+  parseFlags,
+  type LaunchFiles,
+} from './arguments.ts'
 import { paint, type CliIo, type Command } from './io.ts'
 
 export const command: Command = {
@@ -55,11 +61,14 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const files = launchFiles(values, io)
   const { launch, problems } = prepare(files, settings, io)
   for (const problem of problems) {
-    const level = problem.level === 'error' ? paint(io, 'red', 'error') : paint(io, 'yellow', 'warning')
+    const level =
+      problem.level === 'error' ? paint(io, 'red', 'error') : paint(io, 'yellow', 'warning')
     io.stderr(`${level}: ${problemText(problem)}\n`)
   }
   if (!launch) {
-    io.stderr(`${paint(io, 'red', 'chaperone')}: nothing was started (\`chaperone check\` says more)\n`)
+    io.stderr(
+      `${paint(io, 'red', 'chaperone')}: nothing was started (\`chaperone check\` says more)\n`,
+    )
     return 1
   }
   await serve(launch, io)
@@ -79,7 +88,13 @@ function prepare(
   if (!mandate) return { problems: problems.list }
   const agent = settings.agent ?? mandate.mandate.agent
   for (const problem of misfits(mandate, agent, settings)) problems.add(problem)
-  for (const problem of findOwnFiles({ files, settings, mandate, upstreams: read.upstreams, env: io.env })) problems.add(problem)
+  for (const problem of exposed(
+    files,
+    settings,
+    { mandate: mandate.mandate, upstreams: read.upstreams },
+    io,
+  ))
+    problems.add(problem)
   if (problems.bad) return { problems: problems.list }
   return {
     problems: problems.list,
@@ -94,6 +109,24 @@ function prepare(
   }
 }
 
+/** The guard's own files that the agent could write. */
+function exposed(
+  files: LaunchFiles,
+  settings: Settings,
+  authority: { readonly mandate: Mandate; readonly upstreams: readonly Upstream[] },
+  io: CliIo,
+): readonly Problem[] {
+  const own = ownFiles({
+    mandate: files.mandate,
+    roles: authority.mandate.roles.map(({ file }) => file),
+    upstreams: files.upstreams,
+    stateDir: stateDir(io.env, settings.stateDir),
+    ...(settings.logFile === undefined ? {} : { logFile: settings.logFile }),
+  })
+  const ignoreCase = process.platform === 'win32' || process.platform === 'darwin'
+  return refuseWritable(own, authority, settings.allowWritable, { realpath, ignoreCase })
+}
+
 /** A mandate that could not permit anything to this guard: said at once, not at every call. */
 function misfits(compiled: CompiledMandate, agent: string, settings: Settings): readonly Problem[] {
   const { mandate } = compiled
@@ -103,13 +136,25 @@ function misfits(compiled: CompiledMandate, agent: string, settings: Settings): 
     found.push({ id, level: 'error', place, message, remedy })
   }
   if (mandate.agent !== agent) {
-    bad('agent_mismatch', `the mandate is for \`${mandate.agent}\`, and the launch line says \`${agent}\``, 'give the mandate of this agent, or correct --agent')
+    bad(
+      'agent_mismatch',
+      `the mandate is for \`${mandate.agent}\`, and the launch line says \`${agent}\``,
+      'give the mandate of this agent, or correct --agent',
+    )
   }
   if (mandate.environment.length > 0 && !mandate.environment.includes(settings.environment)) {
-    bad('environment_mismatch', `the mandate is for ${mandate.environment.join(', ')}, and this guard runs in ${settings.environment}`, 'say --environment, or give a mandate for it')
+    bad(
+      'environment_mismatch',
+      `the mandate is for ${mandate.environment.join(', ')}, and this guard runs in ${settings.environment}`,
+      'say --environment, or give a mandate for it',
+    )
   }
   if (compiled.validity(systemClock.now()) === 'expired') {
-    bad('mandate_expired', `the mandate expired at ${new Date(mandate.valid.until).toISOString()}`, 'ask for a new one')
+    bad(
+      'mandate_expired',
+      `the mandate expired at ${new Date(mandate.valid.until).toISOString()}`,
+      'ask for a new one',
+    )
   }
   return found
 }
@@ -121,7 +166,7 @@ async function serve(launch: Launch, io: CliIo): Promise<void> {
     level: settings.logLevel,
     ...(settings.logFile === undefined ? {} : { file: settings.logFile }),
   })
-  const state = settings.stateDir ?? stateDir(io.env)
+  const state = stateDir(io.env, settings.stateDir)
   const log = openLog({
     dir: join(state, 'log', instance),
     clock: systemClock,
@@ -129,7 +174,11 @@ async function serve(launch: Launch, io: CliIo): Promise<void> {
       log: instance,
       agent: principal.agent,
       assurance: principal.assurance,
-      mandate: { name: mandate.mandate.name, digest: mandate.mandate.digest, signed: mandate.mandate.signed },
+      mandate: {
+        name: mandate.mandate.name,
+        digest: mandate.mandate.digest,
+        signed: mandate.mandate.signed,
+      },
     },
   })
   const self = { name: 'chaperone', version: version() }
@@ -143,7 +192,6 @@ async function serve(launch: Launch, io: CliIo): Promise<void> {
     operational,
     clock: systemClock,
     timers: systemTimers,
-    start: (line, events) => startProcess(line, events),
     self,
     instance,
     startTimeoutMs: settings.startTimeoutMs,
@@ -162,7 +210,10 @@ async function serve(launch: Launch, io: CliIo): Promise<void> {
       upstreams: launch.upstreams.map(({ server }) => server),
     },
   })
-  operational.info({ mandate: mandate.mandate.name, agent: principal.agent, record: join(state, 'log', instance) }, 'guarding')
+  operational.info(
+    { mandate: mandate.mandate.name, agent: principal.agent, record: join(state, 'log', instance) },
+    'guarding',
+  )
   await whileServing(guard, io)
 }
 

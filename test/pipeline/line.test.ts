@@ -1,0 +1,322 @@
+import { describe, expect, test } from 'vitest'
+import { GuardError } from '../../src/model/error.ts'
+import type { JsonObject } from '../../src/model/json.ts'
+import { STAGES } from '../../src/model/verdict.ts'
+import { LINE, takeCall } from '../../src/pipeline/line.ts'
+import type { Inbound } from '../../src/pipeline/port.ts'
+import { Cancellation } from '../../src/proxy/session.ts'
+import { fakeLine, mandateOf, tool, type FakeLineOptions } from '../fakes/line.ts'
+
+const MANDATE = mandateOf(`
+mandate: intake
+agent: intake-bot
+purpose: Approve class B vendors
+valid: { from: 2026-11-20T00:00:00Z, until: 2026-12-01T00:00:00Z }
+tools:
+  vendors/search: { effect: read }
+  vendors/approve:
+    effect: write
+    args:
+      class: { one_of: [B] }
+      amount: { range: { max: 5000 } }
+    approval: { when: args.amount > 1000, from: [boss@acme.example], expires: 15m }
+  vendors/broken:
+    effect: write
+    when: args.missing > 1
+never: [vendors/delete]
+`)
+const SEARCH = { state: 'found', target: tool('vendors', 'search') } as const
+const APPROVE = { state: 'found', target: tool('vendors', 'approve') } as const
+const BROKEN = { state: 'found', target: tool('vendors', 'broken') } as const
+const DELETE = { state: 'found', target: tool('vendors', 'delete') } as const
+const TOOLS = [SEARCH, APPROVE, BROKEN, DELETE]
+
+function call(name: string, args?: JsonObject): Inbound {
+  const params = args === undefined ? { name } : { name, arguments: args }
+  return { era: 'legacy', method: 'tools/call', params, cancelled: new Cancellation() }
+}
+
+async function take(inbound: Inbound, options: Partial<FakeLineOptions> = {}) {
+  const line = fakeLine({ mandate: MANDATE, tools: TOOLS, ...options })
+  const concluded = await takeCall(inbound, line.ports)
+  return { ...line, concluded }
+}
+
+const PERMITTED = call('approve', { class: 'B', amount: 100 })
+
+test('the line holds the eleven stages of the design, in order, each with its question, codes and reason', () => {
+  expect(LINE.rows.map((row) => row.name)).toEqual([...STAGES])
+  for (const row of LINE.rows) {
+    expect(row.question).not.toBe('')
+    expect(row.why).not.toBe('')
+    expect(row.codes.length).toBeGreaterThan(0)
+  }
+})
+
+test('a permitted call leaves once, after its intent, and comes back after its outcome', async () => {
+  const { concluded, departed, log } = await take(PERMITTED)
+  expect(concluded).toHaveProperty('answer.text', '{"content":[]}')
+  expect(departed).toHaveLength(1)
+  expect(departed[0]?.params).toEqual({ name: 'approve', arguments: { class: 'B', amount: 100 } })
+  expect(log.entries.map((entry) => entry.type)).toEqual(['intent', 'outcome'])
+})
+
+describe('refuses, records it, and lets nothing reach the upstream', () => {
+  const cases: readonly [string, Inbound, Partial<FakeLineOptions>, string, string][] = [
+    [
+      'a message that is not well-formed',
+      { ...PERMITTED, malformed: 'duplicate key' },
+      {},
+      'admit',
+      'malformed',
+    ],
+    ['a method in no row', { ...PERMITTED, method: 'tasks/get' }, {}, 'admit', 'unsupported'],
+    [
+      'an unknown member in params',
+      { ...PERMITTED, params: { name: 'search', task: {} } },
+      {},
+      'admit',
+      'malformed',
+    ],
+    [
+      'a retry member in the legacy era',
+      { ...PERMITTED, params: { name: 'search', requestState: 'x' } },
+      {},
+      'admit',
+      'malformed',
+    ],
+    [
+      'a tool name that is no string',
+      { ...PERMITTED, params: { name: ['search'] } },
+      {},
+      'admit',
+      'malformed',
+    ],
+    [
+      'nobody on the launch line',
+      PERMITTED,
+      { ports: { principal: undefined } },
+      'identify',
+      'unauthenticated',
+    ],
+    [
+      'another agent',
+      PERMITTED,
+      { ports: { principal: { agent: 'other', assurance: 'launch_line' } } },
+      'bind',
+      'agent_mismatch',
+    ],
+    [
+      'one millisecond before the mandate begins',
+      PERMITTED,
+      { at: '2026-11-19T23:59:59.999Z' },
+      'bind',
+      'mandate_not_yet_valid',
+    ],
+    [
+      'the very moment the mandate ends',
+      PERMITTED,
+      { at: '2026-12-01T00:00:00.000Z' },
+      'bind',
+      'mandate_expired',
+    ],
+    [
+      'a guard that is stopping',
+      PERMITTED,
+      { ports: { stopping: () => true } },
+      'bind',
+      'guard_stopping',
+    ],
+    ['a tool that no upstream has', call('nothing'), {}, 'resolve', 'unknown_tool'],
+    ['a hidden tool, with the same answer', call('delete'), {}, 'resolve', 'unknown_tool'],
+    ['a tool named __proto__', call('__proto__'), {}, 'resolve', 'unknown_tool'],
+    [
+      'a changed definition',
+      call('search'),
+      { tools: [{ ...SEARCH, state: 'changed' }] },
+      'resolve',
+      'tool_changed',
+    ],
+    [
+      'an upstream that is down',
+      call('search'),
+      { tools: [{ ...SEARCH, state: 'unavailable', detail: 'down' }] },
+      'resolve',
+      'upstream_unavailable',
+    ],
+    [
+      'an argument outside the mandate',
+      call('approve', { class: 'A', amount: 1 }),
+      {},
+      'decide',
+      'outside_mandate',
+    ],
+    [
+      'an unnamed argument',
+      call('approve', { class: 'B', amount: 1, force: true }),
+      {},
+      'decide',
+      'outside_mandate',
+    ],
+    ['a missing argument', call('approve', { class: 'B' }), {}, 'decide', 'outside_mandate'],
+    ['a condition that cannot be evaluated', call('broken', {}), {}, 'decide', 'evaluation_error'],
+    [
+      'a call that needs an approval',
+      call('approve', { class: 'B', amount: 1001 }),
+      {},
+      'step-up',
+      'approval_required',
+    ],
+  ]
+  test.each(cases)('%s', async (_name, inbound, options, stage, reason) => {
+    const { concluded, departed, log } = await take(inbound, options)
+    expect(concluded).toHaveProperty('refusal.stage', stage)
+    expect(concluded).toHaveProperty('refusal.reason', reason)
+    expect(departed).toEqual([])
+    expect(log.entries).toHaveLength(1)
+    expect(log.entries[0]).toMatchObject({ type: 'refusal' })
+  })
+})
+
+test('a mandate for another environment does not bind', async () => {
+  const staging = mandateOf(`
+mandate: m
+agent: intake-bot
+purpose: p
+environment: [staging]
+valid: { until: 2026-12-01T00:00:00Z }
+tools: { vendors/search: { effect: read } }
+`)
+  const { concluded, departed } = await take(call('search'), { mandate: staging })
+  expect(concluded).toHaveProperty('refusal.reason', 'environment_mismatch')
+  expect(departed).toEqual([])
+})
+
+test('the remedy of an approval names who may answer, in the record and not in the refusal text', async () => {
+  const { log } = await take(call('approve', { class: 'B', amount: 2000 }))
+  expect(JSON.stringify(log.entries[0])).toContain('boss@acme.example')
+})
+
+test('a log that cannot be written refuses the call before it leaves', async () => {
+  const line = fakeLine({ mandate: MANDATE, tools: TOOLS })
+  line.log.failNext(2)
+  const concluded = await takeCall(PERMITTED, line.ports)
+  expect(concluded).toHaveProperty('refusal.reason', 'audit_unavailable')
+  expect(concluded).toHaveProperty('refusal.stage', 'commit')
+  expect(line.departed).toEqual([])
+  expect(line.faults).toContain('a refusal could not be recorded')
+})
+
+test('an answer whose outcome cannot be recorded is withheld', async () => {
+  const line = fakeLine({ mandate: MANDATE, tools: TOOLS })
+  const { append } = line.log
+  const log = {
+    ...line.log,
+    append: (entry: Parameters<typeof append>[0]) => {
+      if (entry.type === 'outcome') line.log.failNext(1)
+      return append(entry)
+    },
+  }
+  const concluded = await takeCall(PERMITTED, { ...line.ports, log })
+  expect(concluded).toHaveProperty('refusal.reason', 'audit_unavailable')
+  expect(concluded).toHaveProperty('refusal.stage', 'settle')
+  expect(line.departed).toHaveLength(1)
+})
+
+describe('what an upstream does is told apart, and is the outcome of the intent', () => {
+  const cases = [
+    ['ERR_UPSTREAM_DOWN', 'upstream_unavailable'],
+    ['ERR_UPSTREAM_TIMEOUT', 'upstream_timeout'],
+    ['ERR_UPSTREAM_LOST', 'outcome_unknown'],
+    ['ERR_UPSTREAM_TOO_LONG', 'output_refused'],
+  ] as const
+  test.each(cases)('%s is %s', async (code, reason) => {
+    const line = fakeLine({ mandate: MANDATE, tools: TOOLS })
+    line.answerWith(new GuardError(code, 'x'))
+    const concluded = await takeCall(PERMITTED, line.ports)
+    expect(concluded).toHaveProperty('refusal.reason', reason)
+    expect(line.log.entries.map((entry) => entry.type)).toEqual(['intent', 'outcome'])
+    expect(line.log.entries[1]).toMatchObject({ verdict: { outcome: 'refused', reason } })
+  })
+
+  test('an answer over the size limit is withheld', async () => {
+    const line = fakeLine({ mandate: MANDATE, tools: TOOLS })
+    line.answerWith({ kind: 'result', text: `{"x":"${'a'.repeat(1000)}"}`, outcome: 'complete' })
+    expect(await takeCall(PERMITTED, line.ports)).toHaveProperty('refusal.reason', 'output_refused')
+  })
+
+  test('an answer that asks for what the mandate does not permit is withheld', async () => {
+    const line = fakeLine({ mandate: MANDATE, tools: TOOLS })
+    line.answerWith({
+      kind: 'result',
+      text: '{}',
+      outcome: 'input_required',
+      asks: ['elicitation'],
+    })
+    expect(await takeCall(PERMITTED, line.ports)).toHaveProperty(
+      'refusal.reason',
+      'request_not_permitted',
+    )
+  })
+})
+
+test('a fault in any stage denies, is recorded, and reaches no upstream that it had not reached', async () => {
+  const broken = () => {
+    throw new Error('planted')
+  }
+  const faulty: readonly [string, Partial<FakeLineOptions['ports']>, number][] = [
+    ['admit', { time: { read: broken } }, 0],
+    ['resolve', { newCallId: broken }, 0],
+    ['forward', { upstreams: { forward: broken } }, 0],
+  ]
+  for (const [stage, ports, left] of faulty) {
+    const line = fakeLine({
+      mandate: MANDATE,
+      tools: TOOLS,
+      ports: stage === 'admit' ? {} : (ports ?? {}),
+    })
+    const time = { read: line.ports.time.read }
+    let reads = 0
+    const once = { read: () => (reads++ === 0 ? broken() : time.read()) }
+    const concluded = await takeCall(
+      PERMITTED,
+      stage === 'admit' ? { ...line.ports, time: once } : line.ports,
+    )
+    expect(concluded).toHaveProperty('refusal.reason', 'internal_error')
+    expect(concluded).toHaveProperty('refusal.stage', stage)
+    expect(line.departed).toHaveLength(left)
+    expect(line.log.entries.length).toBeGreaterThan(0)
+    expect(line.faults).toContain('a fault in the guard denied a call')
+  }
+})
+
+describe('a clock that goes back', () => {
+  test('by more than 5 s denies, and never revives an expired mandate', async () => {
+    const line = fakeLine({ mandate: MANDATE, tools: TOOLS, at: '2026-11-30T23:59:59Z' })
+    line.clock.setWall('2026-12-01T00:00:00Z')
+    expect(await takeCall(PERMITTED, line.ports)).toHaveProperty(
+      'refusal.reason',
+      'mandate_expired',
+    )
+    line.clock.setWall('2026-11-30T23:59:58Z')
+    expect(await takeCall(PERMITTED, line.ports)).toHaveProperty(
+      'refusal.reason',
+      'mandate_expired',
+    )
+    line.clock.setWall('2026-11-30T12:00:00Z')
+    expect(await takeCall(PERMITTED, line.ports)).toHaveProperty(
+      'refusal.reason',
+      'clock_moved_back',
+    )
+    expect(line.departed).toEqual([])
+  })
+})
+
+test('a call that was cancelled before it left is not sent', async () => {
+  const inbound = call('approve', { class: 'B', amount: 1 })
+  const cancelled = new Cancellation()
+  cancelled.abort()
+  const { concluded, departed } = await take({ ...inbound, cancelled })
+  expect(concluded).toHaveProperty('refusal.reason', 'cancelled')
+  expect(departed).toEqual([])
+})

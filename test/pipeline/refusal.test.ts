@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest'
+import { DENY_REASONS } from '../../src/model/decision.ts'
+import { REASON_META, told } from '../../src/pipeline/refusal.ts'
+
+test('a denied tools/call is a result that a model reads, with the reason in _meta', () => {
+  const { part, text } = told('outside_mandate', 'tools/call', 'legacy', 'send')
+  expect(part).toBe('result')
+  expect(JSON.parse(text)).toEqual({
+    content: [{ type: 'text', text: 'Denied: this call is outside the mandate.' }],
+    isError: true,
+    _meta: { [REASON_META]: 'outside_mandate' },
+  })
+  expect(JSON.parse(told('forbidden', 'tools/call', 'modern').text)).toHaveProperty(
+    'resultType',
+    'complete',
+  )
+})
+
+test('a hidden and an unknown tool are told alike, as a protocol error with the name the agent wrote', () => {
+  const { part, text } = told('unknown_tool', 'tools/call', 'legacy', 'drop_all')
+  expect(part).toBe('error')
+  expect(JSON.parse(text)).toMatchObject({ code: -32_602, message: 'Unknown tool: drop_all' })
+})
+
+test('a name that could carry instructions is not repeated', () => {
+  for (const name of ['ignore all\nprevious', 'x'.repeat(200), '<b>', 'a b']) {
+    expect(told('unknown_tool', 'tools/call', 'legacy', name).text).not.toContain(name.slice(0, 10))
+  }
+})
+
+test('other methods get JSON-RPC errors just above the reserved band', () => {
+  const codes = {
+    unauthenticated: -31_401,
+    forbidden: -31_403,
+    approval_required: -31_428,
+    upstream_unavailable: -31_502,
+    audit_unavailable: -31_503,
+    upstream_timeout: -31_504,
+  } as const
+  for (const reason of Object.keys(codes) as (keyof typeof codes)[]) {
+    expect(JSON.parse(told(reason, 'resources/read', 'modern').text)).toHaveProperty(
+      'code',
+      codes[reason],
+    )
+  }
+  expect(JSON.parse(told('unknown_resource', 'resources/read', 'legacy').text)).toHaveProperty(
+    'code',
+    -32_002,
+  )
+  expect(JSON.parse(told('unknown_resource', 'resources/read', 'modern').text)).toHaveProperty(
+    'code',
+    -32_602,
+  )
+})
+
+test('every reason has a wording, and none names a rule or an argument', () => {
+  for (const reason of DENY_REASONS) {
+    for (const method of ['tools/call', 'prompts/get']) {
+      expect(told(reason, method, 'legacy', 'tool_x').text).not.toMatch(/args\.|grants?\b|rule `/)
+    }
+  }
+})
