@@ -1,0 +1,361 @@
+/**
+ * One entry of the record as one canonical JSON line (RFC 8785). The two entries of every call are put together
+ * from parts in their canonical order, most of them written once; `canonical(JSON.parse(line))` is the line.
+ */
+import type { CallContext } from '../model/call.ts'
+import type { Decision } from '../model/decision.ts'
+import type { Sha256 } from '../model/id.ts'
+import { canonical, isList, type Json, type JsonObject } from '../model/json.ts'
+import type { EntryBody, RecordHead, RequestFacts } from '../model/record.ts'
+import type { Verdict } from '../model/verdict.ts'
+import { cutFacts, factsWriter } from './facts.ts'
+import { withoutSecrets } from './secret-shape.ts'
+
+/** Entries fit the 16-bit length of a C2SP tile. In bytes. */
+export const LONGEST_ENTRY = 65_535
+
+const FORMAT = 1
+const LONGEST_NAME = 2048
+const LONGEST_WORD = 256
+const LONGEST_DETAIL = 2048
+const REMEMBERED_REQUESTS = 512
+
+type Body<Type extends EntryBody['type']> = Extract<EntryBody, { readonly type: Type }>
+
+/** Where an entry stands in its log. */
+export interface Position {
+  readonly seq: number
+  /** Leaf hash of the entry before it. */
+  readonly prev: Sha256
+}
+
+/**
+ * Writes the entries of one log: `digest` is taken over the canonical arguments, which appear in no other form.
+ *
+ * The returned function throws RangeError when the entry cannot be said in 65,535 bytes or has a number that JSON
+ * or a time that RFC 3339 cannot say.
+ */
+export function entryWriter(
+  head: RecordHead,
+  digest: (text: string) => Sha256,
+): (body: EntryBody, at: Position) => string {
+  const parts = partsOf(head, digest)
+  return (body, at) => {
+    const line = write(parts, body, at)
+    if (fits(line)) return line
+    const facts = factsOf(body)
+    const cut = cutFacts(facts, Buffer.byteLength(line) - LONGEST_ENTRY)
+    const shorter = write(parts, withFacts(body, cut.facts), at, cut.erased)
+    if (fits(shorter)) return shorter
+    const bare = write(parts, withFacts(body, {}), at, ['facts'])
+    if (fits(bare)) return bare
+    throw new RangeError(`an entry of ${Buffer.byteLength(bare)} bytes`)
+  }
+}
+
+function fits(line: string): boolean {
+  return line.length * 3 <= LONGEST_ENTRY || Buffer.byteLength(line) <= LONGEST_ENTRY
+}
+
+function factsOf(body: EntryBody): JsonObject {
+  if (body.type === 'event') return body.facts
+  if (body.type === 'intent') return body.decision.facts
+  return body.type === 'refusal' ? (decisionOf(body)?.facts ?? {}) : {}
+}
+
+function withFacts(body: EntryBody, facts: JsonObject): EntryBody {
+  if (body.type === 'event') return { ...body, facts }
+  if (body.type === 'intent') return { ...body, decision: { ...body.decision, facts } }
+  if (body.type !== 'refusal') return body
+  const decision = decisionOf(body)
+  return decision ? { ...body, decision: { ...decision, facts } } : body
+}
+
+function decisionOf(body: Body<'refusal'>): Decision | undefined {
+  return body.decision ?? body.refusal.decision
+}
+
+/** What the entries of one log have in common, and what its writer remembers between them. */
+interface Parts {
+  readonly log: string
+  readonly mandate: string
+  readonly principal: (of?: CallContext['principal']) => string
+  readonly digest: (text: string) => Sha256
+  readonly facts: (facts: JsonObject, erased: string[]) => string
+  readonly request: (request: RequestFacts, erased: string[]) => string
+  readonly state: (call: CallContext) => string
+  readonly time: (at: number) => string
+}
+
+function partsOf(head: RecordHead, digest: (text: string) => Sha256): Parts {
+  const { name, digest: s256, signed } = head.mandate
+  return {
+    log: quoted(head.log),
+    mandate: canonical({ name, s256, signed }),
+    principal: principalWriter(head),
+    digest,
+    facts: factsWriter(),
+    request: requestWriter(),
+    state: stateWriter(),
+    time: timeWriter(),
+  }
+}
+
+function write(parts: Parts, body: EntryBody, at: Position, cut: readonly string[] = []): string {
+  switch (body.type) {
+    case 'intent':
+      return intentLine(parts, body, at, [...cut])
+    case 'outcome':
+      return outcomeLine(parts, body, at)
+    case 'refusal':
+      return refusalLine(parts, body, at, [...cut])
+    case 'listed': {
+      const { era, method, offered, hidden, catalog } = body
+      const own = {
+        catalog: quoted(catalog),
+        era: quoted(era),
+        method: quoted(cutText(method, LONGEST_WORD)),
+      }
+      return composed(parts, body, at, {
+        ...own,
+        hidden: numeral(hidden),
+        offered: numeral(offered),
+      })
+    }
+    case 'upstream_request': {
+      const { server, method, verdict, reason } = body
+      const own = { server: quoted(server), method: quoted(cutText(method, LONGEST_WORD)) }
+      const why = reason === undefined ? {} : { reason: quoted(reason) }
+      return composed(parts, body, at, { ...own, ...why, verdict: quoted(verdict) })
+    }
+    case 'event': {
+      const erased = [...cut]
+      const facts = parts.facts(body.facts, erased)
+      return composed(parts, body, at, {
+        event: quoted(body.event),
+        facts,
+        ...erasedMember(erased),
+      })
+    }
+  }
+}
+
+function intentLine(parts: Parts, body: Body<'intent'>, at: Position, erased: string[]): string {
+  const { call, decision } = body
+  const facts = parts.facts(decision.facts, erased)
+  const request = parts.request(body.request, erased)
+  const gone = erased.length === 0 ? '' : `,"erased":${canonical(erased)}`
+  return (
+    `{"args_digest":"${parts.digest(canonicalArgs(call.args))}","call":${quoted(call.id)}` +
+    `,"decision":${decisionText(decision)}${gone},"facts":${facts},"log":${parts.log}` +
+    `,"mandate":${parts.mandate},"prev":"${at.prev}","principal":${parts.principal(call.principal)}` +
+    `,"request":${request},"seq":${numeral(at.seq)},"state":${parts.state(call)}` +
+    `,"ts":"${parts.time(body.at)}","type":"intent","v":${FORMAT}}`
+  )
+}
+
+function outcomeLine(parts: Parts, body: Body<'outcome'>, at: Position): string {
+  return (
+    `{"bytes":${numeral(body.bytes)},"call":${quoted(body.call)},"log":${parts.log}` +
+    `,"prev":"${at.prev}","seq":${numeral(at.seq)},"took_ms":${numeral(Math.round(body.tookMs * 1000) / 1000)}` +
+    `,"ts":"${parts.time(body.at)}","type":"outcome","v":${FORMAT},"verdict":${verdictText(body.verdict)}}`
+  )
+}
+
+function refusalLine(parts: Parts, body: Body<'refusal'>, at: Position, erased: string[]): string {
+  const { refusal, call } = body
+  const decision = decisionOf(body)
+  const members: Record<string, string> = {
+    request: parts.request(body.request, erased),
+    stage: quoted(refusal.stage),
+    reason: quoted(refusal.reason),
+  }
+  if (refusal.detail !== undefined) members['detail'] = textMember(refusal.detail, 'detail', erased)
+  if (call) {
+    members['call'] = quoted(call.id)
+    members['args_digest'] = quoted(parts.digest(canonicalArgs(call.args)))
+    members['state'] = parts.state(call)
+  }
+  if (decision) {
+    members['decision'] = decisionText(decision)
+    members['facts'] = parts.facts(decision.facts, erased)
+  }
+  members['principal'] = parts.principal(call?.principal)
+  return composed(parts, body, at, { ...members, ...erasedMember(erased) })
+}
+
+function textMember(text: string, path: string, erased: string[]): string {
+  const shown = withoutSecrets(cutText(text, LONGEST_DETAIL))
+  if (shown !== text) erased.push(path)
+  return quoted(shown)
+}
+
+function erasedMember(erased: readonly string[]): Readonly<Record<string, string>> {
+  return erased.length === 0 ? {} : { erased: canonical(erased) }
+}
+
+/** A line from its members, each already JSON text, for what is not on the path of a permitted call. */
+function composed(
+  parts: Parts,
+  body: EntryBody,
+  at: Position,
+  own: Readonly<Record<string, string>>,
+): string {
+  const members: Record<string, string> = {
+    log: parts.log,
+    mandate: parts.mandate,
+    prev: quoted(at.prev),
+    principal: parts.principal(),
+    ...own,
+    seq: numeral(at.seq),
+    ts: quoted(parts.time(body.at)),
+    type: quoted(body.type),
+    v: numeral(FORMAT),
+  }
+  const names = Object.keys(members).toSorted()
+  return `{${names.map((name) => `"${name}":${members[name] ?? 'null'}`).join(',')}}`
+}
+
+function decisionText(decision: Decision): string {
+  const text = `{"effect":"${decision.effect}","grants":${JSON.stringify(decision.grants)},"reason":"${decision.reason}"`
+  if (decision.effect === 'permit' || decision.remedy === undefined) return `${text}}`
+  const { kind, approvers, expiresInMs, askedBy } = decision.remedy
+  const remedy = { kind, approvers, asked_by: askedBy, expires_in_ms: expiresInMs }
+  return `${text},"remedy":${canonical(remedy)}}`
+}
+
+function verdictText(verdict: Verdict): string {
+  return verdict.outcome === 'forwarded'
+    ? `{"outcome":"forwarded","result":"${verdict.result}"}`
+    : `{"outcome":"refused","reason":"${verdict.reason}","stage":"${verdict.stage}"}`
+}
+
+function principalWriter(head: RecordHead): (of?: CallContext['principal']) => string {
+  const own = canonical({ agent: head.agent, assurance: head.assurance })
+  return (of) => {
+    if (of === undefined) return own
+    const { agent, assurance, onBehalfOf } = of
+    if (onBehalfOf === undefined && agent === head.agent && assurance === head.assurance) return own
+    const who = { agent, assurance }
+    return canonical(onBehalfOf === undefined ? who : { ...who, on_behalf_of: onBehalfOf })
+  }
+}
+
+function stateWriter(): (call: CallContext) => string {
+  let last: CallContext | undefined
+  let text = ''
+  return (call) => {
+    const { environment, risk, session } = call
+    const same = last?.session === session && last.environment === environment && last.risk === risk
+    if (!same) text = canonical({ environment, risk, labels: session.labels, task: session.id })
+    last = call
+    return text
+  }
+}
+
+interface WrittenRequest {
+  readonly request: RequestFacts
+  readonly text: string
+}
+
+/** Requests for a tool repeat, and what is on record of them does not depend on their arguments. */
+function requestWriter(): (request: RequestFacts, erased: string[]) => string {
+  const known = new Map<string, WrittenRequest>()
+  return (request, erased) => {
+    const { definition } = request
+    if (definition === undefined) return requestText(request, erased)
+    const found = known.get(definition)
+    if (found !== undefined && sameRequest(found.request, request)) return found.text
+    const before = erased.length
+    const text = requestText(request, erased)
+    if (erased.length > before) return text
+    if (known.size >= REMEMBERED_REQUESTS) known.clear()
+    known.set(definition, { request, text })
+    return text
+  }
+}
+
+function sameRequest(a: RequestFacts, b: RequestFacts): boolean {
+  return (
+    a.name === b.name &&
+    a.server === b.server &&
+    a.method === b.method &&
+    a.era === b.era &&
+    a.effects === b.effects
+  )
+}
+
+function requestText(request: RequestFacts, erased: string[]): string {
+  const { era, method, server, name, definition, effects } = request
+  const members: Record<string, Json> = { era }
+  members['method'] = worded(method, { path: 'request.method', longest: LONGEST_WORD }, erased)
+  if (server !== undefined)
+    members['server'] = worded(server, { path: 'request.server', longest: LONGEST_WORD }, erased)
+  if (name !== undefined)
+    members['name'] = worded(name, { path: 'request.name', longest: LONGEST_NAME }, erased)
+  if (definition !== undefined) members['definition'] = definition
+  if (effects !== undefined) members['effects'] = effects
+  return canonical(members)
+}
+
+function worded(
+  text: string,
+  as: { readonly path: string; readonly longest: number },
+  erased: string[],
+): string {
+  const shown = withoutSecrets(cutText(text, as.longest))
+  if (shown !== text) erased.push(as.path)
+  return shown
+}
+
+/** RFC 3339 in UTC with milliseconds. The second is written once for all entries of it. */
+function timeWriter(): (at: number) => string {
+  let second = Number.NaN
+  let prefix = ''
+  return (at) => {
+    const whole = Math.floor(at / 1000)
+    if (whole !== second) {
+      const text = new Date(whole * 1000).toISOString()
+      if (text.length !== '2026-01-01T00:00:00.000Z'.length)
+        throw new RangeError('RFC 3339 has years of four digits')
+      prefix = text.slice(0, 20)
+      second = whole
+    }
+    const ms = at - whole * 1000
+    return `${prefix}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${numeral(ms)}Z`
+  }
+}
+
+/** Arguments mostly arrive with their names in order, and then the platform's own writer gives the canonical form. */
+function canonicalArgs(args: JsonObject): string {
+  return inOrder(args) ? JSON.stringify(args) : canonical(args)
+}
+
+function inOrder(value: Json): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return true
+  if (isList(value)) return value.every(inOrder)
+  let last: string | undefined
+  for (const key of Object.keys(value)) {
+    const item = value[key]
+    if (item === undefined || (last !== undefined && last > key) || !inOrder(item)) return false
+    last = key
+  }
+  return true
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text)
+}
+
+function numeral(value: number): string {
+  if (!Number.isFinite(value)) throw new RangeError('JSON has no number that is not finite')
+  return JSON.stringify(value)
+}
+
+/** Never ends in half a surrogate pair. */
+function cutText(text: string, longest: number): string {
+  if (text.length <= longest) return text
+  const last = text.charCodeAt(longest - 1)
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? longest - 1 : longest)
+}

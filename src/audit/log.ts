@@ -1,0 +1,282 @@
+/**
+ * The record of one guard: an append-only file of canonical JSON lines, each naming the hash of the one before it.
+ *
+ * An entry counts as written when the kernel has it, so it survives the guard's death and not a power cut: waiting
+ * for the disk before a call that changes the world is not part of this version.
+ */
+import { hash, randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { GuardError } from '../model/error.ts'
+import { instant, type Sha256 } from '../model/id.ts'
+import type { AuditLog, Clock } from '../model/port.ts'
+import type { EntryBody, Receipt, RecordHead } from '../model/record.ts'
+import { Chain } from './chain.ts'
+import { KEY_BYTES, keyedDigest } from './digest.ts'
+import { readFrom, realDisk, writeWhole, type Disk } from './disk.ts'
+import { entryWriter } from './entry.ts'
+import { keepObject } from './objects.ts'
+import { logFileName, logFiles, readTail, type Tail } from './tail.ts'
+
+const KEY_FILE = 'args.key'
+const OBJECTS = 'objects'
+
+export interface LogOptions {
+  /** The folder of this log alone; made when it is not there. */
+  readonly dir: string
+  readonly head: RecordHead
+  /** Dates the entry about a recovery. */
+  readonly clock?: Pick<Clock, 'now'>
+  readonly disk?: Disk
+}
+
+export interface FileLog extends AuditLog {
+  /**
+   * Keeps bytes that entries name by their hash, as `objects/<SHA-256>` in the folder of the log.
+   *
+   * @throws GuardError ERR_AUDIT_APPEND when they could not be kept.
+   */
+  putObject(bytes: Uint8Array): Sha256
+}
+
+/**
+ * Opens the log in a folder, and goes on where it ends. What a crash left of a last entry is moved to a file beside
+ * it, and an entry `log_recovered` says so.
+ *
+ * @throws GuardError ERR_AUDIT_READ when what stands there cannot be continued, ERR_AUDIT_APPEND when nothing can be
+ * written there.
+ */
+export function openLog(options: LogOptions): FileLog {
+  const { dir, head, disk = realDisk } = options
+  try {
+    disk.makeFolder(dir)
+    const opened = openFile(disk, dir, head.log)
+    const write = entryWriter(head, keyedDigest(argsKey(disk, dir)))
+    const chain = new Chain(write, { seq: opened.tail.seq, prev: opened.tail.prev })
+    const log = new LogOnDisk({ disk, dir, opened, chain })
+    const now = options.clock?.now() ?? instant(Date.now())
+    if (opened.tail.torn.length > 0) log.recover(opened.tail, now)
+    return log
+  } catch (cause) {
+    if (cause instanceof GuardError) throw cause
+    throw unwritable(dir, cause)
+  }
+}
+
+interface Opened {
+  readonly path: string
+  readonly file: number
+  readonly inode: number
+  readonly tail: Tail
+}
+
+function openFile(disk: Disk, dir: string, log: string): Opened {
+  const last = logFiles(disk.list(dir)).at(-1)
+  const firstSeq = last?.firstSeq ?? 0
+  const path = join(dir, logFileName(firstSeq))
+  const file = disk.open(path, last ? 'existing' : 'new')
+  try {
+    const { inode, regular } = disk.state(file)
+    if (!regular) throw new GuardError('ERR_AUDIT_READ', `\`${path}\` is no regular file`)
+    return { path, file, inode, tail: readTail(disk, file, { path, log, firstSeq }) }
+  } catch (error) {
+    disk.close(file)
+    throw error
+  }
+}
+
+/** Whoever has this key can tell which arguments a digest stands for, by trying. */
+function argsKey(disk: Disk, dir: string): Uint8Array {
+  const path = join(dir, KEY_FILE)
+  if (!disk.exists(path)) writeWhole(disk, path, randomBytes(KEY_BYTES))
+  const file = disk.open(path, 'existing')
+  try {
+    const key = readFrom(disk, file, 0, KEY_BYTES + 1)
+    if (key.length === KEY_BYTES) return key
+    throw new GuardError('ERR_AUDIT_READ', `the key \`${path}\` is not ${KEY_BYTES} bytes long`)
+  } finally {
+    disk.close(file)
+  }
+}
+
+function unwritable(where: string, cause: unknown): GuardError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new GuardError('ERR_AUDIT_APPEND', `the record \`${where}\` cannot be written: ${why}`, {
+    cause,
+  })
+}
+
+interface Waiting {
+  readonly receipt: Receipt
+  readonly resolve: (receipt: Receipt) => void
+  readonly reject: (error: GuardError) => void
+}
+
+class LogOnDisk implements FileLog {
+  readonly #disk: Disk
+  readonly #dir: string
+  readonly #path: string
+  readonly #inode: number
+  readonly #chain: Chain
+  #file: number
+  /** Bytes of whole entries: where the next write begins. */
+  #size: number
+  /** False from a failed write until what it left behind is gone. */
+  #sound = true
+  #closed = false
+  #waiting: Waiting[] = []
+  #text = ''
+  #before: Chain['next']
+
+  constructor(parts: {
+    readonly disk: Disk
+    readonly dir: string
+    readonly opened: Opened
+    readonly chain: Chain
+  }) {
+    this.#disk = parts.disk
+    this.#dir = parts.dir
+    this.#path = parts.opened.path
+    this.#file = parts.opened.file
+    this.#inode = parts.opened.inode
+    this.#size = parts.opened.tail.size
+    this.#chain = parts.chain
+    this.#before = parts.chain.next
+  }
+
+  append(entry: EntryBody): Promise<Receipt> {
+    if (this.#closed) return Promise.reject(unwritable(this.#path, new Error('it is closed')))
+    const before = this.#chain.next
+    try {
+      const { line, receipt } = this.#chain.add(entry)
+      return new Promise((resolve, reject) => {
+        if (this.#waiting.length === 0) {
+          this.#before = before
+          queueMicrotask(this.#afterThisTurn)
+        }
+        this.#text += `${line}\n`
+        this.#waiting.push({ receipt, resolve, reject })
+      })
+    } catch (cause) {
+      return Promise.reject(unwritable(this.#path, cause))
+    }
+  }
+
+  putObject(bytes: Uint8Array): Sha256 {
+    return keepObject(this.#disk, join(this.#dir, OBJECTS), bytes)
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve()
+    this.#flush()
+    this.#closed = true
+    try {
+      if (this.#isOurs()) this.#disk.close(this.#file)
+      return Promise.resolve()
+    } catch (cause) {
+      return Promise.reject(unwritable(this.#path, cause))
+    }
+  }
+
+  /**
+   * Moves what a crash left of an entry out of the way, and puts that on record.
+   *
+   * @throws GuardError ERR_AUDIT_APPEND
+   */
+  recover(tail: Tail, at: ReturnType<Clock['now']>): void {
+    const aside = `${this.#path}.${tail.seq}.${hash('sha256', tail.torn, 'hex').slice(0, 16)}.torn`
+    const facts = { bytes: tail.torn.length, s256: hash('sha256', tail.torn, 'hex') }
+    try {
+      writeWhole(this.#disk, aside, tail.torn)
+      this.#disk.truncate(this.#file, this.#size)
+      const { line } = this.#chain.add({ type: 'event', at, event: 'log_recovered', facts })
+      this.#write(Buffer.from(`${line}\n`))
+    } catch (cause) {
+      throw unwritable(this.#path, cause)
+    }
+  }
+
+  // A tick that a microtask asks for comes after all other microtasks: whatever the calls of this turn still append
+  // goes into the same write, and no timer is waited for.
+  readonly #afterThisTurn = (): void => process.nextTick(this.#flush)
+
+  readonly #flush = (): void => {
+    const waiting = this.#waiting
+    if (waiting.length === 0) return
+    const bytes = Buffer.from(this.#text)
+    this.#waiting = []
+    this.#text = ''
+    try {
+      this.#write(bytes)
+    } catch (cause) {
+      this.#chain.rewind(this.#before)
+      const error = unwritable(this.#path, cause)
+      for (const { reject } of waiting) reject(error)
+      return
+    }
+    for (const { resolve, receipt } of waiting) resolve(receipt)
+  }
+
+  /** All of the bytes or none of them. */
+  #write(bytes: Uint8Array): void {
+    if (!this.#sound) this.#repair()
+    try {
+      this.#refuseChanged()
+    } catch (error) {
+      this.#sound = this.#isOurs()
+      throw error
+    }
+    try {
+      const taken = this.#disk.write(this.#file, bytes)
+      if (taken !== bytes.length) throw new Error(`short write, ${taken} of ${bytes.length} bytes`)
+      this.#size += taken
+    } catch (error) {
+      this.#undo()
+      throw error
+    }
+  }
+
+  /** A record that somebody removed, shortened or wrote into is not gone on with. */
+  #refuseChanged(): void {
+    const { size, inode, links } = this.#disk.state(this.#file)
+    if (inode !== this.#inode) throw new Error('its descriptor stands for another file')
+    if (links === 0) throw new Error('the file was removed')
+    if (size !== this.#size)
+      throw new Error(`it has ${size} bytes where ${this.#size} were written`)
+  }
+
+  #undo(): void {
+    this.#sound = false
+    try {
+      this.#repair()
+    } catch {
+      // The next append tries again, and says what is wrong if it still is.
+    }
+  }
+
+  /** Cuts the file back to its last whole entry, opening it anew where the descriptor is gone. */
+  #repair(): void {
+    if (!this.#isOurs()) this.#reopen()
+    const { size } = this.#disk.state(this.#file)
+    if (size < this.#size) throw new Error(`it has ${size} bytes where ${this.#size} were written`)
+    if (size > this.#size) this.#disk.truncate(this.#file, this.#size)
+    this.#sound = true
+  }
+
+  /** The lost descriptor is not closed: its number may stand for another file by now. */
+  #reopen(): void {
+    const file = this.#disk.open(this.#path, 'existing')
+    if (this.#disk.state(file).inode !== this.#inode) {
+      this.#disk.close(file)
+      throw new Error('another file stands in its place')
+    }
+    this.#file = file
+  }
+
+  #isOurs(): boolean {
+    try {
+      return this.#disk.state(this.#file).inode === this.#inode
+    } catch {
+      return false
+    }
+  }
+}

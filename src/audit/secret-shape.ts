@@ -1,0 +1,82 @@
+/**
+ * Values that are secrets by their shape, whatever the field is called: issued keys with a known prefix,
+ * signed tokens, key files, and what a URI carries beside its address.
+ */
+import { isSecretName } from '../model/secret-name.ts'
+
+const SHORTEST = 16
+
+// No two neighbouring parts can take the same character, and a part that may fail late begins at the edge of a
+// word: matching stays linear in the length of the text, whoever wrote it.
+const SHAPES = [
+  '(?:AKIA|ASIA)[0-9A-Z]{16}',
+  'gh[pousr]_[A-Za-z0-9]{20,255}',
+  'github_pat_[A-Za-z0-9_]{20,255}',
+  'glpat-[A-Za-z0-9_-]{16,255}',
+  'xox[abeoprs]-[A-Za-z0-9-]{10,255}',
+  'xapp-[A-Za-z0-9-]{10,255}',
+  '(?:sk|rk|pk)[-_](?:live|test|proj|ant|or|svcacct|admin)[-_A-Za-z0-9]{12,255}',
+  'sk-[A-Za-z0-9]{20,255}',
+  'AIza[A-Za-z0-9_-]{35}',
+  'ya29\\.[A-Za-z0-9_-]{16,255}',
+  'npm_[A-Za-z0-9]{30,255}',
+  'pypi-[A-Za-z0-9_-]{16,255}',
+  'hf_[A-Za-z0-9]{20,255}',
+  'dop_v1_[a-f0-9]{32,255}',
+  'SG\\.[A-Za-z0-9_-]{16,64}\\.[A-Za-z0-9_-]{16,64}',
+  'hv[sb]\\.[A-Za-z0-9_-]{20,255}',
+  'whsec_[A-Za-z0-9]{16,255}',
+  'AGE-SECRET-KEY-1[0-9A-Z]{20,255}',
+  '(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,2000}\\.[A-Za-z0-9_-]{8,2000}\\.[A-Za-z0-9_-]{0,2000}',
+  '-----BEGIN [A-Z ]{0,40}PRIVATE KEY',
+  '[Bb]earer [A-Za-z0-9._~+/=-]{16,2000}',
+]
+
+const SHAPE = new RegExp(SHAPES.join('|'))
+const EVERY_SHAPE = new RegExp(SHAPES.join('|'), 'g')
+
+/** RFC 3986 section 3.2.1, also where a parser takes `\\` for `/`. */
+const USER_INFO = /((?:^|:)[\\/]{2,})[^\s\\/?#]*@/g
+/** `name=value` in a query, a fragment, path parameters, or a connection string. */
+const NAMED_VALUE = /(^|[?&;#\s])([^=&;#?\s]{1,128})=([^&;#\s]+)/g
+/** Query names that carry a secret although they are no secret's name elsewhere: signed links, API keys. */
+const QUERY_SECRET = /(?:^|[-_.])(?:key|sig|signature)$/i
+const MASK = '***'
+const NESTING = 3
+
+/** True when the text holds something that an issuer of secrets would recognise as its own. */
+export function holdsSecret(text: string): boolean {
+  return text.length >= SHORTEST && SHAPE.test(text)
+}
+
+/**
+ * The text with `***` in place of every secret that can be told by its shape, of the user information of every URI,
+ * and of every `name=value` whose name says that it is a secret. The same text when there is nothing to hide.
+ */
+export function withoutSecrets(text: string): string {
+  return without(text, 0)
+}
+
+function without(text: string, depth: number): string {
+  const shapeless = holdsSecret(text) ? text.replace(EVERY_SHAPE, MASK) : text
+  const anonymous = shapeless.includes('@') ? shapeless.replace(USER_INFO, `$1${MASK}@`) : shapeless
+  if (!anonymous.includes('=')) return anonymous
+  return anonymous.replace(NAMED_VALUE, (all, before: string, name: string, value: string) =>
+    isSecretPair(name, value, depth) ? `${before}${name}=${MASK}` : all,
+  )
+}
+
+/** A value may be a URI of its own, percent-encoded or not, with a secret in it. */
+function isSecretPair(name: string, value: string, depth: number): boolean {
+  const plainName = decoded(name)
+  if (QUERY_SECRET.test(plainName) || isSecretName(plainName)) return true
+  const plain = decoded(value)
+  if (depth === NESTING) return plain !== value
+  return without(plain, depth + 1) !== plain
+}
+
+function decoded(text: string): string {
+  return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+    String.fromCodePoint(Number.parseInt(hex, 16)),
+  )
+}
