@@ -1,5 +1,7 @@
 /** The composition root: settings in, a wired guard out. The only file that knows every part. */
 import type { Readable, Writable } from 'node:stream'
+import { systemClock, systemTimers } from './config/system.ts'
+import { version } from './config/version.ts'
 import type { CompiledMandate } from './model/authority.ts'
 import type { Environment, Principal, RiskPosture, UpstreamRequest } from './model/call.ts'
 import { callId } from './model/id.ts'
@@ -14,7 +16,8 @@ import { departures } from './proxy/departure.ts'
 import { stdioDownstream } from './proxy/downstream/stdio.ts'
 import { Locals } from './proxy/local.ts'
 import { Notices } from './proxy/notice.ts'
-import type { Self } from './proxy/protocol.ts'
+import { probe, type Probed } from './proxy/probe.ts'
+import { CODE, errorText, type Self } from './proxy/protocol.ts'
 import { Relay } from './proxy/relay.ts'
 import { Session } from './proxy/session.ts'
 import { REQUEST_LIMITS } from './proxy/strict.ts'
@@ -284,4 +287,44 @@ async function shutDown(wiring: Wiring, options: GuardOptions, reason: string): 
       'the record could not be closed',
     )
   }
+}
+
+const SILENT: OperationalLog = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+
+function ignore(): void {
+  return undefined
+}
+
+/** What the upstreams offer; they are started, asked for their lists and ended. An abort ends them at once. */
+export async function probeUpstreams(given: {
+  readonly upstreams: readonly GuardedUpstream[]
+  readonly settings: { readonly startTimeoutMs: number; readonly callTimeoutMs: number }
+  readonly signal?: AbortSignal
+}): Promise<Probed> {
+  const self: Self = { name: 'chaperone', version: version() }
+  const quiet: LinkEvents = {
+    onState: ignore,
+    onNotification: ignore,
+    onRequest: (link, request) =>
+      link.reply(request.id, 'error', errorText(CODE.methodNotFound, 'Method not found')),
+    onGarbage: ignore,
+  }
+  const links = given.upstreams.map(
+    (launch) =>
+      new Link({
+        launch,
+        self,
+        clock: systemClock,
+        timers: systemTimers,
+        operational: SILENT,
+        events: quiet,
+        start: startProcess,
+        startTimeoutMs: given.settings.startTimeoutMs,
+        callTimeoutMs: given.settings.startTimeoutMs,
+      }),
+  )
+  given.signal?.addEventListener('abort', () => links.forEach((one) => void one.stop()), {
+    once: true,
+  })
+  return probe(links, self)
 }

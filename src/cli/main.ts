@@ -1,0 +1,132 @@
+/** Finds the command that was asked for and loads only that one; turns whatever it throws into a sentence and an exit code. */
+import { nearest } from '../model/document.ts'
+import { type FaultCode, GuardError } from '../model/error.ts'
+import { type CliIo, type Command, paint } from './io.ts'
+
+/** A command before it is loaded. */
+export interface CommandRow {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<Command>
+}
+
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: 'run',
+    summary: 'guard the upstreams of mcp.json over stdio, under a mandate',
+    load: async () => (await import('./run.ts')).command,
+  },
+  {
+    name: 'check',
+    summary: 'would this run? reads the mandate, mcp.json and what the upstreams offer',
+    load: async () => (await import('./check.ts')).command,
+  },
+  {
+    name: 'explain',
+    summary: 'would this call be permitted, and why or why not',
+    load: async () => (await import('./explain.ts')).command,
+  },
+  {
+    name: 'log',
+    summary: 'read the record: who called what, what was decided, and why',
+    load: async () => (await import('./log.ts')).command,
+  },
+]
+
+/** 0 fine, 1 what was looked at is refused, 2 usage, 3 it could not be done or checked. */
+export async function main(
+  argv: readonly string[],
+  io: CliIo,
+  commands: readonly CommandRow[] = COMMANDS,
+): Promise<number> {
+  try {
+    return await dispatch(argv, io, commands)
+  } catch (error) {
+    return report(error, io)
+  }
+}
+
+async function dispatch(
+  argv: readonly string[],
+  io: CliIo,
+  commands: readonly CommandRow[],
+): Promise<number> {
+  const [word, ...rest] = argv
+  if (word === undefined) {
+    io.stderr(overview(io, commands))
+    return 2
+  }
+  if (word === '--version' || word === '-v' || word === 'version') {
+    const { version } = await import('../config/version.ts')
+    io.stdout(`${version()}\n`)
+    return 0
+  }
+  const asksHelp = word === 'help' || isHelp(word)
+  const name = asksHelp ? rest[0] : word
+  if (name === undefined || (asksHelp && isHelp(name))) {
+    io.stdout(overview(io, commands))
+    return 0
+  }
+  const row = commands.find((command) => command.name === name)
+  if (!row) throw new GuardError('ERR_USAGE', unknown(name, commands))
+  const command = await row.load()
+  if (asksHelp || asksForHelp(rest)) {
+    io.stdout(`${command.help.trimEnd()}\n`)
+    return 0
+  }
+  return command.run(rest, io)
+}
+
+function isHelp(word: string): boolean {
+  return word === '--help' || word === '-h'
+}
+
+/** Whatever stands behind `--` is an argument, not a flag. */
+function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end === -1 ? argv.length : end).some(isHelp)
+}
+
+function unknown(name: string, commands: readonly CommandRow[]): string {
+  const near = nearest(
+    name,
+    commands.map((command) => command.name),
+  )
+  const hint = near === undefined ? 'see `chaperone --help`' : `did you mean \`${near}\`?`
+  const kind = name.startsWith('-') ? 'option' : 'command'
+  return `unknown ${kind} \`${name}\` (${hint})`
+}
+
+function overview(io: CliIo, commands: readonly CommandRow[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length))
+  const rows = commands.map(
+    ({ name, summary }) => `  ${paint(io, 'bold', name.padEnd(width))}  ${summary}`,
+  )
+  return `chaperone: an MCP guard. An agent sees and calls only what its mandate permits.
+
+usage: chaperone <command> [options]
+
+${rows.join('\n')}
+
+  chaperone <command> --help   what a command takes
+  chaperone --version
+`
+}
+
+const DOCUMENT_FAULTS: ReadonlySet<FaultCode> = new Set([
+  'ERR_CONFIG_READ',
+  'ERR_CONFIG_INVALID',
+  'ERR_MANDATE_INVALID',
+])
+
+function report(error: unknown, io: CliIo): number {
+  const text = error instanceof Error ? error.message : String(error)
+  if (!(error instanceof GuardError)) {
+    const stack = io.env['CHAPERONE_DEBUG'] === '1' && error instanceof Error ? error.stack : text
+    io.stderr(`${paint(io, 'red', 'chaperone: fault')}: ${stack ?? text}\n`)
+    return 3
+  }
+  io.stderr(`${paint(io, 'red', 'chaperone')}: ${text}\n`)
+  if (error.code === 'ERR_USAGE') return 2
+  return DOCUMENT_FAULTS.has(error.code) ? 1 : 3
+}
