@@ -1,0 +1,102 @@
+/** Reads a command's flags, strictly: an unknown flag, or one given twice, is a usage error with a suggestion. */
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { SETTING_OPTIONS } from '../config/settings.ts'
+import { nearest } from '../model/document.ts'
+import { GuardError } from '../model/error.ts'
+import type { CliIo } from './io.ts'
+
+/** The flags that say what to guard, and how: the same for `run`, `check` and `explain`. */
+export const LAUNCH_OPTIONS: typeof SETTING_OPTIONS & {
+  readonly mandate: { readonly type: 'string' }
+  readonly upstreams: { readonly type: 'string' }
+} = { mandate: { type: 'string' }, upstreams: { type: 'string' }, ...SETTING_OPTIONS }
+
+/** How `--help` shows them. */
+export const LAUNCH_HELP = `  --mandate <file>        the mandate, YAML or JSON (or CHAPERONE_MANDATE)
+  --upstreams <file>      the upstreams; else CHAPERONE_UPSTREAMS, mcp.json beside the mandate, ./mcp.json
+  --agent <name>          who is calling: must be the mandate's agent (or CHAPERONE_AGENT)
+  --environment <name>    dev, test, staging or prod; default dev (or CHAPERONE_ENVIRONMENT)
+  --state-dir <folder>    where the record is kept (or CHAPERONE_STATE_DIR)
+  --start-timeout <time>  how long an upstream may take to start; default 20s
+  --call-timeout <time>   how long a call may take; default 60s
+  --allow-writable <path> let the agent write this file of the guard's own all the same; may be repeated`
+
+type Parsed<T extends ParseArgsConfig> = ReturnType<typeof parseArgs<T>>
+
+/** @throws GuardError ERR_USAGE */
+export function parseFlags<T extends ParseArgsConfig>(config: T): Parsed<T> {
+  const options = config.options ?? {}
+  try {
+    const seen = new Set<string>()
+    for (const token of parseArgs({ ...config, tokens: true }).tokens ?? []) {
+      if (token.kind !== 'option') continue
+      if (seen.has(token.name) && options[token.name]?.multiple !== true) {
+        throw new GuardError(
+          'ERR_USAGE',
+          `\`${token.rawName}\` is given twice (keep one of the two)`,
+        )
+      }
+      seen.add(token.name)
+    }
+    return parseArgs(config)
+  } catch (error) {
+    if (error instanceof TypeError) throw usage(error, Object.keys(options))
+    throw error
+  }
+}
+
+/** What `parseArgs` says, in the words of this program. */
+function usage(error: TypeError, names: readonly string[]): GuardError {
+  const flag = /'(-[^ ']+)/.exec(error.message)?.[1]
+  const code = 'code' in error ? error.code : undefined
+  const wrong = (message: string): GuardError =>
+    new GuardError('ERR_USAGE', message, { cause: error })
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' && flag !== undefined) {
+    const near = nearest(flag.replace(/^-+/, ''), names)
+    const hint = near === undefined ? 'see --help' : `did you mean \`--${near}\`?`
+    return wrong(`unknown option \`${flag}\` (${hint})`)
+  }
+  if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL') {
+    const word = /'([^']*)'/.exec(error.message)?.[1] ?? ''
+    return wrong(`unexpected argument \`${word}\` (see --help)`)
+  }
+  const named = /'(?:-\w, )?(--[\w-]+)([^']*)'/.exec(error.message)
+  if (named) {
+    const wants = named[2] === '' ? 'takes no value' : 'needs a value'
+    return wrong(`\`${named[1] ?? ''}\` ${wants} (see --help)`)
+  }
+  return wrong('the arguments cannot be read (see --help)')
+}
+
+interface FileFlags {
+  readonly mandate?: string | undefined
+  readonly upstreams?: string | undefined
+}
+
+/** Absolute paths of the two files that say what to guard. */
+export interface LaunchFiles {
+  readonly mandate: string
+  readonly upstreams: string
+}
+
+/**
+ * The upstreams default to the `mcp.json` beside the mandate: a client may start the guard in any folder, and that
+ * folder may be the agent's.
+ *
+ * @throws GuardError ERR_USAGE where no mandate is named
+ */
+export function launchFiles(flags: FileFlags, io: Pick<CliIo, 'cwd' | 'env'>): LaunchFiles {
+  const mandate = flags.mandate ?? io.env['CHAPERONE_MANDATE']
+  if (mandate === undefined || mandate === '') {
+    throw new GuardError('ERR_USAGE', 'no mandate is named (give `--mandate m.yaml`)')
+  }
+  const path = resolve(io.cwd, mandate)
+  const upstreams = flags.upstreams ?? io.env['CHAPERONE_UPSTREAMS']
+  if (upstreams === '') throw new GuardError('ERR_USAGE', '`--upstreams` has no value')
+  if (upstreams !== undefined) return { mandate: path, upstreams: resolve(io.cwd, upstreams) }
+  const beside = join(dirname(path), 'mcp.json')
+  const here = resolve(io.cwd, 'mcp.json')
+  return { mandate: path, upstreams: existsSync(beside) || !existsSync(here) ? beside : here }
+}

@@ -1,0 +1,170 @@
+/** `chaperone check`: would this run? Everything that `run` would refuse, and what it would only find out later. */
+import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { directlyReachable } from '../config/client-configs.ts'
+import type { Upstream } from '../config/mcp-json.ts'
+import { readSettings, type Settings } from '../config/settings.ts'
+import { systemClock } from '../config/system.ts'
+import type { CompiledMandate } from '../model/authority.ts'
+import { type Problem, Problems } from '../model/document.ts'
+import type { Clock } from '../model/port.ts'
+import {
+  LAUNCH_HELP,
+  LAUNCH_OPTIONS,
+  type LaunchFiles,
+  launchFiles,
+  parseFlags,
+} from './arguments.ts'
+import { type CheckReport, printReport, type UpstreamRow } from './check-report.ts'
+import type { CliIo, Command } from './io.ts'
+import { type Prepared, prepare, realpath } from './launch.ts'
+import type { Probe, Probed } from './probe.ts'
+
+const HELP = `usage: chaperone check --mandate <file> [options]
+
+Would this run? Reads the mandate, its roles and mcp.json, looks for client configs on this machine that still reach
+an upstream past the guard, starts the upstreams, and compares what they offer with what the mandate grants. No tool
+is called.
+
+${LAUNCH_HELP}
+  --offline               do not start the upstreams: tools and arguments are not checked
+  --json                  one JSON document instead of text
+
+Exit codes: 0 it would run, 1 it would not (or not as written), 2 usage, 3 an upstream could not be started, so that
+it could not be checked.
+`
+
+const OPTIONS = {
+  ...LAUNCH_OPTIONS,
+  offline: { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const
+
+/** What a test puts in place of the real thing. */
+export interface CheckParts {
+  readonly probe: () => Promise<Probe>
+  readonly clock: Pick<Clock, 'now'>
+  readonly platform: NodeJS.Platform
+}
+
+/** The command over these parts. */
+export function checkCommand(parts: CheckParts): Command {
+  return {
+    name: 'check',
+    summary: 'would this run?',
+    help: HELP,
+    run: (argv, io) => check(argv, io, parts),
+  }
+}
+
+export const command: Command = checkCommand({
+  probe: async () => (await import('../guard.ts')).probeUpstreams,
+  clock: systemClock,
+  platform: process.platform,
+})
+
+async function check(argv: readonly string[], io: CliIo, parts: CheckParts): Promise<number> {
+  const { values } = parseFlags({ args: [...argv], options: OPTIONS, strict: true })
+  const settings = readSettings(values, io.env, io.cwd)
+  const files = launchFiles(values, io)
+  const prepared = prepare(files, settings, io, parts.clock.now())
+  const problems = new Problems()
+  for (const problem of prepared.problems) problems.add(problem)
+  for (const problem of bypasses(prepared.upstreams, files, io, parts)) problems.add(problem)
+  const { mandate } = prepared
+  // Nothing is started from documents that cannot be trusted.
+  const asks = values.offline !== true && mandate !== undefined && !problems.bad
+  const probed = asks
+    ? await ask({ mandate, upstreams: prepared.upstreams, settings }, io, parts, values.json)
+    : undefined
+  const rows = mandate && probed ? compare(mandate, prepared, probed, problems) : []
+  const report: CheckReport = {
+    problems: problems.list,
+    upstreams: rows,
+    asked: probed !== undefined,
+    offline: values.offline === true,
+    ...(mandate && { mandate: mandate.mandate }),
+  }
+  printReport(report, io, values.json === true ? 'json' : 'text')
+  if (problems.list.some(({ level, id }) => level === 'error' && id !== UNREACHED)) return 1
+  return problems.bad ? 3 : 0
+}
+
+const UNREACHED = 'upstream_failed'
+
+/** Entries of clients on this machine that start a guarded server themselves. */
+function bypasses(
+  upstreams: readonly Upstream[],
+  files: LaunchFiles,
+  io: CliIo,
+  { platform }: CheckParts,
+): readonly Problem[] {
+  const projects = [io.cwd, dirname(files.upstreams)]
+  return directlyReachable(upstreams, { platform, env: io.env, projects }, readable, realpath)
+}
+
+function readable(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    // Most of these files do not exist on most machines.
+    return undefined
+  }
+}
+
+async function ask(
+  given: {
+    readonly mandate: CompiledMandate
+    readonly upstreams: readonly Upstream[]
+    readonly settings: Settings
+  },
+  io: CliIo,
+  parts: CheckParts,
+  json: boolean | undefined,
+): Promise<Probed> {
+  if (io.watched === true && json !== true) {
+    const names = given.upstreams.map(({ server }) => server).join(', ')
+    io.stderr(`starting ${names} …\n`)
+  }
+  const probe = await parts.probe()
+  return probe({ ...given, ...(io.signal && { signal: io.signal }) })
+}
+
+/** Compares what is granted with what is offered; a server that could not be asked is no reason to doubt its grants. */
+function compare(
+  mandate: CompiledMandate,
+  { upstreams }: Prepared,
+  probed: Probed,
+  problems: Problems,
+): readonly UpstreamRow[] {
+  const failed = new Map(probed.failed.map(({ server, why }) => [server, why]))
+  const { tools, prompts } = probed
+  const servers = upstreams.map(({ server }) => server)
+  for (const problem of mandate.unmatched({ servers, tools, prompts })) {
+    if (!concerns(problem, mandate, failed)) problems.add(problem)
+  }
+  for (const upstream of upstreams) {
+    const why = failed.get(upstream.server)
+    if (why === undefined) continue
+    const message = `\`${upstream.server}\` could not be asked what it offers: ${why}`
+    problems.error(upstream, UNREACHED, message, 'see that its command works when run by hand')
+  }
+  return upstreams.map(({ server }) => {
+    const own = tools.filter((tool) => tool.server === server)
+    const offered = own.filter((tool) => mandate.tool(tool).listed).length
+    return { server, tools: own.length, offered, failed: failed.has(server) }
+  })
+}
+
+/** True for a grant that seems to match nothing, where a server that it may mean could not be asked. */
+function concerns(
+  problem: Problem,
+  { mandate }: CompiledMandate,
+  failed: ReadonlyMap<string, string>,
+): boolean {
+  if (problem.id !== 'unknown_tool' && problem.id !== 'unknown_prompt') return false
+  return [...mandate.grants, ...mandate.never].some(
+    ({ place, server }) =>
+      place === problem.place && (failed.has(server) || (failed.size > 0 && /[*?]/.test(server))),
+  )
+}

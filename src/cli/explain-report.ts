@@ -1,0 +1,88 @@
+/** How `explain` shows a judgement: one line a conjunct, the deciding one marked, then the verdict. */
+import type { Conjunct } from '../model/decision.ts'
+import type { Mandate } from '../model/mandate.ts'
+import type { Judgement, Shown, Supposed } from './explain-judge.ts'
+import { type CliIo, paint, printable, type Style } from './io.ts'
+
+export interface Explained {
+  readonly supposed: Supposed
+  readonly mandate: Mandate
+  readonly judgement: Judgement
+  /** What could not be looked at, in words. */
+  readonly skipped: readonly string[]
+}
+
+export function printExplained(explained: Explained, io: CliIo, form: 'json' | 'text'): void {
+  if (form === 'json') io.stdout(`${JSON.stringify(jsonOf(explained), undefined, 2)}\n`)
+  else io.stdout(`${textOf(explained, io).join('\n')}\n`)
+}
+
+function jsonOf({ supposed, mandate, judgement, skipped }: Explained): object {
+  const { target, args, agent, environment, at } = supposed
+  const { decision, shown, verdict, nearestMiss, remedy, listed, effects } = judgement
+  return {
+    permitted: decision.effect === 'permit',
+    reason: decision.reason,
+    verdict,
+    ...(nearestMiss !== undefined && { nearestMiss }),
+    ...(remedy !== undefined && { remedy }),
+    listed,
+    effects,
+    grants: decision.grants,
+    call: {
+      [target.kind]: target.name,
+      server: target.server,
+      args,
+      agent,
+      environment,
+      at: new Date(at).toISOString(),
+    },
+    mandate: { name: mandate.name, file: mandate.file, digest: mandate.digest },
+    conjuncts: shown,
+    skipped,
+  }
+}
+
+const MARKS: Readonly<Record<Conjunct['result'], readonly [string, Style]>> = {
+  holds: ['✓', 'green'],
+  fails: ['✗', 'red'],
+  error: ['✗', 'red'],
+  asks: ['?', 'yellow'],
+}
+
+function textOf({ supposed, mandate, judgement, skipped }: Explained, io: CliIo): string[] {
+  const { target, agent, environment, at } = supposed
+  const { decision, listed, shown } = judgement
+  const name = printable(`${target.server}/${target.name}`)
+  const lines = [
+    `${target.kind} ${paint(io, 'bold', name)} by ${agent} in ${environment} at ${new Date(at).toISOString()}`,
+    `mandate ${mandate.name}: ${listed ? `listed, ${effectText(judgement)}` : 'hidden: the agent is not offered it, and a call is answered as if it did not exist'}`,
+    '',
+    ...shown.flatMap((conjunct) => conjunctLines(conjunct, io)),
+    '',
+  ]
+  for (const what of skipped)
+    lines.push(`${paint(io, 'yellow', 'not checked')}: ${printable(what)}`)
+  const style = decision.effect === 'permit' ? 'green' : 'red'
+  lines.push(paint(io, style, printable(judgement.verdict)))
+  if (judgement.nearestMiss !== undefined) lines.push(printable(judgement.nearestMiss))
+  if (judgement.remedy !== undefined) lines.push(printable(judgement.remedy))
+  return lines
+}
+
+function effectText({ effects }: Judgement): string {
+  return effects.length === 1
+    ? `effect ${effects[0] ?? ''}`
+    : 'no effect said: it counts as every one'
+}
+
+function conjunctLines(conjunct: Shown, io: CliIo): readonly string[] {
+  const { rule, expected, read, result, hint, decides } = conjunct
+  const [mark, style] = MARKS[result]
+  const value = read === undefined ? '' : `, read ${paint(io, 'bold', printable(read))}`
+  const error = result === 'error' ? ' (error)' : ''
+  const tail = decides ? paint(io, style, '   ← decides') : ''
+  const line = `${paint(io, style, mark)} ${paint(io, 'dim', printable(rule))}  ${printable(expected)}${value}${error}${tail}`
+  const helps = hint !== undefined && result !== 'holds'
+  return helps ? [line, `    would hold if ${printable(hint)}`] : [line]
+}

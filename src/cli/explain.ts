@@ -1,0 +1,192 @@
+/** `chaperone explain`: would this call be permitted, and why or why not, conjunct by conjunct. */
+import { agentOf } from '../config/fit.ts'
+import { readSettings, type Settings } from '../config/settings.ts'
+import { systemClock } from '../config/system.ts'
+import type { CompiledMandate } from '../model/authority.ts'
+import { GuardError } from '../model/error.ts'
+import { type Instant, instant } from '../model/id.ts'
+import type { Clock } from '../model/port.ts'
+import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
+import { problemLine } from './check-report.ts'
+import { readArgs } from './explain-args.ts'
+import { judge, type Supposed } from './explain-judge.ts'
+import { type Explained, printExplained } from './explain-report.ts'
+import { findTarget, namedServer, type Question } from './explain-target.ts'
+import type { CliIo, Command } from './io.ts'
+import { type Prepared, prepare } from './launch.ts'
+import type { Probe, Probed } from './probe.ts'
+
+const HELP = `usage: chaperone explain --mandate <file> [options] <server/tool>
+
+Would this call be permitted, and why or why not? Shows every conjunct of the decision with the value it read, the one
+that decides, and the least that would have to be different. The tool is not called.
+
+  <server/tool>           or only the tool, where one upstream has it
+  --resource <uri>        a resource instead of a tool; server/uri where several upstreams are granted it
+  --prompt <name>         a prompt instead of a tool
+  --args <json>           the arguments; - reads them from standard input
+  --args-file <file>      the arguments from a file
+  --at <time>             at this time instead of now: 2026-11-24T10:30:00+01:00
+
+${LAUNCH_HELP}
+  --offline               do not start the upstream: whether it has the tool is not checked
+  --json                  one JSON document instead of text
+
+Exit codes: 0 permitted, 1 denied (or the mandate or mcp.json is bad), 2 usage, 3 the upstream could not be asked.
+`
+
+const OPTIONS = {
+  ...LAUNCH_OPTIONS,
+  resource: { type: 'string' },
+  prompt: { type: 'string' },
+  args: { type: 'string' },
+  'args-file': { type: 'string' },
+  at: { type: 'string' },
+  offline: { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const
+
+/** What a test puts in place of the real thing. */
+export interface ExplainParts {
+  readonly probe: () => Promise<Probe>
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** The command over these parts. */
+export function explainCommand(parts: ExplainParts): Command {
+  return {
+    name: 'explain',
+    summary: 'would this call be permitted, and why or why not?',
+    help: HELP,
+    run: (argv, io) => explainCall(argv, io, parts),
+  }
+}
+
+export const command: Command = explainCommand({
+  probe: async () => (await import('../guard.ts')).probeUpstreams,
+  clock: systemClock,
+})
+
+async function explainCall(
+  argv: readonly string[],
+  io: CliIo,
+  parts: ExplainParts,
+): Promise<number> {
+  const { values, positionals } = parseFlags({
+    args: [...argv],
+    options: OPTIONS,
+    strict: true,
+    allowPositionals: true,
+  })
+  const question = questionOf(positionals, values)
+  const args = await readArgs({ text: values.args, file: values['args-file'] }, io)
+  const settings = readSettings(values, io.env, io.cwd)
+  const files = launchFiles(values, io)
+  const at = values.at === undefined ? parts.clock.now() : timeOf(values.at)
+  const prepared = prepare(files, settings, io, at)
+  const { mandate } = prepared
+  const offline = values.offline === true
+  const bad = blocking(prepared, offline)
+  if (!mandate || bad.length > 0) {
+    for (const problem of bad) io.stderr(`${problemLine(problem, io)}\n`)
+    return 1
+  }
+  const servers = serversOf(prepared, mandate)
+  const probed = offline
+    ? undefined
+    : await ask({ question, prepared, mandate, settings }, io, parts)
+  const target = findTarget(question, { servers, mandate, ...(probed && { probed }) })
+  const { agent } = agentOf(mandate, settings)
+  const { environment } = settings
+  const supposed: Supposed = { target, args, agent, environment, at, ...(probed && { probed }) }
+  const unasked = probed?.failed.find(({ server }) => server === target.server)
+  const explained: Explained = {
+    supposed,
+    mandate: mandate.mandate,
+    judgement: judge(mandate, supposed),
+    skipped: skipped(target.kind, offline, unasked?.why),
+  }
+  printExplained(explained, io, values.json === true ? 'json' : 'text')
+  if (explained.judgement.decision.effect === 'deny') return 1
+  return unasked ? 3 : 0
+}
+
+/** What keeps the question from being answered; that the mandate does not fit is part of the answer. */
+function blocking({ problems }: Prepared, offline: boolean): Prepared['problems'] {
+  const answered = new Set(['agent_mismatch', 'environment_mismatch', 'mandate_expired'])
+  return problems.filter(({ level, id }) => {
+    if (level !== 'error' || answered.has(id)) return false
+    // A mandate alone can be asked about without its upstreams.
+    return !(offline && id === 'no_such_file')
+  })
+}
+
+/** The servers of mcp.json; without it, those that the mandate names in full. */
+function serversOf({ upstreams }: Prepared, { mandate }: CompiledMandate): readonly string[] {
+  if (upstreams.length > 0) return upstreams.map(({ server }) => server)
+  const named = mandate.grants.map(({ server }) => server).filter((name) => !/[*?]/.test(name))
+  return [...new Set(named)]
+}
+
+async function ask(
+  given: {
+    readonly question: Question
+    readonly prepared: Prepared
+    readonly mandate: CompiledMandate
+    readonly settings: Settings
+  },
+  io: CliIo,
+  parts: ExplainParts,
+): Promise<Probed> {
+  const { question, prepared, mandate, settings } = given
+  const all = prepared.upstreams
+  const server = namedServer(
+    question,
+    all.map((upstream) => upstream.server),
+  )
+  const upstreams = server === undefined ? all : all.filter((one) => one.server === server)
+  const probe = await parts.probe()
+  return probe({ mandate, upstreams, settings, ...(io.signal && { signal: io.signal }) })
+}
+
+function questionOf(
+  positionals: readonly string[],
+  values: { readonly resource?: string | undefined; readonly prompt?: string | undefined },
+): Question {
+  const asked: Question[] = positionals.map((name) => ({ kind: 'tool', name }))
+  if (values.resource !== undefined) asked.push({ kind: 'resource', name: values.resource })
+  if (values.prompt !== undefined) asked.push({ kind: 'prompt', name: values.prompt })
+  const [question, second] = asked
+  if (!question || question.name === '') {
+    throw new GuardError('ERR_USAGE', 'nothing is asked about (name a tool: `server/tool`)')
+  }
+  if (second) {
+    throw new GuardError('ERR_USAGE', `\`${second.name}\` is one too many (ask about one call)`)
+  }
+  return question
+}
+
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})$/
+
+/** RFC 3339: a time without a zone means another moment on every machine. */
+function timeOf(text: string): Instant {
+  const ms = TIME.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isSafeInteger(ms)) return instant(ms)
+  const expected = 'write it with its zone: 2026-11-24T10:30:00+01:00'
+  throw new GuardError('ERR_USAGE', `--at is \`${text}\`, which is no time (${expected})`)
+}
+
+function skipped(
+  kind: Question['kind'],
+  offline: boolean,
+  why: string | undefined,
+): readonly string[] {
+  if (!offline && why === undefined) return []
+  const cause = why === undefined ? 'offline' : why
+  if (kind === 'resource') return [`whether the upstream can be reached (${cause})`]
+  if (kind === 'prompt') return [`whether the upstream has the prompt (${cause})`]
+  return [
+    `whether the upstream has the tool (${cause})`,
+    `whether the mandate fits the tool's arguments (${cause})`,
+  ]
+}

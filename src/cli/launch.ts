@@ -1,0 +1,70 @@
+/** What `run`, `check` and `explain` do alike before anything is started: read the documents and see that they agree. */
+import { realpathSync } from 'node:fs'
+import { misfits } from '../config/fit.ts'
+import { loadUpstreams, type Upstream } from '../config/mcp-json.ts'
+import { ownFiles, refuseWritable } from '../config/own-files.ts'
+import type { Settings } from '../config/settings.ts'
+import { stateDir } from '../config/state-dir.ts'
+import { compileMandate } from '../mandate/compile.ts'
+import { loadMandate } from '../mandate/load.ts'
+import type { CompiledMandate } from '../model/authority.ts'
+import { type Problem, Problems } from '../model/document.ts'
+import type { Instant } from '../model/id.ts'
+import type { LaunchFiles } from './arguments.ts'
+import type { CliIo } from './io.ts'
+
+export interface Prepared {
+  /** Absent when the mandate has an error. */
+  readonly mandate?: CompiledMandate
+  readonly upstreams: readonly Upstream[]
+  /** Start nothing when one of them is an error. */
+  readonly problems: readonly Problem[]
+}
+
+/** Reads everything, goes on past the first problem, and starts nothing. */
+export function prepare(
+  files: LaunchFiles,
+  settings: Settings,
+  io: Pick<CliIo, 'env'>,
+  now: Instant,
+): Prepared {
+  const problems = new Problems()
+  const loaded = loadMandate(files.mandate)
+  for (const problem of loaded.problems) problems.add(problem)
+  const mandate = loaded.mandate && compileMandate(loaded.mandate, problems)
+  const { upstreams, problems: found } = loadUpstreams(files.upstreams, io.env, realpath)
+  for (const problem of found) problems.add(problem)
+  if (!mandate) return { upstreams, problems: problems.list }
+  for (const problem of misfits(mandate, settings, now)) problems.add(problem)
+  for (const problem of exposed(files, settings, { mandate, upstreams }, io)) problems.add(problem)
+  return { mandate, upstreams, problems: problems.list }
+}
+
+/** The guard's own files that the agent could write. */
+function exposed(
+  files: LaunchFiles,
+  settings: Settings,
+  given: { readonly mandate: CompiledMandate; readonly upstreams: readonly Upstream[] },
+  io: Pick<CliIo, 'env'>,
+): readonly Problem[] {
+  const { mandate } = given.mandate
+  const own = ownFiles({
+    mandate: files.mandate,
+    roles: mandate.roles.map(({ file }) => file),
+    upstreams: files.upstreams,
+    stateDir: stateDir(io.env, settings.stateDir),
+    ...(settings.logFile !== undefined && { logFile: settings.logFile }),
+  })
+  const authority = { mandate, upstreams: given.upstreams }
+  const ignoreCase = process.platform === 'win32' || process.platform === 'darwin'
+  return refuseWritable(own, authority, settings.allowWritable, { realpath, ignoreCase })
+}
+
+/** The path with its links resolved; undefined where there is no such file, and it counts as it is written. */
+export function realpath(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,21 @@
+/** What `check` and `explain` ask of the upstreams: to start, to say what they offer, and to end. */
+import type { Upstream } from '../config/mcp-json.ts'
+import type { Settings } from '../config/settings.ts'
+import type { CompiledMandate } from '../model/authority.ts'
+import type { ToolDefinition } from '../model/tool.ts'
+
+/** What the upstreams that could be asked offer. */
+export interface Probed {
+  readonly tools: readonly ToolDefinition[]
+  readonly prompts: readonly { readonly server: string; readonly name: string }[]
+  /** Those that could not be asked, and why, in words. */
+  readonly failed: readonly { readonly server: string; readonly why: string }[]
+}
+
+/** Starts them, reads their lists and ends them again. Calls no tool, and never throws for what an upstream does. */
+export type Probe = (given: {
+  readonly mandate: CompiledMandate
+  readonly upstreams: readonly Upstream[]
+  readonly settings: Settings
+  readonly signal?: AbortSignal
+}) => Promise<Probed>

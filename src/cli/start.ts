@@ -1,0 +1,48 @@
+/** Runs the program on this process: its streams, its environment, its signals. */
+import { text } from 'node:stream/consumers'
+import { type CliIo, wantsColor } from './io.ts'
+import { main } from './main.ts'
+
+const DEFAULT_COLUMNS = 100
+
+/** Runs the command line of this process and leaves with its exit code. */
+export async function start(): Promise<void> {
+  const stopping = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    // The first asks the command to stop; the second finds no listener, and ends the process.
+    process.once(signal, () => {
+      stopping.abort(signal)
+    })
+  }
+  // A reader that went away (`chaperone log | head`) asks the command to stop, too; what stderr says is then lost.
+  process.stdout.on('error', () => {
+    stopping.abort('stdout')
+  })
+  process.stderr.on('error', () => undefined)
+  const code = await main(process.argv.slice(2), processIo(stopping.signal))
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+  process.exit(code)
+}
+
+function processIo(signal: AbortSignal): CliIo {
+  const { env, stdout, stderr } = process
+  return {
+    stdout: (chunk) => void stdout.write(chunk),
+    stderr: (chunk) => void stderr.write(chunk),
+    color: wantsColor(env, stdout.isTTY && stderr.isTTY),
+    columns: stdout.isTTY ? stdout.columns : DEFAULT_COLUMNS,
+    cwd: process.cwd(),
+    env,
+    signal,
+    stdin: () => text(process.stdin),
+    watched: stderr.isTTY,
+  }
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((done) => {
+    stream.write('', () => {
+      done()
+    })
+  })
+}
