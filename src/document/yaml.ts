@@ -126,7 +126,7 @@ function syntax(error: YAMLError, reader: Reader): void {
   )
 }
 
-/** `fallback` is the offset to blame for a value that was left out. */
+/** `fallback` is the offset to blame for a value that was left out: that of its key. */
 function convert(node: unknown, path: string, fallback: number, reader: Reader): DocNode {
   const place = reader.places.at(offsetOf(node) ?? fallback)
   if (isSeq(node)) {
@@ -156,6 +156,8 @@ function convert(node: unknown, path: string, fallback: number, reader: Reader):
 }
 
 function offsetOf(node: unknown): number | undefined {
+  // A value that was left out is a scalar of no characters.
+  if (isScalar(node) && node.range?.[0] === node.range?.[1]) return undefined
   return isScalar(node) || isMap(node) || isSeq(node) ? node.range?.[0] : undefined
 }
 

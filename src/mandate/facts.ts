@@ -23,7 +23,9 @@ interface Read {
 
 /** Compiles the paths that rules read; the result copies their values out of a call's arguments. */
 export function factsOf(paths: Iterable<string>): (args: JsonObject) => JsonObject {
-  const reads: readonly Read[] = [...new Set(paths)].toSorted().map((path) => {
+  // No document names it, and no call that is admitted has it: as a key it would set the prototype.
+  const named = [...new Set(paths)].filter((path) => path !== '__proto__').toSorted()
+  const reads: readonly Read[] = named.map((path) => {
     const steps = path.split('.')
     return { path, steps, secret: steps.some(isSecretName) }
   })

@@ -189,7 +189,7 @@ function parseAuthority(
   const resolved = resolveRoles(namesNode(members), { file: source.file, scope, read }, problems)
   const grants = [...own, ...resolved.grants]
   refuseOverlaps(grants, problems)
-  if (grants.length === 0) {
+  if (grants.length === 0 && !problems.bad) {
     const remedy = 'add `tools`, `resources` or `prompts`'
     problems.warning(source.node, 'no_grants', 'the mandate permits nothing at all', remedy)
   }

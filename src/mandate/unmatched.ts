@@ -28,7 +28,12 @@ export function unmatchedIn(source: Source, catalog: Catalog): readonly Problem[
   for (const definition of catalog.tools) {
     for (const problem of source.tool(definition).problems) problems.add(problem)
   }
-  return [...new Map(problems.list.map((problem) => [problemText(problem), problem])).values()]
+  const once = new Map(problems.list.map((problem) => [problemText(problem), problem]))
+  return [...once.values()].toSorted((a, b) => lineOf(a) - lineOf(b))
+}
+
+function lineOf({ place }: Problem): number {
+  return place?.line ?? 0
 }
 
 interface Named {
