@@ -12,6 +12,9 @@ import { createGuard, type Guard } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Principal } from '../model/call.ts'
 import { problemText } from '../model/document.ts'
+import type { JsonObject } from '../model/json.ts'
+import type { Mandate } from '../model/mandate.ts'
+import type { AuditLog } from '../model/port.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import { paint, type CliIo, type Command } from './io.ts'
 import { prepare } from './launch.ts'
@@ -62,37 +65,22 @@ interface Launch {
   readonly upstreams: readonly Upstream[]
 }
 
-async function serve(launch: Launch, io: CliIo): Promise<void> {
-  const { settings, mandate } = launch
+async function serve({ settings, mandate, upstreams }: Launch, io: CliIo): Promise<void> {
   // Without --agent the launch line says who acts by the mandate that it names.
   const principal: Principal = {
     agent: settings.agent ?? mandate.mandate.agent,
     assurance: 'launch_line',
   }
   const instance = `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${randomBytes(4).toString('hex')}`
+  const record = join(stateDir(io.env, settings.stateDir), 'log', instance)
   const operational = operationalLog({
     level: settings.logLevel,
     ...(settings.logFile === undefined ? {} : { file: settings.logFile }),
   })
-  const state = stateDir(io.env, settings.stateDir)
-  const log = openLog({
-    dir: join(state, 'log', instance),
-    clock: systemClock,
-    head: {
-      log: instance,
-      agent: principal.agent,
-      assurance: principal.assurance,
-      mandate: {
-        name: mandate.mandate.name,
-        digest: mandate.mandate.digest,
-        signed: mandate.mandate.signed,
-      },
-    },
-  })
-  const self = { name: 'chaperone', version: version() }
+  const log = openRecord(record, instance, principal, mandate.mandate)
   const guard = createGuard({
     mandate,
-    upstreams: launch.upstreams,
+    upstreams,
     principal,
     environment: settings.environment,
     risk: 'normal',
@@ -100,29 +88,37 @@ async function serve(launch: Launch, io: CliIo): Promise<void> {
     operational,
     clock: systemClock,
     timers: systemTimers,
-    self,
+    self: { name: 'chaperone', version: version() },
     instance,
     startTimeoutMs: settings.startTimeoutMs,
     callTimeoutMs: settings.callTimeoutMs,
     maxAnswerBytes: settings.maxResultBytes,
   })
-  await log.append({
-    type: 'event',
-    at: systemClock.now(),
-    event: 'guard_started',
-    facts: {
-      version: self.version,
-      node: process.versions.node,
-      environment: settings.environment,
-      agent_from: settings.agent === undefined ? 'mandate' : 'launch line',
-      upstreams: launch.upstreams.map(({ server }) => server),
-    },
-  })
-  operational.info(
-    { mandate: mandate.mandate.name, agent: principal.agent, record: join(state, 'log', instance) },
-    'guarding',
-  )
+  const facts = startFacts(settings, upstreams)
+  await log.append({ type: 'event', at: systemClock.now(), event: 'guard_started', facts })
+  operational.info({ mandate: mandate.mandate.name, agent: principal.agent, record }, 'guarding')
   await whileServing(guard, io)
+}
+
+function openRecord(
+  dir: string,
+  instance: string,
+  { agent, assurance }: Principal,
+  mandate: Mandate,
+): AuditLog {
+  const { name, digest, signed } = mandate
+  const head = { log: instance, agent, assurance, mandate: { name, digest, signed } }
+  return openLog({ dir, clock: systemClock, head })
+}
+
+function startFacts(settings: Settings, upstreams: readonly Upstream[]): JsonObject {
+  return {
+    version: version(),
+    node: process.versions.node,
+    environment: settings.environment,
+    agent_from: settings.agent === undefined ? 'mandate' : 'launch line',
+    upstreams: upstreams.map(({ server }) => server),
+  }
 }
 
 /** Serves until the agent goes or a signal says stop; either way everything is settled first. */

@@ -6,7 +6,6 @@ import type { CompiledMandate } from '../model/authority.ts'
 import { GuardError } from '../model/error.ts'
 import type { Sha256 } from '../model/id.ts'
 import { isObject, type Json, type JsonObject } from '../model/json.ts'
-import type { OperationalLog } from '../model/port.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import type { CatalogPort, Found, PromptTarget } from '../pipeline/port.ts'
 import type { Self } from './protocol.ts'
@@ -34,7 +33,6 @@ export interface CatalogOptions {
   readonly links: readonly Link[]
   readonly mandate: CompiledMandate
   readonly self: Self
-  readonly operational: OperationalLog
   readonly events: CatalogEvents
   /** What an upstream is asked to agree to; known once the agent has spoken. */
   readonly wish: (server: string) => Wish

@@ -2,7 +2,6 @@
  * Notifications from upstreams. A list change is never passed on: the list is fetched, hashed and filtered again, and
  * the agent hears of it only when its own view changed.
  */
-import type { CompiledMandate } from '../model/authority.ts'
 import { member, type JsonObject } from '../model/json.ts'
 import type { OperationalLog } from '../model/port.ts'
 import type { Asks } from './asks.ts'
@@ -15,7 +14,6 @@ export interface NoticeOptions {
   readonly session: Session
   readonly catalog: Catalog
   readonly asks: Asks
-  readonly mandate: CompiledMandate
   readonly operational: OperationalLog
   readonly sendToAgent: (frame: string) => void
 }

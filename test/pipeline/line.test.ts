@@ -5,6 +5,7 @@ import { STAGES } from '../../src/model/verdict.ts'
 import { LINE, takeCall } from '../../src/pipeline/line.ts'
 import type { Inbound } from '../../src/pipeline/port.ts'
 import { Cancellation } from '../../src/proxy/session.ts'
+import type { MemoryLog } from '../fakes/audit-log.ts'
 import { fakeLine, mandateOf, tool, type FakeLineOptions } from '../fakes/line.ts'
 
 const MANDATE = mandateOf(`
@@ -209,10 +210,10 @@ test('a log that cannot be written refuses the call before it leaves', async () 
 
 test('an answer whose outcome cannot be recorded is withheld', async () => {
   const line = fakeLine({ mandate: MANDATE, tools: TOOLS })
-  const { append } = line.log
+  const append: MemoryLog['append'] = (entry) => line.log.append(entry)
   const log = {
     ...line.log,
-    append: (entry: Parameters<typeof append>[0]) => {
+    append: (entry: Parameters<MemoryLog['append']>[0]) => {
       if (entry.type === 'outcome') line.log.failNext(1)
       return append(entry)
     },
@@ -275,7 +276,7 @@ test('a fault in any stage denies, is recorded, and reaches no upstream that it 
       tools: TOOLS,
       ports: stage === 'admit' ? {} : (ports ?? {}),
     })
-    const time = { read: line.ports.time.read }
+    const { time } = line.ports
     let reads = 0
     const once = { read: () => (reads++ === 0 ? broken() : time.read()) }
     const concluded = await takeCall(
