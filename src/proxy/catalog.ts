@@ -149,8 +149,9 @@ export class Catalog implements CatalogPort {
     if (!shelf) return false
     const before = this.#views.get(method)?.view.itemsText
     shelf.offers.delete(method)
-    const after = await this.view(method)
-    return after.itemsText !== before
+    // An agent that has not asked yet has nothing to hear of.
+    if (before === undefined) return false
+    return (await this.view(method)).itemsText !== before
   }
 
   /** An upstream ended: what it offered is asked for again once it is back. */

@@ -162,7 +162,10 @@ function linkEvents(
   return {
     onState: (link, state, facts) => {
       record(`upstream_${state}`, { server: link.server, ...facts })
-      if (state === 'ready') hearChanges(link, self)
+      if (state === 'ready') {
+        hearChanges(link, self)
+        parts.notices?.cameUp(link.server)
+      }
       if (state !== 'exited') return
       parts.catalog?.forget(link.server)
       parts.asks?.dropped(link.server)

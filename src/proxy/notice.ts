@@ -66,6 +66,11 @@ export class Notices {
     }
   }
 
+  /** An upstream came up, perhaps after the agent had already listed without it. */
+  cameUp(server: string): void {
+    for (const [method, change] of CHANGES) void this.#refresh(server, method, change)
+  }
+
   /** Tells the agent that a list changed, in the way of its era. */
   announce(kind: ChangeKind): void {
     const { session, sendToAgent } = this.#options
