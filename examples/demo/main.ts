@@ -1,0 +1,53 @@
+/**
+ * The guided tour: three servers from npm, the real guard process in front of them over stdio, a real MCP client.
+ * It checks everything that it shows and fails when anything differs.
+ */
+import { rmSync } from 'node:fs'
+import { guardProgram } from '../guard-line.ts'
+import { Report } from '../report.ts'
+import { CHAPTERS } from './chapters.ts'
+import { enter, type Scene } from './scene.ts'
+import { makeWorkplace } from './workplace.ts'
+
+/** Far more than the tour takes: whatever hangs must not hang for ever. */
+const PATIENCE_MS = 60_000
+
+async function tour(report: Report, scene: Scene): Promise<number> {
+  report.title('Chaperone: a guided tour on three servers from npm, through the guard over stdio')
+  for (const [title, chapter] of CHAPTERS) {
+    report.chapter(title)
+    await chapter(report, scene)
+  }
+  const { place, program } = scene
+  return report.end({ guard: program, node: process.versions.node, servers: place.versions })
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const report = new Report(argv)
+  const program = guardProgram(argv)
+  const place = makeWorkplace()
+  const scene = enter(place, program)
+  const clean = async (): Promise<void> => {
+    await scene.leave()
+    rmSync(place.folder, { recursive: true, force: true })
+  }
+  const giveUp = (why: string): void => {
+    process.stderr.write(`${why}\n${scene.said()}`)
+    void clean().then(() => process.exit(1))
+  }
+  const watchdog = setTimeout(() => giveUp('the tour took too long'), PATIENCE_MS)
+  process.once('SIGINT', () => giveUp('interrupted'))
+  process.once('SIGTERM', () => giveUp('terminated'))
+  try {
+    return await tour(report, scene)
+  } catch (error) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    process.stderr.write(`${text}\n${scene.said()}`)
+    return 1
+  } finally {
+    clearTimeout(watchdog)
+    await clean()
+  }
+}
+
+process.exit(await main(process.argv.slice(2)))

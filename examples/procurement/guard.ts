@@ -1,0 +1,89 @@
+/** The guard inside this process, under a clock that the example sets: exact times need no waiting. */
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { openLog } from '../../src/audit/log.ts'
+import { loadUpstreams } from '../../src/config/mcp-json.ts'
+import { systemTimers } from '../../src/config/system.ts'
+import { createGuard } from '../../src/guard.ts'
+import { compileMandate } from '../../src/mandate/compile.ts'
+import { loadMandate } from '../../src/mandate/load.ts'
+import { Problems, problemText } from '../../src/model/document.ts'
+import { instant, type Instant } from '../../src/model/id.ts'
+import type { Clock, OperationalLog } from '../../src/model/port.ts'
+import { type Agent, agentOver } from '../agent.ts'
+import { nodeFirst } from '../guard-line.ts'
+
+export interface Story {
+  readonly mandate: string
+  readonly upstreams: string
+  /** Where the vendor server notes what reached it. */
+  readonly vendorLog: string
+  readonly stateDir: string
+}
+
+/** Wall time is what the example says; durations run on. */
+export interface Watch extends Clock {
+  set(rfc3339: string): void
+}
+
+export function watch(rfc3339: string): Watch {
+  let wall: Instant = instant(Date.parse(rfc3339))
+  return {
+    now: () => wall,
+    monotonic: () => performance.now(),
+    set: (to) => {
+      wall = instant(Date.parse(to))
+    },
+  }
+}
+
+const QUIET: OperationalLog = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+}
+
+/** An agent whose guard runs here, with the files of the story and the real vendor server behind it. */
+export async function guarded(story: Story, agent: string, clock: Clock): Promise<Agent> {
+  const problems = new Problems()
+  const loaded = loadMandate(story.mandate)
+  const env = { ...process.env, VENDOR_LOG: story.vendorLog }
+  const read = loadUpstreams(story.upstreams, env, (path) => path)
+  for (const problem of [...loaded.problems, ...read.problems]) problems.add(problem)
+  const mandate = loaded.mandate && compileMandate(loaded.mandate, problems)
+  if (!mandate || problems.bad) throw new Error(problems.list.map(problemText).join('\n'))
+  const { name, digest, signed } = mandate.mandate
+  const principal = { agent, assurance: 'launch_line' } as const
+  const instance = `story-${agent}`
+  const guard = createGuard({
+    mandate,
+    upstreams: read.upstreams.map((one) => ({ ...one, env: { ...one.env, ...nodeFirst() } })),
+    principal,
+    environment: 'prod',
+    risk: 'normal',
+    log: openLog({
+      dir: join(story.stateDir, 'log', instance),
+      clock,
+      head: { log: instance, ...principal, mandate: { name, digest, signed } },
+    }),
+    operational: QUIET,
+    clock,
+    timers: systemTimers,
+    self: { name: 'chaperone', version: '0.0.0' },
+    instance,
+    startTimeoutMs: 20_000,
+    callTimeoutMs: 10_000,
+    maxAnswerBytes: 1024 * 1024,
+  })
+  const [toGuard, fromGuard] = [new PassThrough(), new PassThrough()]
+  const served = guard.serveStdio(toGuard, fromGuard)
+  const connected = await agentOver(toGuard, fromGuard)
+  return {
+    ...connected,
+    close: async () => {
+      await connected.close()
+      await served
+    },
+  }
+}
