@@ -72,6 +72,8 @@ export class Client {
       )
     })
     this.#watchdog = setTimeout(() => {
+      // Left alone while other targets are measured: nothing is owed.
+      if (this.#run === undefined && this.#waiting.size === 0) return
       this.#fail(new Error(`no answer for ${PATIENCE_MS / 1000} s`))
     }, PATIENCE_MS)
     this.#watchdog.unref()

@@ -21,6 +21,7 @@ import { measureStdio } from './stdio.ts'
 import {
   baselines,
   chaperone,
+  fromSource,
   openWorkshop,
   other,
   peers,
@@ -61,7 +62,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function profile(options: Options, workshop: Workshop): Promise<number> {
-  const target = chaperone(workshop)
+  const target = fromSource(workshop)
   if (target.missing !== undefined) {
     process.stderr.write(`bench: ${target.name}: ${target.missing}\n`)
     return 3

@@ -29,8 +29,11 @@ export interface Spent {
 
 export interface Profile {
   readonly calls: number
+  /** With what sampling itself costs: a tenth to a fifth more than a guard that is left alone. */
   readonly busyUsPerCall: number
   readonly functions: readonly Spent[]
+  /** Self time by room of the house, by package, and by what is the runtime's own. */
+  readonly rooms: readonly Spent[]
 }
 
 /** @throws Error when the guard fails, or leaves no profile behind. */
@@ -55,49 +58,97 @@ export async function profileGuard(
 
 /** Pure, for its test. */
 export function summed(profile: CpuProfile, calls: number): Profile {
-  const nodes = new Map(profile.nodes.map((node) => [node.id, node]))
-  const self = new Map<number, number>()
-  profile.samples.forEach((id, index) => {
-    self.set(id, (self.get(id) ?? 0) + (profile.timeDeltas[index] ?? 0))
-  })
-  const spent = new Map<string, { self: number; total: number }>()
-  /** @returns the time of the node and all below it */
-  const walk = (id: number, above: ReadonlySet<string>): number => {
-    const node = nodes.get(id)
-    if (node === undefined) return 0
-    const where = placeOf(node.callFrame)
-    const own = self.get(id) ?? 0
-    const within = new Set(above).add(where)
-    const below = (node.children ?? []).reduce((sum, child) => sum + walk(child, within), 0)
-    const sum = spent.get(where) ?? { self: 0, total: 0 }
-    // A function that calls itself is counted once.
-    spent.set(where, {
-      self: sum.self + own,
-      total: sum.total + (above.has(where) ? 0 : own + below),
-    })
-    return own + below
+  const functions = new Sums(profile, (frame) => functionOf(frame))
+  const rooms = new Sums(profile, (frame) => roomOf(frame))
+  const idle = functions.self('(idle)')
+  return {
+    calls,
+    busyUsPerCall: (functions.all - idle) / calls,
+    functions: functions.list(calls),
+    rooms: rooms.list(calls),
   }
-  const root = profile.nodes[0]
-  const all = root === undefined ? 0 : walk(root.id, new Set())
-  const idle = spent.get('(idle)')?.self ?? 0
-  const functions = [...spent]
-    .filter(([where]) => where !== '(idle)' && where !== '(root)')
-    .map(([where, { self, total }]) => ({ where, selfUs: self / calls, totalUs: total / calls }))
-    .sort((a, b) => b.selfUs - a.selfUs)
-  return { calls, busyUsPerCall: (all - idle) / calls, functions }
 }
 
-function placeOf(frame: CpuProfile['nodes'][number]['callFrame']): string {
-  const name = frame.functionName === '' ? '(anonymous)' : frame.functionName
-  if (frame.url === '') return name
-  const file = frame.url.slice(frame.url.lastIndexOf('/') + 1)
-  return `${name} ${file}:${frame.lineNumber + 1}`
+type Frame = CpuProfile['nodes'][number]['callFrame']
+
+/** Adds up the samples of a profile by a name that each frame is given. */
+class Sums {
+  readonly all: number
+  readonly #nodes: ReadonlyMap<number, CpuProfile['nodes'][number]>
+  readonly #own = new Map<number, number>()
+  readonly #sums = new Map<string, { self: number; total: number }>()
+  readonly #nameOf: (frame: Frame) => string
+
+  constructor(profile: CpuProfile, nameOf: (frame: Frame) => string) {
+    this.#nameOf = nameOf
+    this.#nodes = new Map(profile.nodes.map((node) => [node.id, node]))
+    profile.samples.forEach((id, index) => {
+      this.#own.set(id, (this.#own.get(id) ?? 0) + (profile.timeDeltas[index] ?? 0))
+    })
+    this.all = this.#walk(profile.nodes[0]?.id ?? 0, new Set())
+  }
+
+  self(name: string): number {
+    return this.#sums.get(name)?.self ?? 0
+  }
+
+  list(calls: number): readonly Spent[] {
+    return [...this.#sums]
+      .filter(([where]) => where !== '(idle)' && where !== '(root)')
+      .map(([where, { self, total }]) => ({ where, selfUs: self / calls, totalUs: total / calls }))
+      .sort((a, b) => b.selfUs - a.selfUs)
+  }
+
+  /** @returns the time of the node and all below it */
+  #walk(id: number, above: ReadonlySet<string>): number {
+    const node = this.#nodes.get(id)
+    if (node === undefined) return 0
+    const name = this.#nameOf(node.callFrame)
+    const own = this.#own.get(id) ?? 0
+    const within = new Set(above).add(name)
+    let all = own
+    for (const child of node.children ?? []) all += this.#walk(child, within)
+    const sum = this.#sums.get(name) ?? { self: 0, total: 0 }
+    // What calls itself is counted once.
+    const total = sum.total + (above.has(name) ? 0 : all)
+    this.#sums.set(name, { self: sum.self + own, total })
+    return all
+  }
+}
+
+function functionOf(frame: Frame): string {
+  const name = (frame.functionName === '' ? '(anonymous)' : frame.functionName).slice(0, 40)
+  return frame.url === '' ? name : `${name} ${fileOf(frame.url)}:${frame.lineNumber + 1}`
+}
+
+/** Native work has no file: it is named for what it does (`writeUtf8String`, `hash`, garbage collector). */
+function roomOf(frame: Frame): string {
+  const file = fileOf(frame.url)
+  if (frame.url === '')
+    return frame.functionName === '' ? '(native)' : frame.functionName.slice(0, 40)
+  if (file.startsWith('node:')) return 'node'
+  return file.split('/')[0] ?? file
+}
+
+/** `audit/log.ts`, `node:net`, the name of a package's file elsewhere. */
+function fileOf(url: string): string {
+  if (!url.startsWith('file:')) return url.startsWith('node:') ? url : `node:${url}`
+  const own = url.split('/src/').at(-1) ?? url
+  return url.includes('/node_modules/') || own === url ? url.slice(url.lastIndexOf('/') + 1) : own
 }
 
 export function profileText(profile: Profile): string {
-  const rows = profile.functions
-    .slice(0, 60)
-    .map((one) => [one.where, one.selfUs.toFixed(3), one.totalUs.toFixed(3)])
-  const title = `${profile.calls} calls, 64 in flight, ${profile.busyUsPerCall.toFixed(2)} µs busy a call`
-  return `${title}\n${table(['function', 'self µs/call', 'total µs/call'], rows)}\n`
+  const rows = (list: readonly Spent[]): readonly (readonly string[])[] =>
+    list
+      .filter((one) => one.selfUs >= 0.03)
+      .slice(0, 70)
+      .map((one) => [one.where, one.selfUs.toFixed(2), one.totalUs.toFixed(2)])
+  const title = `${profile.calls} calls, 64 in flight, ${profile.busyUsPerCall.toFixed(2)} µs busy a call, sampling included`
+  const head = ['self µs/call', 'with what it calls']
+  const parts = [
+    title,
+    table(['by room', ...head], rows(profile.rooms)),
+    table(['by function', ...head], rows(profile.functions)),
+  ]
+  return `${parts.join('\n\n')}\n`
 }

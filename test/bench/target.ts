@@ -118,6 +118,12 @@ export function other(bundle: string, workshop: Workshop): Target {
   return build(`${CHAPERONE} (other)`, 'peer', bundle, { ...workshop, stateDir })
 }
 
+/** The guard as it stands in src, so that a profile names files and lines that a person finds. */
+export function fromSource(workshop: Workshop): Target {
+  const source = fileURLToPath(new URL('../../src/bin/chaperone.ts', import.meta.url))
+  return build(CHAPERONE, 'chaperone', source, workshop)
+}
+
 function build(name: string, kind: Target['kind'], bundle: string, workshop: Workshop): Target {
   const { folder, stateDir } = workshop
   const files = ['--mandate', join(folder, 'mandate.yaml'), '--upstreams', join(folder, 'mcp.json')]
