@@ -128,6 +128,11 @@ function lives(pid: number): boolean {
   }
 }
 
+/** A killed process is gone a moment after it was killed. */
+async function death(pid: number): Promise<void> {
+  while (lives(pid)) await new Promise(setImmediate)
+}
+
 function statusOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/status`, 'utf8')
@@ -438,7 +443,7 @@ describe('stop', () => {
       const pid = Number(await fileText(file))
       expect(lives(pid)).toBe(true)
       await running.process.stop(100)
-      expect(lives(pid)).toBe(false)
+      await death(pid)
       expect(running.exits).toHaveLength(1)
     },
   )
@@ -463,7 +468,7 @@ describe('stop', () => {
       }
       expect(running.exits).toEqual([{ code: 7, signal: null }])
       await running.process.stop()
-      expect(lives(pid)).toBe(false)
+      await death(pid)
     },
   )
 })
