@@ -42,19 +42,19 @@ export function parseFlags<T extends ParseArgsConfig>(config: T): Parsed<T> {
     }
     return parseArgs(config)
   } catch (error) {
-    if (error instanceof TypeError) throw usage(error, Object.keys(options))
+    if (error instanceof TypeError) throw usage(error, options)
     throw error
   }
 }
 
 /** What `parseArgs` says, in the words of this program. */
-function usage(error: TypeError, names: readonly string[]): GuardError {
+function usage(error: TypeError, options: NonNullable<ParseArgsConfig['options']>): GuardError {
   const flag = /'(-[^ ']+)/.exec(error.message)?.[1]
   const code = 'code' in error ? error.code : undefined
   const wrong = (message: string): GuardError =>
     new GuardError('ERR_USAGE', message, { cause: error })
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' && flag !== undefined) {
-    const near = nearest(flag.replace(/^-+/, ''), names)
+    const near = nearest(flag.replace(/^-+/, ''), Object.keys(options))
     const hint = near === undefined ? 'see --help' : `did you mean \`--${near}\`?`
     return wrong(`unknown option \`${flag}\` (${hint})`)
   }
@@ -62,10 +62,10 @@ function usage(error: TypeError, names: readonly string[]): GuardError {
     const word = /'([^']*)'/.exec(error.message)?.[1] ?? ''
     return wrong(`unexpected argument \`${word}\` (see --help)`)
   }
-  const named = /'(?:-\w, )?(--[\w-]+)([^']*)'/.exec(error.message)
-  if (named) {
-    const wants = named[2] === '' ? 'takes no value' : 'needs a value'
-    return wrong(`\`${named[1] ?? ''}\` ${wants} (see --help)`)
+  const named = /'(?:-\w, )?--([\w-]+)/.exec(error.message)?.[1]
+  if (named !== undefined) {
+    const wants = options[named]?.type === 'string' ? 'needs a value' : 'takes no value'
+    return wrong(`\`--${named}\` ${wants} (see --help)`)
   }
   return wrong('the arguments cannot be read (see --help)')
 }

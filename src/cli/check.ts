@@ -79,7 +79,7 @@ async function check(argv: readonly string[], io: CliIo, parts: CheckParts): Pro
     : undefined
   const rows = mandate && probed ? compare(mandate, prepared, probed, problems) : []
   const report: CheckReport = {
-    problems: problems.list,
+    problems: inOrder(problems.list),
     upstreams: rows,
     asked: probed !== undefined,
     offline: values.offline === true,
@@ -88,6 +88,16 @@ async function check(argv: readonly string[], io: CliIo, parts: CheckParts): Pro
   printReport(report, io, values.json === true ? 'json' : 'text')
   if (problems.list.some(({ level, id }) => level === 'error' && id !== UNREACHED)) return 1
   return problems.bad ? 3 : 0
+}
+
+/** Document by document, each from its top. */
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  const groups = [...Map.groupBy(problems, ({ place }) => place?.file).values()]
+  return groups.flatMap((group) =>
+    group.toSorted(({ place: a }, { place: b }) =>
+      a && b ? a.line - b.line || a.column - b.column : 0,
+    ),
+  )
 }
 
 const UNREACHED = 'upstream_failed'

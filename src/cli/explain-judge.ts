@@ -37,9 +37,13 @@ export function judge(mandate: CompiledMandate, supposed: Supposed): Judgement {
   const { target } = supposed
   const authority = authorityOf(mandate, target)
   const call = callOf(supposed)
-  const before = [...binding(mandate, supposed), ...existence(supposed)]
-  const conjuncts = [...before.map(({ conjunct }) => conjunct), ...authority.explain(call)]
-  const broken = before.find(({ conjunct }) => conjunct.result !== 'holds')
+  const stages = [...binding(mandate, supposed), ...existence(supposed)]
+  const conjuncts = [
+    ...stages.map(({ conjunct }) => conjunct),
+    ...naming(mandate, supposed, authority, call),
+    ...authority.explain(call),
+  ]
+  const broken = stages.find(({ conjunct }) => conjunct.result !== 'holds')
   const decision: Decision = broken
     ? { effect: 'deny', reason: broken.reason, grants: [], facts: {} }
     : authority.decide(call)
@@ -94,81 +98,104 @@ interface Before {
   readonly conjunct: Conjunct
 }
 
+interface Asked {
+  readonly reason: DenyReason
+  readonly rule: string
+  readonly expected: string
+  readonly read: string
+  readonly holds: boolean
+  readonly hint?: string | undefined
+}
+
+function before({ reason, rule, expected, read, holds, hint }: Asked): Before {
+  const result = holds ? 'holds' : 'fails'
+  const helps = !holds && hint !== undefined
+  return { reason, conjunct: { rule, expected, read, result, ...(helps && { hint }) } }
+}
+
 /** What the stage `bind` asks, in its order. */
-function binding({ mandate }: CompiledMandate, { agent, environment, at }: Supposed): Before[] {
+function binding({ mandate }: CompiledMandate, supposed: Supposed): readonly Before[] {
+  const { agent, environment, at } = supposed
   const { from, until } = mandate.valid
   const date = (instant: Instant): string => new Date(instant).toISOString()
-  const fits = (holds: boolean): Conjunct['result'] => (holds ? 'holds' : 'fails')
-  const bound: Before[] = [
+  const environments = mandate.environment.join(' or ')
+  const bound: Asked[] = [
     {
       reason: 'agent_mismatch',
-      conjunct: {
-        rule: 'agent',
-        expected: `the agent is \`${mandate.agent}\``,
-        read: agent,
-        result: fits(mandate.agent === agent),
-        hint: `the agent were \`${mandate.agent}\``,
-      },
+      rule: 'agent',
+      expected: `the agent is \`${mandate.agent}\``,
+      read: agent,
+      holds: mandate.agent === agent,
+      hint: `the agent were \`${mandate.agent}\``,
     },
   ]
-  if (mandate.environment.length > 0) {
-    const named = mandate.environment.join(' or ')
+  if (environments !== '') {
     bound.push({
       reason: 'environment_mismatch',
-      conjunct: {
-        rule: 'environment',
-        expected: `the environment is ${named}`,
-        read: environment,
-        result: fits(mandate.environment.includes(environment)),
-        hint: `the guard ran in ${named}`,
-      },
+      rule: 'environment',
+      expected: `the environment is ${environments}`,
+      read: environment,
+      holds: mandate.environment.includes(environment),
+      hint: `the guard ran in ${environments}`,
     })
   }
   if (from !== undefined) {
     bound.push({
       reason: 'mandate_not_yet_valid',
-      conjunct: {
-        rule: 'valid.from',
-        expected: `it is ${date(from)} or later`,
-        read: date(at),
-        result: fits(at >= from),
-        hint: `it were ${date(from)} or later`,
-      },
+      rule: 'valid.from',
+      expected: `it is ${date(from)} or later`,
+      read: date(at),
+      holds: at >= from,
+      hint: `it were ${date(from)} or later`,
     })
   }
   bound.push({
     reason: 'mandate_expired',
-    conjunct: {
-      rule: 'valid.until',
-      expected: `it is before ${date(until)}`,
-      read: date(at),
-      result: fits(at < until),
-      hint: `it were before ${date(until)}`,
-    },
+    rule: 'valid.until',
+    expected: `it is before ${date(until)}`,
+    read: date(at),
+    holds: at < until,
+    hint: `it were before ${date(until)}`,
   })
-  return bound
+  return bound.map(before)
 }
 
 /** What the stage `resolve` asks, where the upstreams could be asked. */
-function existence({ target, probed }: Supposed): Before[] {
+function existence({ target, probed }: Supposed): readonly Before[] {
   if (!probed || target.kind === 'resource') return []
   if (probed.failed.some(({ server }) => server === target.server)) return []
   const offered = target.kind === 'tool' ? probed.tools : probed.prompts
   const own = offered.filter(({ server }) => server === target.server).map(({ name }) => name)
-  const there = own.includes(target.name)
-  const near = there ? undefined : nearest(target.name, own)
+  const near = nearest(target.name, own)
   return [
-    {
+    before({
       reason: target.kind === 'tool' ? 'unknown_tool' : 'unknown_prompt',
-      conjunct: {
-        rule: `${target.kind}s/list`,
-        expected: `\`${target.server}\` offers the ${target.kind}`,
-        read: target.name,
-        result: there ? 'holds' : 'fails',
-        ...(near !== undefined && { hint: `it were called \`${near}\`` }),
-      },
-    },
+      rule: `${target.kind}s/list`,
+      expected: `\`${target.server}\` offers the ${target.kind}`,
+      read: target.name,
+      holds: own.includes(target.name),
+      hint: near === undefined ? undefined : `it were called \`${near}\``,
+    }),
   ]
+}
+
+/** What a mandate says before any argument is looked at; where it says no, the authority explains that itself. */
+function naming(
+  { mandate }: CompiledMandate,
+  { target }: Supposed,
+  authority: Authority,
+  call: CallContext,
+): readonly Conjunct[] {
+  const { grants, reason } = authority.decide(call)
+  const found: Conjunct[] = []
+  if (mandate.never.length > 0 && reason !== 'forbidden') {
+    found.push({ rule: 'never', expected: '`never` does not name it', result: 'holds' })
+  }
+  if (grants.length > 0) {
+    const expected = `a grant names the ${target.kind}`
+    found.push({ rule: `${target.kind}s`, expected, read: grants.join(', '), result: 'holds' })
+  }
+  return found
 }
 
 /** The conjunct that a denial comes from; a permit comes from all of them. */

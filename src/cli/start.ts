@@ -1,5 +1,4 @@
 /** Runs the program on this process: its streams, its environment, its signals. */
-import { text } from 'node:stream/consumers'
 import { type CliIo, wantsColor } from './io.ts'
 import { main } from './main.ts'
 
@@ -34,7 +33,7 @@ function processIo(signal: AbortSignal): CliIo {
     cwd: process.cwd(),
     env,
     signal,
-    stdin: () => text(process.stdin),
+    stdin: async () => (await import('node:stream/consumers')).text(process.stdin),
     watched: stderr.isTTY,
   }
 }

@@ -102,12 +102,15 @@ function report(
   others.delete(root.tool)
   const more = others.size === 0 ? '' : ` and ${others.size} more`
   const files = held.map(({ what, path }) => `${what} \`${path}\``).join(', ')
-  const [first] = held
+  const lift = held.length === 1 ? held[0]?.path : undefined
+  const narrow = root.unclassified
+    ? `say \`effect: read\` if \`${root.tool}\` only reads`
+    : `narrow \`${root.tool}\``
   problems.error(
     root,
     'own_files_writable',
     `the agent could write the guard's own files by \`${root.tool}\`${more}: ${root.named} reaches ${files}`,
-    `keep them where no tool can write, narrow \`${root.tool}\`, or permit it by name: --allow-writable ${first?.path ?? ''}`,
+    `keep them where no tool can write, ${narrow}, or permit it by name: --allow-writable ${lift ?? root.path}`,
   )
 }
 

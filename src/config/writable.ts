@@ -14,6 +14,8 @@ export interface Root {
   readonly beginning?: string
   /** `server/tool`, as the grant says it. */
   readonly tool: string
+  /** True where no grant says what the tool does, so that it counts as writing. */
+  readonly unclassified: boolean
   /** How it came to be named, in words. */
   readonly named: string
   readonly place: Place
@@ -43,9 +45,10 @@ function rootsOf(grant: Grant, upstreams: readonly Upstream[]): readonly Root[] 
   const tool = `${grant.server}/${grant.name}`
   const serving = upstreams.filter((upstream) => serves(grant.server, upstream.server))
   const cwd = serving[0]?.cwd ?? sep
-  const named = [...grant.args.values()].flatMap((node) => namedIn(node, { tool, cwd }))
+  const naming: Naming = { tool, cwd, unclassified: grant.effect === undefined }
+  const named = [...grant.args.values()].flatMap((node) => namedIn(node, naming))
   if (bounded(grant, named.length > 0)) return named
-  return [...named, ...serving.flatMap((upstream) => startedWith(upstream, tool))]
+  return [...named, ...serving.flatMap((upstream) => startedWith(upstream, naming))]
 }
 
 /** A server pattern reaches every server that begins as it does: rather one too many than one too few. */
@@ -80,6 +83,7 @@ function isFree(node: DocNode): boolean {
 interface Naming {
   readonly tool: string
   readonly cwd: string
+  readonly unclassified: boolean
 }
 
 /** Roots that a constraint names, however deep it nests. */
@@ -120,6 +124,7 @@ function underPath(node: DocNode, naming: Naming): readonly Root[] {
     path: resolve(naming.cwd, one.text),
     ...(endings && { endings }),
     tool: naming.tool,
+    unclassified: naming.unclassified,
     named: `\`${one.text}\` in its constraint`,
     place: one.place,
   }))
@@ -146,7 +151,8 @@ function pathRoot(one: Text, written: string, naming: Naming): readonly Root[] {
   const path = absolute(written)
   if (path === undefined) return []
   const named = `\`${one.text}\` in its constraint`
-  return [{ path, tool: naming.tool, named, place: one.place }]
+  const { tool, unclassified } = naming
+  return [{ path, tool, unclassified, named, place: one.place }]
 }
 
 function prefixRoot(one: Text, naming: Naming): readonly Root[] {
@@ -174,7 +180,7 @@ function absolute(text: string): string | undefined {
 }
 
 /** Folders that stand in an upstream's launch line, or in what it adds to its environment. */
-function startedWith(upstream: Upstream, tool: string): readonly Root[] {
+function startedWith(upstream: Upstream, { tool, unclassified }: Naming): readonly Root[] {
   const words = upstream.args
     .map((arg) => (arg.startsWith('-') ? arg.slice(arg.indexOf('=') + 1 || arg.length) : arg))
     .filter((word) => word !== '')
@@ -185,6 +191,7 @@ function startedWith(upstream: Upstream, tool: string): readonly Root[] {
   return [...new Set([...words, ...values])].map((word) => ({
     path: absolute(word) ?? resolve(upstream.cwd, word),
     tool,
+    unclassified,
     named: `\`${word}\` in the launch line of \`${upstream.server}\` (${upstream.place.file}:${upstream.place.line})`,
     place: upstream.place,
   }))
