@@ -1,0 +1,300 @@
+/** The real guard as a process, and a client on raw JSON lines: frames out as they are, frames in with their bytes kept. */
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { existsSync, mkdirSync, watch } from 'node:fs'
+import { type Entry, type Folder, newFolder, type Setup } from './folder.ts'
+
+/** One line of the guard's stdout. */
+export interface Frame {
+  /** The line, byte for byte. */
+  readonly text: string
+  readonly id?: string | number | null
+  readonly method?: string
+  readonly params?: Readonly<Record<string, unknown>>
+  readonly result?: ToolResult
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown }
+}
+
+/** A result, with the members that tests look at most. */
+export interface ToolResult {
+  readonly [member: string]: unknown
+  readonly content?: readonly { readonly type: string; readonly text?: string }[]
+  readonly isError?: boolean
+  readonly tools?: readonly { readonly name: string }[]
+}
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** How long a test waits for anything before it fails; nothing ever takes this long when it works. */
+const PATIENCE_MS = 15_000
+
+export class GuardProcess {
+  readonly folder: Folder
+  readonly child: ChildProcessWithoutNullStreams
+  /** Everything the guard wrote to stdout, in order. */
+  readonly frames: Frame[] = []
+  /** Lines of stdout that are no JSON-RPC 2.0 message; a guard writes none. */
+  readonly junk: string[] = []
+  stderr = ''
+  readonly exited: Promise<Exit>
+  #ended = false
+  #rest = ''
+  #nextId = 1
+  readonly #onChange = new Set<() => void>()
+
+  constructor(folder: Folder, wrap: readonly string[] = []) {
+    const { launch } = folder
+    const [command = '', ...args] = [...wrap, launch.command, ...launch.args]
+    this.folder = folder
+    this.child = spawn(command, args, {
+      cwd: launch.cwd,
+      env: { ...process.env, ...launch.env },
+      stdio: 'pipe',
+    })
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.#hear(text))
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+      this.#changed()
+    })
+    // A guard that has ended takes nothing more; whoever waits for an answer says so.
+    this.child.stdin.on('error', () => undefined)
+    this.exited = new Promise((resolve) => {
+      this.child.on('close', (code, signal) => {
+        this.#ended = true
+        resolve({ code, signal })
+        this.#changed()
+      })
+    })
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Sends one frame: text as it is, anything else as JSON. */
+  send(frame: string | object): void {
+    this.write(`${typeof frame === 'string' ? frame : JSON.stringify(frame)}\n`)
+  }
+
+  write(bytes: string | Uint8Array): void {
+    this.child.stdin.write(bytes)
+  }
+
+  /** Sends a request under an id of its own (or the one given) and waits for its answer. */
+  request(method: string, params?: object, id: string | number = this.newId()): Promise<Frame> {
+    this.send({ jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) })
+    return this.answer(id)
+  }
+
+  call(name: string, args?: object, id?: string | number): Promise<Frame> {
+    return this.request('tools/call', args === undefined ? { name } : { name, arguments: args }, id)
+  }
+
+  notify(method: string, params?: object): void {
+    this.send({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) })
+  }
+
+  newId(): number {
+    const id = this.#nextId
+    this.#nextId += 1
+    return id
+  }
+
+  /** The answer with this id, whether it has come already or not. */
+  answer(id: string | number | null): Promise<Frame> {
+    return this.frame(
+      (frame) => frame.method === undefined && frame.id === id,
+      `an answer to ${JSON.stringify(id)}`,
+    )
+  }
+
+  /** The first frame of which this is true. */
+  frame(wanted: (frame: Frame) => boolean, what = 'a frame'): Promise<Frame> {
+    return this.#until(() => this.frames.find(wanted), what)
+  }
+
+  notification(method: string): Promise<Frame> {
+    return this.frame((frame) => frame.method === method, method)
+  }
+
+  /** The first line of the operational log that matches. */
+  logged(pattern: RegExp): Promise<string> {
+    return this.#until(
+      () => this.stderr.split('\n').find((line) => pattern.test(line)),
+      String(pattern),
+    )
+  }
+
+  /** The first entry of the record of which this is true. */
+  entry(wanted: (entry: Entry) => boolean, what = 'an entry'): Promise<Entry> {
+    return this.#until(() => this.folder.record().find(wanted), what, true)
+  }
+
+  event(name: string): Promise<Entry> {
+    return this.entry((entry) => entry['event'] === name, `an event ${name}`)
+  }
+
+  /** Opens the connection in the legacy era. */
+  async open(capabilities: object = {}): Promise<Frame> {
+    const answer = await this.request('initialize', {
+      protocolVersion: '2025-11-25',
+      capabilities,
+      clientInfo: { name: 'raw', version: '1' },
+    })
+    this.notify('notifications/initialized')
+    return answer
+  }
+
+  /** Waits until the guard has dealt with everything sent so far: a ping is answered in order. */
+  async settled(): Promise<void> {
+    await this.request('ping')
+  }
+
+  /** Ends the guard as a client does, by closing its stdin; resolves when it has ended. */
+  close(): Promise<Exit> {
+    this.child.stdin.end()
+    return this.end()
+  }
+
+  /** Resolves when the guard has ended; it is killed when it does not end. */
+  async end(): Promise<Exit> {
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE_MS)
+    const exit = await this.exited
+    clearTimeout(timer)
+    return exit
+  }
+
+  #hear(text: string): void {
+    const lines = `${this.#rest}${text}`.split('\n')
+    this.#rest = lines.pop() ?? ''
+    for (const line of lines) {
+      const frame = readFrame(line)
+      if (frame) this.frames.push(frame)
+      else this.junk.push(line)
+    }
+    this.#changed()
+  }
+
+  #changed(): void {
+    for (const look of this.#onChange) look()
+  }
+
+  /** Looks again at every sign of life; gives up with everything it knows. */
+  #until<T>(find: () => T | undefined, what: string, watchRecord = false): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const stop = (): void => {
+        clearTimeout(timer)
+        this.#onChange.delete(look)
+        for (const watcher of watchers) watcher.close()
+      }
+      const fail = (why: string): void => {
+        stop()
+        reject(new Error(`${why} for ${what}\n${this.#known()}`))
+      }
+      const look = (): void => {
+        const found = find()
+        if (found !== undefined) {
+          stop()
+          resolve(found)
+        } else if (this.#ended) fail('the guard ended while a test waited')
+      }
+      const timer = setTimeout(() => fail('waited too long'), PATIENCE_MS)
+      const watchers = watchRecord ? watchLogs(this.folder.state, look) : []
+      this.#onChange.add(look)
+      look()
+    })
+  }
+
+  #known(): string {
+    const frames = this.frames.slice(-10).map(({ text }) => text.slice(0, 400))
+    return [`stdout:`, ...frames, ...this.junk, 'stderr:', this.stderr.slice(-4000)].join('\n')
+  }
+}
+
+function watchLogs(state: string, look: () => void): readonly { close(): void }[] {
+  if (!existsSync(state)) mkdirSync(state, { recursive: true })
+  return [watch(state, { recursive: true }, look)]
+}
+
+function readFrame(text: string): Frame | undefined {
+  try {
+    const message = JSON.parse(text) as Frame & { readonly jsonrpc?: unknown }
+    return message.jsonrpc === '2.0' ? { ...message, text } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The JSON text of a frame's result or error, byte for byte. The guard writes `result` or `error` last. */
+export function payload({ text }: Frame): string {
+  const at = /^\{"jsonrpc":"2\.0","id":(?:null|-?\d+|"(?:[^"\\]|\\.)*"),"(?:result|error)":/.exec(
+    text,
+  )
+  if (!at) throw new Error(`no answer: ${text.slice(0, 200)}`)
+  return text.slice(at[0].length, -1)
+}
+
+/** The reason of a denial: in `_meta` of a tool result, in `data` of an error. */
+export function reasonOf({ result, error }: Frame): unknown {
+  if (error) return (error.data as { readonly reason?: unknown } | undefined)?.reason
+  const meta = result?.['_meta'] as { readonly [name: string]: unknown } | undefined
+  return meta?.['dev.chaperone/reason']
+}
+
+/** The guards and folders of one test file; whatever a test leaves behind is ended and removed. */
+export class GuardPool {
+  readonly #guards: GuardProcess[] = []
+  readonly #folders: Folder[] = []
+
+  folder(setup: Setup | ((path: string) => Setup)): Folder {
+    const folder = newFolder(setup)
+    this.#folders.push(folder)
+    return folder
+  }
+
+  start(setup: Setup | ((path: string) => Setup)): GuardProcess {
+    return this.launch(this.folder(setup))
+  }
+
+  /** Starts a guard in a folder that is there already; `wrap` is a command that starts it. */
+  launch(folder: Folder, wrap: readonly string[] = []): GuardProcess {
+    const guard = new GuardProcess(folder, wrap)
+    this.#guards.push(guard)
+    return guard
+  }
+
+  /** Ends every guard and removes every folder. Rejects when a guard wrote anything but protocol or left a child behind. */
+  async close(): Promise<void> {
+    const faults: string[] = []
+    for (const guard of this.#guards) {
+      if (!guard.ended) await guard.close()
+      if (guard.junk.length > 0) faults.push(`not protocol on stdout: ${guard.junk.join('\n')}`)
+    }
+    for (const folder of this.#folders) {
+      for (const pid of pidsOf(folder.record())) {
+        if (isAlive(pid)) faults.push(`the upstream with pid ${pid} outlived its guard`)
+      }
+      folder.remove()
+    }
+    if (faults.length > 0) throw new Error(faults.join('\n'))
+  }
+}
+
+/** The process ids of the upstreams that a record says were started. */
+export function pidsOf(record: readonly Entry[]): readonly number[] {
+  return record
+    .filter((entry) => entry['event'] === 'upstream_started')
+    .map((entry) => (entry['facts'] as { readonly pid?: number }).pid)
+    .filter((pid) => pid !== undefined)
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
