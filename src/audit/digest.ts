@@ -1,6 +1,6 @@
 /** The two hashes of the record: the keyed digest of arguments and the leaf hash of an entry. */
 import { hash } from 'node:crypto'
-import { sha256, type Sha256 } from '../model/id.ts'
+import { hashed, sha256, type Sha256 } from '../model/id.ts'
 
 const BLOCK = 64
 const DIGEST = 32
@@ -38,11 +38,11 @@ export function keyedDigest(key: Uint8Array): (text: string) => Sha256 {
         : inner.subarray(0, BLOCK + inner.write(text, BLOCK))
     // A Latin-1 string carries the 32 bytes across without a buffer of their own.
     outer.write(hash('sha256', block, 'binary'), BLOCK, 'binary')
-    return sha256(hash('sha256', outer, 'hex'))
+    return hashed(hash('sha256', outer, 'hex'))
   }
 }
 
 /** RFC 6962 section 2.1: SHA-256(0x00 ‖ entry). U+0000 is the one byte 0x00 in UTF-8. */
 export function leafHash(line: string): Sha256 {
-  return sha256(hash('sha256', `\0${line}`, 'hex'))
+  return hashed(hash('sha256', `\0${line}`, 'hex'))
 }

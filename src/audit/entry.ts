@@ -322,7 +322,7 @@ function timeWriter(): (at: number) => string {
       second = whole
     }
     const ms = at - whole * 1000
-    return `${prefix}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${numeral(ms)}Z`
+    return `${prefix}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`
   }
 }
 
@@ -350,7 +350,7 @@ function quoted(text: string): string {
 
 function numeral(value: number): string {
   if (!Number.isFinite(value)) throw new RangeError('JSON has no number that is not finite')
-  return JSON.stringify(value)
+  return String(value)
 }
 
 /** Never ends in half a surrogate pair. */

@@ -14,24 +14,30 @@ const NAME_MEMBERS = ['name', 'key', 'header', 'field', 'variable'] as const
 
 type KeyKind = 'plain' | 'secret' | 'unsayable'
 
+interface Key {
+  readonly kind: KeyKind
+  /** As JSON text. */
+  readonly text: string
+}
+
 /**
  * Writes facts. Remembers what it found out about names, which come from mandates and repeat.
  * A member whose name says that it is a secret is left out, at any depth; a text that holds one is masked;
  * each leaves its path in `erased`.
  */
 export function factsWriter(): (facts: JsonObject, erased: string[]) => string {
-  const kinds = new Map<string, KeyKind>()
-  const kindOf = (key: string): KeyKind => {
-    const known = kinds.get(key)
+  const keys = new Map<string, Key>()
+  const keyOf = (name: string): Key => {
+    const known = keys.get(name)
     if (known !== undefined) return known
-    if (kinds.size >= REMEMBERED_KEYS) kinds.clear()
-    const kind = judge(key)
-    kinds.set(key, kind)
-    return kind
+    if (keys.size >= REMEMBERED_KEYS) keys.clear()
+    const key = { kind: judge(name), text: JSON.stringify(name) }
+    keys.set(name, key)
+    return key
   }
   return (facts, erased) => {
     const before = erased.length
-    const text = objectText(facts, { path: 'facts', parent: '', depth: 0, erased, kindOf })
+    const text = objectText(facts, { path: 'facts', parent: '', depth: 0, erased, keyOf })
     if (erased.length - before <= MOST_ERASED) return text
     erased.length = before
     erased.push('facts')
@@ -44,27 +50,32 @@ interface Position {
   readonly parent: string
   readonly depth: number
   readonly erased: string[]
-  readonly kindOf: (key: string) => KeyKind
+  readonly keyOf: (name: string) => Key
 }
 
 function objectText(facts: JsonObject, at: Position): string {
-  // The default order is by UTF-16 code units, as RFC 8785 section 3.2.3 asks.
-  const keys = Object.keys(facts)
-  if (keys.length > 1) keys.sort()
-  const about = keys.length > 1 && isAboutSecret(facts, at.kindOf)
+  const names = namesInOrder(facts)
+  const about = names.length > 1 && isAboutSecret(facts, at.keyOf)
   let text = ''
-  for (const key of keys) {
-    const value = facts[key]
+  for (const name of names) {
+    const value = facts[name]
     if (value === undefined) continue
-    const kind = about && !isNameMember(key) ? 'secret' : kindBelow(key, at)
+    const key = at.keyOf(name)
+    const kind = about && !isNameMember(name) ? 'secret' : kindBelow(name, key, at)
     if (kind === 'unsayable') at.erased.push(`${at.path}.*`)
-    else if (kind === 'secret') at.erased.push(`${at.path}.${key}`)
-    else {
-      const written = valueText(value, key, at)
-      text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${written}`
-    }
+    else if (kind === 'secret') at.erased.push(`${at.path}.${name}`)
+    else text += `${text === '' ? '' : ','}${key.text}:${valueText(value, name, at)}`
   }
   return `{${text}}`
+}
+
+/** By UTF-16 code units, as RFC 8785 section 3.2.3 asks; that is the default order of a sort. */
+function namesInOrder(facts: JsonObject): readonly string[] {
+  const names = Object.keys(facts)
+  for (let index = 1; index < names.length; index += 1) {
+    if ((names[index - 1] ?? '') > (names[index] ?? '')) return names.sort()
+  }
+  return names
 }
 
 function valueText(value: Json, key: string, at: Position): string {
@@ -86,16 +97,16 @@ function valueText(value: Json, key: string, at: Position): string {
 }
 
 /** `api: { key: … }` is a secret as `api.key: …` is. */
-function kindBelow(key: string, at: Position): KeyKind {
-  const kind = at.kindOf(key)
-  return kind === 'plain' && at.parent !== '' ? at.kindOf(`${at.parent}.${key}`) : kind
+function kindBelow(name: string, key: Key, at: Position): KeyKind {
+  if (key.kind !== 'plain' || at.parent === '') return key.kind
+  return at.keyOf(`${at.parent}.${name}`).kind
 }
 
 /** `{ name: "Authorization", value: … }` */
-function isAboutSecret(facts: JsonObject, kindOf: (key: string) => KeyKind): boolean {
+function isAboutSecret(facts: JsonObject, keyOf: (name: string) => Key): boolean {
   for (const member of NAME_MEMBERS) {
     const name = facts[member]
-    if (typeof name === 'string' && name.length <= LONGEST_KEY && kindOf(name) === 'secret')
+    if (typeof name === 'string' && name.length <= LONGEST_KEY && keyOf(name).kind === 'secret')
       return true
   }
   return false
@@ -105,12 +116,13 @@ function isNameMember(key: string): boolean {
   return NAME_MEMBERS.some((member) => member === key)
 }
 
-/** A key is a path, so every step of it is asked as well as the whole. */
+/** A key is a path, so every step of it is asked as well as the whole; `token2` is as much a secret as `token`. */
 function judge(key: string): KeyKind {
   if (key.length > LONGEST_KEY || holdsSecret(key) || withoutSecrets(key) !== key)
     return 'unsayable'
   const steps = key.split(/[^\p{L}\p{N}_-]+/u)
-  return isSecretName(key) || steps.some(isSecretName) ? 'secret' : 'plain'
+  const named = [key, ...steps].some((step) => isSecretName(step.replaceAll(/\d+/g, '_')))
+  return named ? 'secret' : 'plain'
 }
 
 interface Leaf {

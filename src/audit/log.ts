@@ -124,8 +124,6 @@ class LogOnDisk implements FileLog {
   #sound = true
   #closed = false
   #waiting: Waiting[] = []
-  #text = ''
-  #before: Chain['next']
 
   constructor(parts: {
     readonly disk: Disk
@@ -140,20 +138,14 @@ class LogOnDisk implements FileLog {
     this.#inode = parts.opened.inode
     this.#size = parts.opened.tail.size
     this.#chain = parts.chain
-    this.#before = parts.chain.next
   }
 
   append(entry: EntryBody): Promise<Receipt> {
     if (this.#closed) return Promise.reject(unwritable(this.#path, new Error('it is closed')))
-    const before = this.#chain.next
     try {
-      const { line, receipt } = this.#chain.add(entry)
+      const receipt = this.#chain.add(entry)
       return new Promise((resolve, reject) => {
-        if (this.#waiting.length === 0) {
-          this.#before = before
-          queueMicrotask(this.#afterThisTurn)
-        }
-        this.#text += `${line}\n`
+        if (this.#waiting.length === 0) queueMicrotask(this.#afterThisTurn)
         this.#waiting.push({ receipt, resolve, reject })
       })
     } catch (cause) {
@@ -188,8 +180,9 @@ class LogOnDisk implements FileLog {
     try {
       writeWhole(this.#disk, aside, tail.torn)
       this.#disk.truncate(this.#file, this.#size)
-      const { line } = this.#chain.add({ type: 'event', at, event: 'log_recovered', facts })
-      this.#write(Buffer.from(`${line}\n`))
+      this.#chain.add({ type: 'event', at, event: 'log_recovered', facts })
+      this.#write(this.#chain.waiting)
+      this.#chain.settle()
     } catch (cause) {
       throw unwritable(this.#path, cause)
     }
@@ -202,13 +195,12 @@ class LogOnDisk implements FileLog {
   readonly #flush = (): void => {
     const waiting = this.#waiting
     if (waiting.length === 0) return
-    const bytes = Buffer.from(this.#text)
     this.#waiting = []
-    this.#text = ''
     try {
-      this.#write(bytes)
+      this.#write(this.#chain.waiting)
+      this.#chain.settle()
     } catch (cause) {
-      this.#chain.rewind(this.#before)
+      this.#chain.rewind()
       const error = unwritable(this.#path, cause)
       for (const { reject } of waiting) reject(error)
       return

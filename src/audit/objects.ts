@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { GuardError } from '../model/error.ts'
-import { sha256, type Sha256 } from '../model/id.ts'
+import { hashed, type Sha256 } from '../model/id.ts'
 import { readFrom, writeWhole, type Disk } from './disk.ts'
 
 /**
@@ -11,7 +11,7 @@ import { readFrom, writeWhole, type Disk } from './disk.ts'
  * @throws GuardError ERR_AUDIT_APPEND when they could not be kept.
  */
 export function keepObject(disk: Disk, folder: string, bytes: Uint8Array): Sha256 {
-  const name = sha256(hash('sha256', bytes, 'hex'))
+  const name = hashed(hash('sha256', bytes, 'hex'))
   const path = join(folder, name)
   try {
     disk.makeFolder(folder)

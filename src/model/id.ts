@@ -21,6 +21,12 @@ export function sha256(text: string): Sha256 {
   return text as Sha256
 }
 
+/** What a hash function just printed, and nothing else: it needs no check, and millions of them are made. */
+export function hashed(hex: string): Sha256 {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the other place this brand is minted, for what a hash function printed
+  return hex as Sha256
+}
+
 /** @throws RangeError when the number is not a whole number of milliseconds. */
 export function instant(ms: number): Instant {
   if (!Number.isSafeInteger(ms))

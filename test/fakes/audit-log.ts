@@ -44,7 +44,9 @@ export function memoryLog(head: RecordHead = HEAD): MemoryLog {
         return refuse('the record cannot be written: no space left on device')
       }
       try {
-        const { line, receipt } = chain.add(body)
+        const receipt = chain.add(body)
+        const line = Buffer.from(chain.waiting).toString().trimEnd()
+        chain.settle()
         lines.push(line)
         entries.push(JSON.parse(line) as Entry)
         return Promise.resolve(receipt)

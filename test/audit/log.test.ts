@@ -1,0 +1,533 @@
+import { spawn } from 'node:child_process'
+import { hash } from 'node:crypto'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openLog, type FileLog } from '../../src/audit/log.ts'
+import { canonical, type JsonObject } from '../../src/model/json.ts'
+import { auditLogContract } from '../contracts/audit-log.ts'
+import { HEAD, memoryLog } from '../fakes/audit-log.ts'
+import { fakeClock } from '../fakes/clock.ts'
+import { memoryDisk, type DiskOperation, type FakeDisk } from '../fakes/disk.ts'
+import { event, intent, outcome } from '../fakes/entry-body.ts'
+
+const DIR = '/state/log/one'
+const FILE = `${DIR}/audit-0.jsonl`
+const CLOCK = fakeClock('2026-11-22T03:00:00.000Z')
+const unwritten = { name: 'GuardError', code: 'ERR_AUDIT_APPEND' }
+const unreadable = { name: 'GuardError', code: 'ERR_AUDIT_READ' }
+
+function open(disk: FakeDisk, head = HEAD): FileLog {
+  return openLog({ dir: DIR, head, disk, clock: CLOCK })
+}
+
+function linesOf(text: string | undefined): readonly string[] {
+  return (text ?? '').split('\n').slice(0, -1)
+}
+
+function entriesOf(text: string | undefined): readonly JsonObject[] {
+  return linesOf(text).map((line) => JSON.parse(line) as JsonObject)
+}
+
+/** Numbers without gaps, and every entry names the hash of the line before it. */
+function expectChain(lines: readonly string[]): void {
+  let prev = '0'.repeat(64)
+  for (const [seq, line] of lines.entries()) {
+    expect(JSON.parse(line)).toMatchObject({ seq, prev })
+    expect(canonical(JSON.parse(line) as JsonObject)).toBe(line)
+    prev = hash('sha256', `\0${line}`, 'hex')
+  }
+}
+
+auditLogContract('the file log', () => {
+  const disk = memoryDisk()
+  return {
+    log: open(disk),
+    lines: () => linesOf(disk.content()[FILE]),
+    failNext: () => disk.fail('write', 'ENOSPC'),
+  }
+})
+
+auditLogContract('the fake record', () => {
+  const log = memoryLog()
+  return { log, lines: () => log.lines, failNext: () => log.failNext(1) }
+})
+
+describe('entries of one turn of the event loop share one write', () => {
+  test('also when calls get there over promises of their own', async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    const before = disk.asked.get('write') ?? 0
+    const late = async (turns: number): Promise<unknown> => {
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve()
+      return log.append(intent())
+    }
+    await Promise.all([...Array.from({ length: 64 }, () => log.append(intent())), late(1), late(9)])
+    expect((disk.asked.get('write') ?? 0) - before).toBe(1)
+    expect(linesOf(disk.content()[FILE])).toHaveLength(66)
+  })
+
+  test('and no timer is waited for', async () => {
+    const log = open(memoryDisk())
+    const order: string[] = []
+    const timer = new Promise<void>((resolve) => {
+      setImmediate(() => {
+        order.push('next turn')
+        resolve()
+      })
+    })
+    await log.append(intent()).then(() => order.push('written'))
+    await timer
+    expect(order).toEqual(['written', 'next turn'])
+  })
+
+  test('a burst larger than the page is written whole', async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    const facts = { 'args.body': 'ü'.repeat(20_000) }
+    await Promise.all(Array.from({ length: 20 }, () => log.append(intent({ facts }))))
+    await log.append(outcome())
+    const lines = linesOf(disk.content()[FILE])
+    expect(lines).toHaveLength(21)
+    expectChain(lines)
+  })
+})
+
+describe('a write that fails', () => {
+  test.each(['ENOSPC', 'EACCES', 'EIO', 'EFBIG'])(
+    '%s: the whole batch rejects, nothing of it stays, and the log goes on when it can',
+    async (code) => {
+      const disk = memoryDisk()
+      const log = open(disk)
+      await log.append(intent({ id: 'first' }))
+      disk.fail('write', code, 2)
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        const batch = await Promise.allSettled([log.append(intent()), log.append(outcome())])
+        expect(batch).toMatchObject([
+          { status: 'rejected', reason: unwritten },
+          { status: 'rejected', reason: unwritten },
+        ])
+      }
+      expect(linesOf(disk.content()[FILE])).toHaveLength(1)
+      await log.append(intent({ id: 'again' }))
+      expectChain(linesOf(disk.content()[FILE]))
+      expect(entriesOf(disk.content()[FILE])).toMatchObject([{ call: 'first' }, { call: 'again' }])
+    },
+  )
+
+  test('the error names the file and what the system said', async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    disk.fail('write', 'ENOSPC')
+    await expect(log.append(intent())).rejects.toThrow(
+      `the record \`${FILE}\` cannot be written: ENOSPC`,
+    )
+  })
+
+  test('a write cut short at any byte is taken back', async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    await log.append(intent())
+    const whole = disk.content()[FILE]
+    const length = Buffer.byteLength(whole ?? '')
+    for (let taken = 0; taken < length; taken += 7) {
+      disk.takeOnly(taken)
+      await expect(log.append(intent())).rejects.toThrow('short write')
+      expect(disk.content()[FILE]).toBe(whole)
+    }
+    await log.append(outcome())
+    expectChain(linesOf(disk.content()[FILE]))
+  })
+
+  test('while what it left cannot be cut off, every append rejects; then the log goes on', async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    await log.append(intent())
+    disk.takeOnly(10)
+    disk.fail('truncate', 'EIO', 3)
+    for (let attempt = 0; attempt < 3; attempt += 1)
+      await expect(log.append(outcome())).rejects.toMatchObject(unwritten)
+    expect(disk.content()[FILE]).toMatch(/\n.{10}$/)
+    await log.append(outcome())
+    expectChain(linesOf(disk.content()[FILE]))
+    expect(linesOf(disk.content()[FILE])).toHaveLength(2)
+  })
+
+  test('a descriptor that is gone is opened anew', async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    await log.append(intent())
+    disk.loseDescriptors()
+    await expect(log.append(outcome())).rejects.toThrow('EBADF')
+    await log.append(outcome())
+    expectChain(linesOf(disk.content()[FILE]))
+    await log.close()
+  })
+
+  test('a descriptor that stands for another file is neither written to nor cut', async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    await log.append(intent())
+    disk.loseDescriptors()
+    disk.put('/other', 'a much longer content that must stay as it is'.repeat(100))
+    const other = disk.content()['/other']
+    // The number of the log's descriptor, given to another file as a system would.
+    for (let number = 0; number < 20; number += 1) disk.stealDescriptor(number, '/other')
+    await expect(log.append(outcome())).rejects.toThrow('another file')
+    await log.append(outcome())
+    expect(disk.content()['/other']).toBe(other)
+    expectChain(linesOf(disk.content()[FILE]))
+  })
+})
+
+describe('a record that somebody else touched is not gone on with', () => {
+  test.each([
+    ['removed', (disk: FakeDisk) => disk.remove(FILE)],
+    ['shortened', (disk: FakeDisk) => disk.cut(FILE, 10)],
+    ['written into', (disk: FakeDisk) => disk.grow(FILE, 'x')],
+  ])('%s', async (_, touch) => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    await log.append(intent())
+    touch(disk)
+    const before = disk.content()[FILE]
+    await expect(log.append(outcome())).rejects.toMatchObject(unwritten)
+    await expect(log.append(outcome())).rejects.toMatchObject(unwritten)
+    expect(disk.content()[FILE]).toBe(before)
+  })
+
+  test('nor is another file that took its name once the descriptor is gone', async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    await log.append(intent())
+    const copy = disk.content()[FILE] ?? ''
+    disk.remove(FILE)
+    disk.put(FILE, copy)
+    disk.loseDescriptors()
+    for (let attempt = 0; attempt < 3; attempt += 1)
+      await expect(log.append(outcome())).rejects.toMatchObject(unwritten)
+    expect(disk.content()[FILE]).toBe(copy)
+  })
+
+  test('two guards on one folder: one of them is told', async () => {
+    const disk = memoryDisk()
+    const [one, other] = [open(disk), open(disk)]
+    await one.append(intent())
+    await expect(other.append(intent())).rejects.toMatchObject(unwritten)
+    await one.append(outcome())
+    expectChain(linesOf(disk.content()[FILE]))
+  })
+})
+
+describe('opening', () => {
+  const operations: readonly DiskOperation[] = [
+    'makeFolder',
+    'list',
+    'open',
+    'write',
+    'rename',
+    'state',
+    'read',
+  ]
+  test.each(operations)('is refused when the disk fails to %s', (operation) => {
+    const disk = memoryDisk()
+    disk.fail(operation, 'EACCES')
+    expect(() => open(disk)).toThrow(expect.objectContaining(unwritten))
+  })
+
+  test('goes on where the log ended, with the same key', async () => {
+    const disk = memoryDisk()
+    const first = open(disk)
+    await first.append(intent({ args: { a: 1 } }))
+    await first.close()
+    const second = open(disk)
+    const receipt = await second.append(intent({ args: { a: 1 } }))
+    expect(receipt.seq).toBe(1)
+    const lines = linesOf(disk.content()[FILE])
+    expectChain(lines)
+    const [one, two] = entriesOf(disk.content()[FILE])
+    expect(one?.['args_digest']).toBe(two?.['args_digest'])
+  })
+
+  test('two logs have keys of their own', async () => {
+    const digests = await Promise.all(
+      [memoryDisk(), memoryDisk()].map(async (disk) => {
+        await open(disk).append(intent({ args: { a: 1 } }))
+        return entriesOf(disk.content()[FILE])[0]?.['args_digest']
+      }),
+    )
+    expect(digests[0]).not.toBe(digests[1])
+  })
+
+  test.each([
+    ['nothing but text', 'hello\n', 'not JSON'],
+    ['a list', '[1]\n', 'not canonical'],
+    ['an entry that was reformatted', '{"v":1, "log":"memory","seq":0}\n', 'not canonical'],
+    ['another format', '{"log":"memory","seq":0,"v":2}\n', 'another format'],
+    ['the log of another guard', '{"log":"other","seq":0,"v":1}\n', 'not the log `memory`'],
+    ['no number', '{"log":"memory","v":1}\n', 'no sequence number'],
+    ['a fraction for a number', '{"log":"memory","seq":0.5,"v":1}\n', 'no sequence number'],
+    ['bytes that are no UTF-8', Buffer.from('22ff220a', 'hex'), 'not UTF-8'],
+    ['a line too long to be an entry', `{"a":"${'x'.repeat(70_000)}"}\n`, 'longer than an entry'],
+    ['one endless line', 'x'.repeat(200_000), 'longer than an entry'],
+  ])('refuses %s, and leaves it as it is', (_, content, why) => {
+    const disk = memoryDisk()
+    disk.put(FILE, content)
+    const before = disk.content()[FILE]
+    expect(() => open(disk)).toThrow(expect.objectContaining(unreadable))
+    expect(() => open(disk)).toThrow(why)
+    expect(disk.content()[FILE]).toBe(before)
+  })
+
+  test('refuses a later file without an entry: what came before it is not known', () => {
+    const disk = memoryDisk()
+    disk.put(`${DIR}/audit-7.jsonl`, '')
+    expect(() => open(disk)).toThrow('no whole entry')
+  })
+
+  test('goes on in the last of several files', async () => {
+    const disk = memoryDisk()
+    disk.put(FILE, '{"log":"memory","seq":8,"v":1}\n')
+    disk.put(`${DIR}/audit-9.jsonl`, '{"log":"memory","seq":9,"v":1}\n')
+    disk.put(`${DIR}/audit-10.jsonl`, '{"log":"memory","seq":10,"v":1}\n')
+    disk.put(`${DIR}/audit-010.jsonl`, 'is none of its files')
+    await expect(open(disk).append(intent())).resolves.toHaveProperty('seq', 11)
+    expect(entriesOf(disk.content()[`${DIR}/audit-10.jsonl`])).toHaveLength(2)
+  })
+
+  test('refuses a key of another length, and what is no regular file', () => {
+    const short = memoryDisk()
+    short.put(`${DIR}/args.key`, 'short')
+    expect(() => open(short)).toThrow('32 bytes')
+    const device = memoryDisk()
+    device.put(FILE, '')
+    device.irregular(FILE)
+    expect(() => open(device)).toThrow('no regular file')
+  })
+})
+
+describe('a log whose guard died', () => {
+  let whole = ''
+  beforeEach(async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    await log.append(intent({ id: 'a' }))
+    await log.append(outcome('a'))
+    await log.append(event({ text: 'ü' }))
+    whole = disk.content()[FILE] ?? ''
+  })
+
+  test('at any byte of its last entry: the rest is set aside, on record, and the log goes on', async () => {
+    const bytes = Buffer.from(whole)
+    const start = bytes.lastIndexOf(0x0a, bytes.length - 2) + 1
+    for (let end = start + 1; end < bytes.length; end += 1) {
+      const disk = memoryDisk()
+      disk.put(FILE, bytes.subarray(0, end))
+      const log = open(disk)
+      await log.append(intent({ id: 'b' }))
+      const { [FILE]: content, [`${DIR}/args.key`]: _, ...aside } = disk.content()
+      expectChain(linesOf(content))
+      const torn = bytes.subarray(start, end)
+      expect(entriesOf(content)).toMatchObject([
+        { call: 'a' },
+        { call: 'a' },
+        {
+          type: 'event',
+          event: 'log_recovered',
+          ts: '2026-11-22T03:00:00.000Z',
+          facts: { bytes: torn.length, s256: hash('sha256', torn, 'hex') },
+        },
+        { call: 'b' },
+      ])
+      expect(Object.entries(aside)).toEqual([
+        [expect.stringMatching(/audit-0\.jsonl\.2\.[0-9a-f]{16}\.torn$/), torn.toString('utf8')],
+      ])
+    }
+  })
+
+  test('at the end of an entry there is nothing to recover', () => {
+    const disk = memoryDisk()
+    disk.put(FILE, whole)
+    open(disk)
+    expect(disk.content()[FILE]).toBe(whole)
+  })
+
+  test('in its very first entry', async () => {
+    const disk = memoryDisk()
+    disk.put(FILE, whole.slice(0, 100))
+    await open(disk).append(intent())
+    expectChain(linesOf(disk.content()[FILE]))
+    expect(entriesOf(disk.content()[FILE])[0]).toHaveProperty('event', 'log_recovered')
+  })
+
+  test.each(['write', 'rename', 'truncate'] as const)(
+    'and which cannot be recovered because the disk fails to %s is not opened',
+    (operation) => {
+      const disk = memoryDisk()
+      open(disk)
+      disk.put(FILE, whole.slice(0, -5))
+      disk.fail(operation, 'EIO')
+      expect(() => open(disk)).toThrow(expect.objectContaining(unwritten))
+      expect(Object.values(disk.content()).join('')).toContain(whole.slice(-50, -5))
+    },
+  )
+})
+
+describe('objects that entries name', () => {
+  const bytes = Buffer.from('mandate: m\n')
+  const name = hash('sha256', bytes, 'hex')
+  const path = `${DIR}/objects/${name}`
+
+  test('are kept once, under the hash of their bytes', () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    expect(log.putObject(bytes)).toBe(name)
+    const { asked } = disk
+    const written = asked.get('write')
+    expect(log.putObject(bytes)).toBe(name)
+    expect(asked.get('write')).toBe(written)
+    expect(disk.content()[path]).toBe('mandate: m\n')
+  })
+
+  test('are put right where something else stands under their name', () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    disk.put(path, 'mandate: x\n')
+    log.putObject(bytes)
+    expect(disk.content()[path]).toBe('mandate: m\n')
+  })
+
+  test.each(['makeFolder', 'exists', 'open', 'write', 'rename'] as const)(
+    'or it is said that they are not, when the disk fails to %s',
+    (operation) => {
+      const disk = memoryDisk()
+      const log = open(disk)
+      disk.fail(operation, 'ENOSPC')
+      expect(() => log.putObject(bytes)).toThrow(expect.objectContaining(unwritten))
+      expect(disk.content()).not.toHaveProperty([path])
+    },
+  )
+
+  test('half of one does not appear under its name', () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    disk.takeOnly(3)
+    expect(() => log.putObject(bytes)).toThrow('short write')
+    expect(disk.content()).not.toHaveProperty([path])
+  })
+})
+
+describe('on a real disk', () => {
+  let state = ''
+  let dir = ''
+  beforeEach(() => {
+    state = mkdtempSync(join(tmpdir(), 'chaperone-log-'))
+    dir = join(state, 'log', 'one')
+  })
+  afterEach(() => rmSync(state, { recursive: true }))
+
+  test('folders and files are for their owner alone, whatever the umask', async () => {
+    const umask = process.umask(0)
+    try {
+      const log = openLog({ dir, head: HEAD })
+      log.putObject(Buffer.from('x'))
+      await log.append(intent())
+      await log.close()
+    } finally {
+      process.umask(umask)
+    }
+    const modes = [join(state, 'log'), dir, join(dir, 'objects')].map((path) => statSync(path).mode)
+    expect(modes.map((mode) => mode & 0o777)).toEqual([0o700, 0o700, 0o700])
+    const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    )
+    expect(files).toHaveLength(3)
+    for (const file of files)
+      expect(statSync(join(file.parentPath, file.name)).mode & 0o777).toBe(0o600)
+    expect(readFileSync(join(dir, 'args.key'))).toHaveLength(32)
+  })
+
+  test('what was written is there for another reader at once, and after a crash', async () => {
+    const log = openLog({ dir, head: HEAD })
+    const file = join(dir, 'audit-0.jsonl')
+    await log.append(intent({ id: 'a' }))
+    expect(entriesOf(readFileSync(file, 'utf8'))).toMatchObject([{ call: 'a' }])
+    await log.append(outcome('a'))
+    truncateSync(file, statSync(file).size - 3)
+    await expect(log.append(intent())).rejects.toMatchObject(unwritten)
+    const again = openLog({ dir, head: HEAD })
+    await again.append(intent({ id: 'b' }))
+    expectChain(linesOf(readFileSync(file, 'utf8')))
+    expect(readdirSync(dir).filter((name) => name.endsWith('.torn'))).toHaveLength(1)
+  })
+
+  test('a guard that is killed had everything on record that it was told was', async () => {
+    const file = join(dir, 'audit-0.jsonl')
+    const writer = fileURLToPath(new URL('../fakes/log-writer.ts', import.meta.url))
+    for (const after of [1, 10, 200, 1000]) {
+      const child = spawn(process.execPath, [writer, dir], { stdio: ['ignore', 'pipe', 'inherit'] })
+      const said: string[] = []
+      for await (const line of createInterface({ input: child.stdout })) {
+        said.push(line)
+        if (said.length === after) child.kill('SIGKILL')
+      }
+      expect(said.length).toBeGreaterThanOrEqual(after)
+      const leaves = linesOf(readFileSync(file, 'utf8')).map((line) =>
+        hash('sha256', `\0${line}`, 'hex'),
+      )
+      // The last line said may be cut off by the kill; every whole one is a promise.
+      for (const promise of said.slice(0, -1)) {
+        const [seq, leaf] = promise.split(' ')
+        expect(leaves[Number(seq)]).toBe(leaf)
+      }
+    }
+    await openLog({ dir, head: HEAD }).append(intent())
+    expectChain(linesOf(readFileSync(file, 'utf8')))
+  })
+
+  test('a log that was removed takes no more entries', async () => {
+    const log = openLog({ dir, head: HEAD })
+    await log.append(intent())
+    rmSync(join(dir, 'audit-0.jsonl'))
+    await expect(log.append(intent())).rejects.toThrow('removed')
+  })
+
+  test('a link in its place is refused', () => {
+    const elsewhere = join(state, 'elsewhere')
+    writeFileSync(elsewhere, '')
+    openLog({ dir, head: HEAD })
+    rmSync(join(dir, 'audit-0.jsonl'))
+    symlinkSync(elsewhere, join(dir, 'audit-0.jsonl'))
+    expect(() => openLog({ dir, head: HEAD })).toThrow(expect.objectContaining(unwritten))
+    expect(readFileSync(elsewhere, 'utf8')).toBe('')
+  })
+
+  test.skipIf(process.getuid?.() === 0)(
+    'a folder that is read-only is refused (root may write it all the same)',
+    () => {
+      chmodSync(state, 0o500)
+      expect(() => openLog({ dir, head: HEAD })).toThrow(expect.objectContaining(unwritten))
+      chmodSync(state, 0o700)
+    },
+  )
+
+  test('a file where the folder should be is refused', () => {
+    writeFileSync(join(state, 'log'), '')
+    expect(() => openLog({ dir, head: HEAD })).toThrow(expect.objectContaining(unwritten))
+    expect(existsSync(dir)).toBe(false)
+  })
+})
