@@ -37,7 +37,7 @@ function jsonReport({ problems, upstreams }: CheckReport): object {
 }
 
 /** A problem as `--json` shows it: its place flat, members that are absent left out. */
-export function problemJson({ level, id, place, message, remedy }: Problem): object {
+function problemJson({ level, id, place, message, remedy }: Problem): object {
   return { level, id, ...place, message, ...(remedy !== undefined && { remedy }) }
 }
 
@@ -82,7 +82,7 @@ export function problemLine(problem: Problem, io: Pick<CliIo, 'color' | 'cwd'>):
 }
 
 /** Relative where it lies under the folder that the command was started in. */
-export function shortPath(path: string, cwd: string): string {
+function shortPath(path: string, cwd: string): string {
   if (!isAbsolute(path)) return path
   const short = relative(cwd, path)
   return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short

@@ -8,7 +8,7 @@ import { durationMs } from '../model/time.ts'
 /** An environment as a process has it; a Windows one finds its names in any case before it gets here. */
 export type Env = Readonly<Record<string, string | undefined>>
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export interface Settings {
