@@ -7,7 +7,7 @@ import type { Json } from '../model/json.ts'
 import { isExact } from './bounds.ts'
 import type { Judgement } from './clause.ts'
 import { readEmail } from './email.ts'
-import { isVisible } from './hygiene.ts'
+import { isVisible } from './characters.ts'
 import { readUrl } from './url.ts'
 
 export interface Names {

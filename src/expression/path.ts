@@ -2,7 +2,7 @@
  * File paths judged by their text alone. A path is understood as a POSIX file system reads it; whatever a shell, a
  * decoder, Windows or a careless server might read differently is in doubt and refused, never repaired.
  */
-import { isUnambiguous, isVisible } from './hygiene.ts'
+import { isUnambiguous, isVisible } from './characters.ts'
 
 /** PATH_MAX on Linux counts the final NUL. */
 const MAX_BYTES = 4095

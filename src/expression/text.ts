@@ -3,7 +3,7 @@ import type { Json } from '../model/json.ts'
 import { boundsOf, boundsText } from './bounds.ts'
 import { type Clause, clause, type ClauseParser, TAKES } from './clause.ts'
 import { compileGlob } from './glob.ts'
-import { hasDotSegment, isVisible } from './hygiene.ts'
+import { codePoints, hasDotSegment, isVisible } from './characters.ts'
 import { isTrue, listed, type PlacedText, textsOf } from './reader.ts'
 
 /** Length in Unicode code points, as a person counts characters. */
@@ -22,15 +22,6 @@ export const length: ClauseParser = (node, { problems }) => {
   }
   const describe = `has ${boundsText(bounds, 0)} characters`
   return { ...clause('length', describe, TAKES.text, holds), lengths: bounds }
-}
-
-function codePoints(text: string): number {
-  let count = 0
-  for (let at = 0; at < text.length; at += 1) {
-    if ((text.codePointAt(at) ?? 0) > 0xffff) at += 1
-    count += 1
-  }
-  return count
 }
 
 /** Size of a text in UTF-8. */

@@ -3,7 +3,7 @@
  * read at all, so that the host judged here is the host that an upstream connects to.
  */
 import { readHost } from './host.ts'
-import { hasDotSegment } from './hygiene.ts'
+import { hasDotSegment } from './characters.ts'
 
 export interface Url {
   /** In lower case, without the colon. */

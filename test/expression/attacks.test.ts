@@ -19,13 +19,13 @@ interface UrlRow {
   readonly why: string
 }
 
-function rows<Row>(name: string): readonly Row[] {
+function rows(name: string): readonly unknown[] {
   if (!existsSync(FOLDER)) return []
   const text = readFileSync(new URL(name, FOLDER), 'utf8')
   return text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Row)
+    .map((line) => JSON.parse(line) as unknown)
 }
 
 /** No text says that a name is a symbolic link: the constraint's description leaves those to the upstream. */
@@ -34,21 +34,29 @@ const UNDECIDABLE = 'link-to-etc'
 // The recorded attacks are kept beside the repository, not in it: a bare clone does not have them.
 describe.skipIf(!existsSync(FOLDER))('recorded attacks', () => {
   it('has rows to judge', () => {
-    expect(rows<PathRow>('paths.jsonl').length).toBeGreaterThan(40)
-    expect(rows<UrlRow>('urls.jsonl').length).toBeGreaterThan(50)
+    expect(rows('paths.jsonl').length).toBeGreaterThan(40)
+    expect(rows('urls.jsonl').length).toBeGreaterThan(50)
   })
 
-  it.each(rows<PathRow>('paths.jsonl'))('$id, $why: inside $inside', ({ root, path, inside }) => {
-    const under = constraint(`{ path: { under: ${root} } }`)
-    const expected = inside === true || path.includes(UNDECIDABLE) ? 'holds' : 'fails'
-    expect(under.judge(path)).toBe(expected)
-    expect(under.describe).toContain('symbolic links are for the upstream')
-  })
+  it.each(rows('paths.jsonl') as readonly PathRow[])(
+    '$id, $why: inside $inside',
+    ({ root, path, inside }) => {
+      const under = constraint(`{ path: { under: ${root} } }`)
+      const expected = inside === true || path.includes(UNDECIDABLE) ? 'holds' : 'fails'
+      expect(under.judge(path)).toBe(expected)
+      expect(under.describe).toContain('symbolic links are for the upstream')
+    },
+  )
 
-  it.each(rows<UrlRow>('urls.jsonl'))('$id, $why: allowed $allow', ({ url, allow }) => {
-    const mandate = constraint('{ url: { scheme: [https], host: [api.example.com], port: [443] } }')
-    expect(mandate.judge(url)).toBe(allow ? 'holds' : 'fails')
-    const withoutPort = constraint('{ url: { scheme: [https], host: [api.example.com] } }')
-    expect(withoutPort.judge(url)).toBe(allow ? 'holds' : 'fails')
-  })
+  it.each(rows('urls.jsonl') as readonly UrlRow[])(
+    '$id, $why: allowed $allow',
+    ({ url, allow }) => {
+      const mandate = constraint(
+        '{ url: { scheme: [https], host: [api.example.com], port: [443] } }',
+      )
+      expect(mandate.judge(url)).toBe(allow ? 'holds' : 'fails')
+      const withoutPort = constraint('{ url: { scheme: [https], host: [api.example.com] } }')
+      expect(withoutPort.judge(url)).toBe(allow ? 'holds' : 'fails')
+    },
+  )
 })

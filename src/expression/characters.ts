@@ -1,4 +1,4 @@
-/** What a text that names something must not hold: characters that cannot be seen, or that read as others. */
+/** Characters: counting them, and those that a text must not hold where it names something. */
 
 const PRINTABLE_ASCII = /^[ -~]*$/
 const INVISIBLE =
@@ -32,3 +32,13 @@ export function hasDotSegment(text: string): boolean {
 const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/
 const ENCODED_DOT_SEGMENT =
   /(?:^|\/|%(?:25)*2[fF]|%(?:25)*5[cC])(?:\.|%(?:25)*2[eE]){1,2}(?:\/|%(?:25)*2[fF]|%(?:25)*5[cC]|$)/
+
+/** Length in Unicode code points, as a person counts characters; half a surrogate pair counts as one. */
+export function codePoints(text: string): number {
+  let count = 0
+  for (let at = 0; at < text.length; at += 1) {
+    if ((text.codePointAt(at) ?? 0) > 0xff_ff) at += 1
+    count += 1
+  }
+  return count
+}

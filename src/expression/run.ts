@@ -1,0 +1,92 @@
+/** Running a compiled condition: values, faults, and the count of steps that bounds the work. */
+import type { CallContext } from '../model/call.ts'
+import { isList, isObject, type Json } from '../model/json.ts'
+import type { Type } from './typing.ts'
+
+/** A symbol is a fault, its description says which; times and durations are numbers of milliseconds. */
+export type Value = Json | symbol
+
+/** One evaluation. Macros nest at most twice, so two variables are enough. */
+export interface Frame {
+  readonly call: CallContext
+  steps: number
+  outer: Json
+  inner: Json
+}
+
+export type Run = (frame: Frame) => Value
+
+export interface Typed {
+  readonly type: Type
+  readonly run: Run
+  /** The value, where it is written in the condition itself. */
+  readonly constant?: Json
+}
+
+/** Steps of one evaluation: about as many node visits. */
+const MAX_STEPS = 500_000
+
+const TOO_LONG = Symbol('it takes too many steps')
+const NOT_BOOLEAN = Symbol('the result is no boolean')
+
+/** Counts work done; a fault once it was too much. */
+export function charge(frame: Frame, steps: number): symbol | undefined {
+  frame.steps += steps
+  return frame.steps > MAX_STEPS ? TOO_LONG : undefined
+}
+
+/** Reading a text costs a step for every 64 units. */
+export function textCost(text: string): number {
+  return 1 + (text.length >>> 6)
+}
+
+export function isFault(value: Value): value is symbol {
+  return typeof value === 'symbol'
+}
+
+/** `true`, `false`, or a fault. */
+export function booleanOf(value: Value): boolean | symbol {
+  if (typeof value === 'boolean') return value
+  return typeof value === 'symbol' ? value : NOT_BOOLEAN
+}
+
+/** Equal JSON; a fault when that takes too long to find out. Values of two kinds are not equal. */
+export function deepEqual(a: Json, b: Json, frame: Frame): boolean | symbol {
+  const fault = charge(frame, typeof a === 'string' && a.length > 64 ? textCost(a) : 1)
+  if (fault) return fault
+  if (isList(a)) return isList(b) && a.length === b.length && listsEqual(a, b, frame)
+  if (!isObject(a) || !isObject(b)) return a === b
+  const keys = Object.keys(a)
+  if (Object.keys(b).length !== keys.length) return false
+  for (const key of keys) {
+    if (!Object.hasOwn(b, key)) return false
+    const same = deepEqual(a[key] ?? null, b[key] ?? null, frame)
+    if (same !== true) return same
+  }
+  return true
+}
+
+function listsEqual(a: readonly Json[], b: readonly Json[], frame: Frame): boolean | symbol {
+  for (const [index, item] of a.entries()) {
+    const same = deepEqual(item, b[index] ?? null, frame)
+    if (same !== true) return same
+  }
+  return true
+}
+
+/** Order of Unicode code points, which UTF-16 code units do not keep. */
+export function compareTexts(a: string, b: string): number {
+  if (a === b) return 0
+  const length = Math.min(a.length, b.length)
+  for (let at = 0; at < length; at += 1) {
+    const x = a.charCodeAt(at)
+    const y = b.charCodeAt(at)
+    if (x !== y) return rank(x) - rank(y)
+  }
+  return a.length - b.length
+}
+
+/** Surrogates stand for code points above all others. */
+function rank(unit: number): number {
+  return unit >= 0xd8_00 && unit <= 0xdf_ff ? unit + 0x1_00_00 : unit
+}
