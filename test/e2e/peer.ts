@@ -85,15 +85,16 @@ function v2(name: string, mode: 'legacy' | 'auto' | { readonly pin: string }): P
     name,
     era,
     connect: async (folder) => {
+      const ears = new Ears()
+      const onChanged = (): void => ears.hear('notifications/tools/list_changed')
       const client = new Client(
         { name: 'e2e', version: '1' },
         {
           capabilities: CAPABILITIES,
           versionNegotiation: { mode },
-          listChanged: { tools: { autoRefresh: false, debounceMs: 0, onChanged: () => undefined } },
+          listChanged: { tools: { autoRefresh: false, debounceMs: 0, onChanged } },
         },
       )
-      const ears = new Ears()
       const asked = <T>(method: keyof typeof ANSWERS, answer: T) => {
         ears.asked.push(method)
         return answer
@@ -105,11 +106,7 @@ function v2(name: string, mode: 'legacy' | 'auto' | { readonly pin: string }): P
         asked('sampling/createMessage', ANSWERS['sampling/createMessage']),
       )
       client.setRequestHandler('roots/list', () => asked('roots/list', ANSWERS['roots/list']))
-      for (const method of [
-        'notifications/tools/list_changed',
-        'notifications/message',
-        'notifications/resources/updated',
-      ] as const) {
+      for (const method of ['notifications/message', 'notifications/resources/updated'] as const) {
         client.setNotificationHandler(method, () => ears.hear(method))
       }
       const transport = new StdioClientTransport({ ...parameters(folder), stderr: 'pipe' })

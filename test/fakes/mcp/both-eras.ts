@@ -14,6 +14,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
+import { fileExists } from './file.ts'
 
 const ANY = fromJsonSchema<Record<string, unknown>>({ type: 'object' })
 
@@ -56,16 +57,15 @@ function addTools(server: McpServer): void {
     },
     () => ({ ...text('{"sum":7}'), structuredContent: { sum: 7 } }),
   )
-  tool('progress', async (_args, { mcpReq }) => {
+  // A client that is answered in the same breath drops progress it has not looked at yet: the answer waits for a file.
+  tool('progress', async ({ until }, { mcpReq }) => {
     const progressToken = mcpReq['_meta']?.progressToken
-    if (progressToken !== undefined) {
-      for (const progress of [1, 2, 3]) {
-        await mcpReq.notify({
-          method: 'notifications/progress',
-          params: { progressToken, progress, total: 3 },
-        })
-      }
+    if (progressToken === undefined) return text('nobody asked')
+    for (const progress of [1, 2, 3]) {
+      const params = { progressToken, progress, total: 3 }
+      await mcpReq.notify({ method: 'notifications/progress', params })
     }
+    await fileExists(String(until))
     return text('done')
   })
   tool('wait', async (_args, { mcpReq }) => {

@@ -2,8 +2,8 @@
  * An upstream that does as it is told, on raw JSON lines: what it lists and answers is text from its configuration, byte
  * for byte, and the tool `puppet` runs the steps it is called with. Everything it receives is kept in a file.
  */
-import { appendFileSync, existsSync, readFileSync, watch, writeSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { appendFileSync, readFileSync, writeSync } from 'node:fs'
+import { fileExists } from './file.ts'
 import type { PuppetConfig, Step } from './step.ts'
 
 interface Message {
@@ -55,19 +55,6 @@ function until(wanted: (message: Message) => boolean): Promise<Message> {
   })
 }
 
-function exists(path: string): Promise<void> {
-  return new Promise((resolve) => {
-    const watcher = watch(dirname(path), (_event, name) => {
-      if (name === basename(path) && existsSync(path)) done()
-    })
-    const done = (): void => {
-      watcher.close()
-      resolve()
-    }
-    if (existsSync(path)) done()
-  })
-}
-
 /** What the placeholders of one call stand for. */
 interface Filling {
   readonly message: Message
@@ -92,7 +79,7 @@ async function run(list: readonly Step[], filling: Filling): Promise<void> {
     else if ('stderr' in step) writeSync(2, step.stderr.repeat(step.times ?? 1))
     else if ('exit' in step) process.exit(step.exit)
     else if ('heard' in step) await until(({ method }) => method === step.heard)
-    else if ('file' in step) await exists(step.file)
+    else if ('file' in step) await fileExists(step.file)
     else if ('answered' in step) {
       const answer = await until(({ id, method }) => method === undefined && id === step.answered)
       filling.answer = JSON.stringify(answer)
