@@ -52,7 +52,7 @@ function valueOf(inner: string, env: Env): string | Wrong {
   const name = match?.[1]
   if (name === undefined) return unknownVariable(inner)
   const fallback = match?.[2]
-  const value = env[name]
+  const value = Object.hasOwn(env, name) ? env[name] : undefined
   if (value === undefined && EDITOR.has(name)) return unknownVariable(inner)
   if (fallback !== undefined && (value === undefined || value === '')) return fallback
   if (value !== undefined) return value

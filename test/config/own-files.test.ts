@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Upstream } from '../../src/config/mcp-json.ts'
 import { type Disk, ownFiles, refuseWritable } from '../../src/config/own-files.ts'
@@ -249,4 +250,19 @@ test('a tool that runs programs is warned of: no folder bounds it', () => {
   ).toEqual([
     "warning runs_programs 1: `shell/run` runs programs, and a program can write whatever its user can: the guard's own files too",
   ])
+})
+
+test('a root is refused exactly when an own file lies in it, or it in an own folder', () => {
+  const segment = fc.constantFrom('srv', 'guard', 'var', 'lib', 'chaperone', 'm.yaml', 'x')
+  fc.assert(
+    fc.property(fc.array(segment, { maxLength: 4 }), (segments) => {
+      const root = `/${segments.join('/')}`
+      const held = own.some(
+        ({ path }) => path === root || path.startsWith(root === '/' ? '/' : `${root}/`),
+      )
+      const holding = own.some(({ path }) => root.startsWith(`${path}/`))
+      const found = refused({ 'files/write_file': `args: { p: { path: { under: ${root} } } }` })
+      expect([root, found.length]).toEqual([root, held || holding ? 1 : 0])
+    }),
+  )
 })
