@@ -191,10 +191,11 @@ async function explained(report: Report, scene: Scene): Promise<void> {
   ])
   report.say('$ chaperone explain everything/get-sum --args \'{"a": 2, "b": 5001}\'', 'cyan')
   report.quote(ran.stdout)
+  const miss = 'would be permitted if b were between 0 and 5000'
   report.claim({
-    title: 'it exits with',
-    expected: '1',
-    actual: String(ran.exit),
+    title: 'explain names the nearest miss, and exits with 1',
+    expected: `exit 1: ${miss}`,
+    actual: `exit ${ran.exit}: ${ran.stdout.includes(miss) ? miss : ran.stdout}`,
   })
 }
 

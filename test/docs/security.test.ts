@@ -1,0 +1,45 @@
+/** SECURITY.md promises what tests prove: each promise names a test file that is there, and a test that it has. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { page, ROOT, table } from './markdown.ts'
+
+interface Proof {
+  readonly file: string
+  readonly titles: readonly string[]
+}
+
+/** `[name](path) "title", "title"; [name](path) "title"` */
+function proofs(cell: string): readonly Proof[] {
+  return cell.split('; [').map((part) => {
+    const file = /\]\(([^)]+)\)/.exec(part)?.[1] ?? ''
+    const quoted = part.slice(part.indexOf(')') + 1).trim()
+    return { file, titles: quoted.replace(/^"|"$/g, '').split('", "') }
+  })
+}
+
+const rows = table(page('SECURITY.md'), 'guarantee').map(([guarantee = '', cell = '']) => ({
+  guarantee,
+  proofs: proofs(cell),
+}))
+
+test('the guarantees of the design are promised', () => {
+  expect(rows.length).toBeGreaterThanOrEqual(20)
+})
+
+test.each(rows)('$guarantee', ({ proofs: named }) => {
+  expect(named.length).toBeGreaterThan(0)
+  for (const { file, titles } of named) {
+    expect(existsSync(join(ROOT, file)), file).toBe(true)
+    const source = readFileSync(join(ROOT, file), 'utf8')
+    expect(titles.length).toBeGreaterThan(0)
+    for (const title of titles) {
+      expect(title.length).toBeGreaterThan(10)
+      const opened = ["'", '`', '"'].map((quote) => `(${quote}${title}${quote}`)
+      expect(
+        opened.some((text) => source.includes(text)),
+        `${file}: ${title}`,
+      ).toBe(true)
+    }
+  }
+})
