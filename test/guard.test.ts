@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import type { UpstreamProcess } from '../src/proxy/upstream/process.ts'
 import { memoryGuard, modern, type MemoryGuard } from './fakes/guard.ts'
 import { fakeUpstream, legacyUpstream, type FakeLife, type Received } from './fakes/upstream.ts'
 
@@ -340,6 +341,22 @@ describe('several upstreams', () => {
     )
   })
 
+  test('one that takes no more input is unavailable, and the call is not lost in it', async () => {
+    const full = legacyUpstream([ECHO])
+    const b = legacyUpstream([ECHO])
+    const guard = start(
+      TWO,
+      { a: { ...full, start: (launch, events) => stuffed(full.start(launch, events)) }, b },
+      {},
+    )
+    await guard.open()
+    const answer = await guard.ask('tools/call', { name: 'a__echo', arguments: { text: 'x' } })
+    expect(answer.result).toMatchObject({
+      _meta: { 'dev.chaperone/reason': 'upstream_unavailable' },
+    })
+    expect(full.calls('tools/call')).toEqual([])
+  })
+
   test('one that cannot be opened leaves the others alone, and its tools are refused as unavailable', async () => {
     const dead = fakeUpstream((_message, life) => life.die(1))
     const b = legacyUpstream([ECHO])
@@ -560,6 +577,11 @@ test('when the agent hangs up, what is under way is called off and settled, and 
   ])
   expect(guard.log.entries.at(-1)).toMatchObject({ type: 'event', event: 'guard_stopped' })
 })
+
+/** A process whose input is full from the first call on. */
+function stuffed(process: UpstreamProcess): UpstreamProcess {
+  return { ...process, send: (frame) => !frame.includes('tools/call') && process.send(frame) }
+}
 
 /** Lets the event loop turn until something has happened; a test that waits in vain times out. */
 async function until(happened: () => boolean): Promise<void> {

@@ -26,13 +26,13 @@ export const commit: StageRow<SteppedUp, Committed> = {
   },
 }
 
-async function recorded(steppedUp: SteppedUp, ports: LinePorts): Promise<Committed | Refusal> {
+function recorded(steppedUp: SteppedUp, ports: LinePorts): Promise<Committed | Refusal> {
   const { call, request, decision } = steppedUp
-  try {
-    const receipt = await ports.log.append({ type: 'intent', at: call.at, request, call, decision })
-    return { steppedUp, receipt, call, request, decision }
-  } catch (error) {
-    if (error instanceof GuardError) return refusal('commit', 'audit_unavailable', error.message)
-    throw error
-  }
+  return ports.log.append({ type: 'intent', at: call.at, request, call, decision }).then(
+    (receipt) => ({ steppedUp, receipt, call, request, decision }),
+    (error: unknown) => {
+      if (error instanceof GuardError) return refusal('commit', 'audit_unavailable', error.message)
+      throw error
+    },
+  )
 }

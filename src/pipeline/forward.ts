@@ -27,24 +27,31 @@ export const forward: StageRow<Equipped, Forwarded> = {
   run: (equipped, ports) => send(equipped, ports),
 }
 
-async function send(equipped: Equipped, ports: LinePorts): Promise<Forwarded | Refusal> {
-  try {
-    const answer = await ports.upstreams.forward(equipped.departure)
-    if (answer === 'cancelled') return refusal('forward', 'cancelled')
-    return { equipped, answer, call: equipped.call, request: equipped.request }
-  } catch (error) {
-    if (!(error instanceof GuardError)) throw error
-    switch (error.code) {
-      case 'ERR_UPSTREAM_DOWN':
-        return refusal('forward', 'upstream_unavailable', error.message)
-      case 'ERR_UPSTREAM_TIMEOUT':
-        return refusal('forward', 'upstream_timeout', error.message)
-      case 'ERR_UPSTREAM_LOST':
-        return refusal('forward', 'outcome_unknown', error.message)
-      case 'ERR_UPSTREAM_TOO_LONG':
-        return refusal('screen', 'output_refused', error.message)
-      default:
-        throw error
-    }
+function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded | Refusal> {
+  const { call, request } = equipped
+  return ports.upstreams
+    .forward(equipped.departure)
+    .then(
+      (answer) =>
+        answer === 'cancelled'
+          ? refusal('forward', 'cancelled')
+          : { equipped, answer, call, request },
+      failed,
+    )
+}
+
+function failed(error: unknown): Refusal {
+  if (!(error instanceof GuardError)) throw error
+  switch (error.code) {
+    case 'ERR_UPSTREAM_DOWN':
+      return refusal('forward', 'upstream_unavailable', error.message)
+    case 'ERR_UPSTREAM_TIMEOUT':
+      return refusal('forward', 'upstream_timeout', error.message)
+    case 'ERR_UPSTREAM_LOST':
+      return refusal('forward', 'outcome_unknown', error.message)
+    case 'ERR_UPSTREAM_TOO_LONG':
+      return refusal('screen', 'output_refused', error.message)
+    default:
+      throw error
   }
 }

@@ -19,7 +19,7 @@ import type { Inbound, LinePorts } from './port.ts'
 import { resolve } from './resolve.ts'
 import { screen } from './screen.ts'
 import { settle, type Settled } from './settle.ts'
-import { begin, type Line } from './stage.ts'
+import { begin, type Line, type Walk } from './stage.ts'
 import { stepUp } from './step-up.ts'
 
 export const LINE: Line<Inbound, Settled> = begin(admit)
@@ -40,14 +40,32 @@ export type Concluded =
   | { readonly refusal: Refusal; readonly request: RequestFacts; readonly call?: CallContext }
 
 /** Takes one call down the line. Never rejects: what breaks is recorded and denies with `internal_error`. */
-export async function takeCall(inbound: Inbound, ports: LinePorts): Promise<Concluded> {
-  const walk = await LINE.walk(inbound, ports)
+export function takeCall(inbound: Inbound, ports: LinePorts): Promise<Concluded> {
+  const walk = LINE.walk(inbound, ports)
+  return walk instanceof Promise
+    ? walk.then((ended) => conclude(ended, inbound, ports))
+    : Promise.resolve(conclude(walk, inbound, ports))
+}
+
+function conclude(
+  walk: Walk<Inbound, Settled>,
+  inbound: Inbound,
+  ports: LinePorts,
+): Concluded | Promise<Concluded> {
   if (!walk.refusal) return { answer: walk.proof.answer }
   if (walk.fault !== undefined) reportFault(walk.refusal, walk.fault, ports)
-  const known = { request: { era: inbound.era, method: inbound.method }, ...reachedBy(walk.last) }
-  await recordRefusal(walk.refusal, known, ports)
+  return refused(walk.refusal, walk.last, { inbound, ports })
+}
+
+async function refused(
+  why: Refusal,
+  last: object,
+  { inbound, ports }: { readonly inbound: Inbound; readonly ports: LinePorts },
+): Promise<Concluded> {
+  const known = { request: { era: inbound.era, method: inbound.method }, ...reachedBy(last) }
+  await recordRefusal(why, known, ports)
   const { request, call } = known
-  return call ? { refusal: walk.refusal, request, call } : { refusal: walk.refusal, request }
+  return call ? { refusal: why, request, call } : { refusal: why, request }
 }
 
 function reportFault({ stage }: Refusal, fault: unknown, ports: LinePorts): void {

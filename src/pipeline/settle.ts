@@ -21,22 +21,23 @@ export const settle: StageRow<Screened, Settled> = {
   run: (screened, ports) => recorded(screened, ports),
 }
 
-async function recorded(screened: Screened, ports: LinePorts): Promise<Settled | Refusal> {
-  const { answer } = screened.forwarded
-  const { startedMs } =
-    screened.forwarded.equipped.committed.steppedUp.decided.resolved.bound.identified.admitted
-  try {
-    await ports.log.append({
-      type: 'outcome',
-      at: ports.time.read().at,
-      call: screened.call.id,
-      verdict: { outcome: 'forwarded', result: answer.outcome },
-      tookMs: Math.max(0, ports.clock.monotonic() - startedMs),
-      bytes: screened.bytes,
-    })
-    return { screened, answer, call: screened.call, request: screened.request }
-  } catch (error) {
-    if (error instanceof GuardError) return refusal('settle', 'audit_unavailable', error.message)
-    throw error
-  }
+function recorded(screened: Screened, ports: LinePorts): Promise<Settled | Refusal> {
+  const { call, request } = screened
+  const { answer, equipped } = screened.forwarded
+  const { startedMs } = equipped.committed.steppedUp.decided.resolved.bound.identified.admitted
+  const entry = {
+    type: 'outcome',
+    at: ports.time.read().at,
+    call: call.id,
+    verdict: { outcome: 'forwarded', result: answer.outcome },
+    tookMs: Math.max(0, ports.clock.monotonic() - startedMs),
+    bytes: screened.bytes,
+  } as const
+  return ports.log.append(entry).then(
+    () => ({ screened, answer, call, request }),
+    (error: unknown) => {
+      if (error instanceof GuardError) return refusal('settle', 'audit_unavailable', error.message)
+      throw error
+    },
+  )
 }

@@ -53,56 +53,79 @@ function joined<In, Out>(rows: readonly StageRow<never, unknown>[]): Line<In, Ou
     to: <Next>(row: StageRow<Out, Next>) => joined<In, Next>([...rows, row]),
     walk: (input, ports) =>
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the last stage's proof is Out by construction
-      advance(runnable, 0, input as object, ports) as Walk<In, Out> | Promise<Walk<In, Out>>,
+      advance(runnable, input as object, ports) as Walk<In, Out> | Promise<Walk<In, Out>>,
   }
 }
 
-/** One stage after the other; a fault is caught here, once, and becomes the refusal of the stage that broke. */
+type Ended = Walk<object, object>
+
+/**
+ * One stage after the other. A stage that waits costs one promise reaction and the whole walk one promise, however many
+ * stages wait. A fault is caught here and becomes the refusal of the stage that broke.
+ */
 function advance(
   rows: readonly Runnable[],
-  from: number,
   start: object,
   ports: LinePorts,
-): Walk<object, object> | Promise<Walk<object, object>> {
-  let proof = start
-  for (let index = from; index < rows.length; index += 1) {
-    const row = rows[index]
-    if (!row) break
-    let answer: object | Promise<object>
-    try {
-      answer = row.run(proof, ports)
-    } catch (fault) {
-      return broken(row.name, proof, fault)
-    }
-    if (answer instanceof Promise) return later(answer, { rows, index, proof }, ports)
-    if (isRefusal(answer)) return { refusal: answer, last: proof }
-    proof = answer
-  }
-  return { proof }
+): Ended | Promise<Ended> {
+  const position = { index: 0, proof: start }
+  const first = goOn(rows, position, ports)
+  if (!(first instanceof Promise)) return first
+  return new Promise((resolve) => waitFor(first, { rows, position, ports, resolve }))
 }
 
 interface Position {
+  index: number
+  proof: object
+}
+
+interface Waiting {
   readonly rows: readonly Runnable[]
-  readonly index: number
-  readonly proof: object
+  readonly position: Position
+  readonly ports: LinePorts
+  readonly resolve: (ended: Ended) => void
 }
 
-async function later(
-  pending: Promise<object>,
-  { rows, index, proof }: Position,
+function waitFor(pending: Promise<object>, waiting: Waiting): void {
+  const { rows, position, ports, resolve } = waiting
+  pending.then(
+    (answer) => {
+      const ended = accept(answer, position) ?? goOn(rows, position, ports)
+      if (ended instanceof Promise) waitFor(ended, waiting)
+      else resolve(ended)
+    },
+    (fault: unknown) => resolve(broken(rows, position, fault)),
+  )
+}
+
+/** Runs stages until one waits or the line ends. */
+function goOn(
+  rows: readonly Runnable[],
+  position: Position,
   ports: LinePorts,
-): Promise<Walk<object, object>> {
-  let answer: object
+): Ended | Promise<object> {
   try {
-    answer = await pending
+    for (let row = rows[position.index]; row; row = rows[position.index]) {
+      const answer = row.run(position.proof, ports)
+      if (answer instanceof Promise) return answer
+      const refused = accept(answer, position)
+      if (refused) return refused
+    }
+    return { proof: position.proof }
   } catch (fault) {
-    return broken(rows[index]?.name ?? 'admit', proof, fault)
+    return broken(rows, position, fault)
   }
-  return isRefusal(answer)
-    ? { refusal: answer, last: proof }
-    : advance(rows, index + 1, answer, ports)
 }
 
-function broken(stage: StageName, last: object, fault: unknown): Walk<object, object> {
-  return { refusal: refusal(stage, 'internal_error'), last, fault }
+/** The proof of a stage moves the walk on; a refusal ends it. */
+function accept(answer: object, position: Position): Ended | undefined {
+  if (isRefusal(answer)) return { refusal: answer, last: position.proof }
+  position.proof = answer
+  position.index += 1
+  return undefined
+}
+
+function broken(rows: readonly Runnable[], { index, proof }: Position, fault: unknown): Ended {
+  const stage = rows[index]?.name ?? 'settle'
+  return { refusal: refusal(stage, 'internal_error'), last: proof, fault }
 }

@@ -11,7 +11,7 @@ import { META, notificationFrame, type Self } from './protocol.ts'
 import { CAPABILITY, type Session } from './session.ts'
 import type { Agreement, Wish } from './upstream/handshake.ts'
 import type { Link } from './upstream/link.ts'
-import type { RawAnswer } from './upstream/pending.ts'
+import type { ProgressListener, RawAnswer } from './upstream/pending.ts'
 
 export interface DepartureOptions {
   readonly links: ReadonlyMap<string, Link>
@@ -26,42 +26,72 @@ export function departures(options: DepartureOptions): ForwardPort {
   return { forward: (departure) => forward(departure, options) }
 }
 
-async function forward(
+function forward(
   departure: Departure,
   options: DepartureOptions,
 ): Promise<UpstreamAnswer | 'cancelled'> {
   const link = options.links.get(departure.server)
   if (!link) throw new GuardError('ERR_UPSTREAM_DOWN', `no upstream \`${departure.server}\``)
-  const agreement = link.agreement ?? (await link.connect(options.wish(link.server)))
+  const { agreement } = link
+  if (agreement) return depart(departure, { link, agreement }, options)
+  return link
+    .connect(options.wish(link.server))
+    .then((agreed) => depart(departure, { link, agreement: agreed }, options))
+}
+
+function depart(
+  departure: Departure,
+  { link, agreement }: { readonly link: Link; readonly agreement: Agreement },
+  options: DepartureOptions,
+): Promise<UpstreamAnswer | 'cancelled'> {
   if (agreement.era === 'modern' && departure.method === 'resources/subscribe') {
-    throw new GuardError(
-      'ERR_UPSTREAM_DOWN',
-      `\`${link.server}\` is of another era: subscriptions do not cross eras`,
-    )
+    const why = `\`${link.server}\` is of another era: subscriptions do not cross eras`
+    throw new GuardError('ERR_UPSTREAM_DOWN', why)
   }
+  const plain = agreement.era === 'legacy' && departure.params['_meta'] === undefined
+  const hop = plain ? undefined : hopOf(departure, link, agreement, options)
+  const sent = link.send(departure.method, (id) => paramsText(departure, hop?.(id)), {
+    progress: plain ? undefined : progressTo(departure, options),
+  })
+  departure.cancelled.onAbort(() => link.cancel(sent.id))
+  const capabilities = (): JsonObject => offeredTo(departure, link, options)
+  return sent.answer.then((raw) =>
+    raw === 'cancelled' ? raw : answered(raw, { departure, agreement, capabilities }),
+  )
+}
+
+/** The `_meta` of the next hop, once the id of the request is known. */
+function hopOf(
+  departure: Departure,
+  link: Link,
+  agreement: Agreement,
+  options: DepartureOptions,
+): (id: number) => JsonObject | undefined {
   const dress: Dress = { era: agreement.era, version: agreement.version, self: options.self }
-  const token = progressToken(departure.params)
-  const progress =
-    token === undefined
-      ? undefined
-      : {
-          token,
-          hear: (params: JsonObject) =>
-            options.sendToAgent(notificationFrame('notifications/progress', params)),
-        }
+  const capabilities = offeredTo(departure, link, options)
+  const wanted = progressToken(departure.params) !== undefined
+  return (id) =>
+    nextMeta(departure.params, dress, { ...(wanted ? { token: id } : {}), capabilities })
+}
+
+function progressTo(
+  { params }: Departure,
+  { sendToAgent }: DepartureOptions,
+): ProgressListener | undefined {
+  const token = progressToken(params)
+  if (token === undefined) return undefined
+  return {
+    token,
+    hear: (heard) => sendToAgent(notificationFrame('notifications/progress', heard)),
+  }
+}
+
+/** What of the agent's capabilities this upstream is told of. */
+function offeredTo(departure: Departure, link: Link, options: DepartureOptions): JsonObject {
   const declared = declaredBy(departure, options.session)
-  const capabilities = options.session.offered(declared, (kind) =>
+  return options.session.offered(declared, (kind) =>
     options.mandate.permitsRequest(link.server, kind),
   )
-  const sent = link.send(
-    departure.method,
-    (id) =>
-      paramsText(departure, dress, { ...(token === undefined ? {} : { token: id }), capabilities }),
-    { progress },
-  )
-  departure.cancelled.onAbort(() => link.cancel(sent.id))
-  const raw = await sent.answer
-  return raw === 'cancelled' ? raw : answered(raw, { departure, agreement, capabilities })
 }
 
 /** A modern agent says with every request what it can be asked for; a legacy one said so once. */
@@ -73,19 +103,23 @@ function declaredBy({ era, params }: Departure, session: Session): JsonObject {
 }
 
 /** The judged values, written anew; nothing of the original bytes is passed on. */
-function paramsText(
-  departure: Departure,
-  dress: Dress,
-  hop: { readonly token?: number; readonly capabilities: JsonObject },
-): string {
-  const meta = nextMeta(departure.params, dress, hop)
-  const params: Record<string, Json> = {}
-  for (const [key, value] of Object.entries(departure.params)) {
-    if (key !== '_meta') params[key] = value
+function paramsText(departure: Departure, meta: JsonObject | undefined): string {
+  const { params, call } = departure
+  if (meta === undefined && departure.method === 'tools/call' && call.resource.kind === 'tool') {
+    const name = JSON.stringify(call.resource.name)
+    const args = params['arguments']
+    // The commonest request by far, without a copy; retry members exist only in the modern era, which has a meta.
+    return args === undefined
+      ? `{"name":${name}}`
+      : `{"name":${name},"arguments":${JSON.stringify(args)}}`
   }
-  rename(params, departure)
-  if (meta) params['_meta'] = meta
-  return JSON.stringify(params)
+  const next: Record<string, Json> = {}
+  for (const [key, value] of Object.entries(params)) {
+    if (key !== '_meta') next[key] = value
+  }
+  rename(next, departure)
+  if (meta) next['_meta'] = meta
+  return JSON.stringify(next)
 }
 
 /** The agent's name for a tool or prompt becomes the upstream's own. */
@@ -104,7 +138,7 @@ interface Way {
   readonly departure: Departure
   readonly agreement: Agreement
   /** What the upstream was told it may ask for. */
-  readonly capabilities: JsonObject
+  readonly capabilities: () => JsonObject
 }
 
 function answered(raw: RawAnswer, { departure, agreement, capabilities }: Way): UpstreamAnswer {
@@ -114,7 +148,7 @@ function answered(raw: RawAnswer, { departure, agreement, capabilities }: Way): 
     // A legacy agent has no form for an answer that asks back; nothing of it is handed on.
     const asks =
       departure.era === 'modern' && type === 'input_required'
-        ? asksOf(raw.value, capabilities)
+        ? asksOf(raw.value, capabilities())
         : UNKNOWN_ASK
     return { kind: 'result', text: raw.text, outcome: 'input_required', asks }
   }

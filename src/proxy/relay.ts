@@ -6,7 +6,7 @@ import { isObject, type JsonObject } from '../model/json.ts'
 import type { RequestFacts } from '../model/record.ts'
 import { isRefusal, refusal, type Refusal } from '../model/verdict.ts'
 import { unfit } from '../pipeline/bind.ts'
-import { recordRefusal, takeCall } from '../pipeline/line.ts'
+import { recordRefusal, takeCall, type Concluded } from '../pipeline/line.ts'
 import { methodRow } from '../pipeline/method.ts'
 import type { LinePorts } from '../pipeline/port.ts'
 import { told } from '../pipeline/refusal.ts'
@@ -121,7 +121,7 @@ export class Relay {
     if (era === 'modern') session.era = 'modern'
     session.opened ||= era === 'modern'
     const incoming: Incoming = { id, method, params, era }
-    if (row.way === 'decided') void this.#decided(incoming)
+    if (row.way === 'decided') this.#decided(incoming)
     else if (row.way === 'listed') void this.#listed(incoming)
     else void this.#local(incoming)
   }
@@ -139,28 +139,34 @@ export class Relay {
     return false
   }
 
-  async #decided({ id, method, params, era }: Incoming): Promise<void> {
-    const { session, ports, sendToAgent } = this.#options
+  #decided(incoming: Incoming): void {
+    const { session, ports } = this.#options
+    const { id, method, params, era } = incoming
     const cancelled = new Cancellation()
     session.inflight.set(id, cancelled)
-    const concluded = await takeCall({ era, method, params, cancelled }, ports)
-    session.inflight.delete(id)
-    if (session.inflight.size === 0) this.#whenIdle?.()
-    // MCP, Cancellation: a cancelled request gets no answer.
-    if (cancelled.aborted) return
-    if ('answer' in concluded) {
-      const { kind, text, outcome } = concluded.answer
-      if (
-        method === 'resources/subscribe' &&
-        outcome === 'complete' &&
-        typeof params['uri'] === 'string'
-      ) {
-        session.subscribed.add(params['uri'])
-      }
-      sendToAgent(answerFrame(id, kind, text))
+    void takeCall({ era, method, params, cancelled }, ports).then((concluded) => {
+      session.inflight.delete(id)
+      if (session.inflight.size === 0) this.#whenIdle?.()
+      // MCP, Cancellation: a cancelled request gets no answer.
+      if (!cancelled.aborted) this.#conclude(incoming, concluded)
+    })
+  }
+
+  #conclude({ id, method, params, era }: Incoming, concluded: Concluded): void {
+    const { session, sendToAgent } = this.#options
+    if (!('answer' in concluded)) {
+      this.#tell(id, concluded.refusal, { era, method, name: nameIn(params) })
       return
     }
-    this.#tell(id, concluded.refusal, { era, method, name: nameIn(params) })
+    const { kind, text, outcome } = concluded.answer
+    if (
+      method === 'resources/subscribe' &&
+      outcome === 'complete' &&
+      typeof params['uri'] === 'string'
+    ) {
+      session.subscribed.add(params['uri'])
+    }
+    sendToAgent(answerFrame(id, kind, text))
   }
 
   async #listed({ id, method, params, era }: Incoming): Promise<void> {
