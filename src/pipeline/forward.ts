@@ -29,15 +29,13 @@ export const forward: StageRow<Equipped, Forwarded> = {
 
 function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded | Refusal> {
   const { call, request } = equipped
-  return ports.upstreams
-    .forward(equipped.departure)
-    .then(
-      (answer) =>
-        answer === 'cancelled'
-          ? refusal('forward', 'cancelled')
-          : { equipped, answer, call, request },
-      failed,
-    )
+  const accept = (answer: UpstreamAnswer | 'cancelled'): Forwarded | Refusal =>
+    answer === 'cancelled' ? refusal('forward', 'cancelled') : { equipped, answer, call, request }
+  try {
+    return ports.upstreams.forward(equipped.departure).then(accept, failed)
+  } catch (error) {
+    return failed(error)
+  }
 }
 
 function failed(error: unknown): Refusal {
