@@ -127,6 +127,24 @@ test('an approval that is asked for is the remedy', async () => {
   expect(said.remedy).toContain('`lee@acme.example`')
 })
 
+test('a condition that fails is shown with what it read, at the time that is asked about', async () => {
+  const hours = 'when: within(now, "Mon-Fri 09:00-17:00", "Europe/Berlin")'
+  here.write('m.yaml', MANDATE.replace(/approval: .*/, hours))
+  const late = ['--at', '2026-11-24T17:00:00+01:00']
+  const { code, told: said } = await told([...call(good), ...late])
+  expect(code).toBe(1)
+  expect(said.conjuncts.filter(({ decides }) => decides)).toMatchObject([
+    { rule: 'tools.vendors/approve.when', result: 'fails' },
+  ])
+})
+
+test('and holds a moment before', async () => {
+  const hours = 'when: within(now, "Mon-Fri 09:00-17:00", "Europe/Berlin")'
+  here.write('m.yaml', MANDATE.replace(/approval: .*/, hours))
+  const inTime = ['--at', '2026-11-24T16:59:59.999+01:00']
+  expect((await told([...call(good), ...inTime])).code).toBe(0)
+})
+
 describe('what the line asks before it decides', () => {
   test.each([
     [['--agent', 'thief'], 'agent_mismatch', 'agent', 'thief'],
