@@ -119,11 +119,14 @@ function isPlain(key: string): boolean {
   return true
 }
 
-/** Upper case first: `ſ`, `K` (Kelvin) and `ß` then meet what other languages' folding makes of them. */
+/**
+ * Canonical caseless matching (Unicode 3.13 D145). Upper case first: `ſ`, `K` (Kelvin) and `ß` then meet what other
+ * languages' folding makes of them.
+ */
 function folded(key: string): string {
   for (let at = 0; at < key.length; at += 1) {
     if (key.charCodeAt(at) > 0x7f) {
-      return key.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')
+      return key.normalize('NFD').toUpperCase().toLowerCase().normalize('NFD')
     }
   }
   return key.toLowerCase()

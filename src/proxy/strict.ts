@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer'
 import { isList, isObject, type Json, type JsonObject } from '../model/json.ts'
 import { envelopeFault, MAX_ID_LENGTH } from './shape.ts'
+import { namesAgree } from './names.ts'
 import { outerMembers } from './span.ts'
 
 export interface Limits {
@@ -44,9 +45,10 @@ export function parseMessage(bytes: Uint8Array, limits: Limits = REQUEST_LIMITS)
     ? bytes
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   if (!isUtf8(buffer)) return noJson(encodingFault(bytes))
-  const keys = countKeys(buffer, limits)
   const text = buffer.toString('utf8')
-  if (keys < 0) return keysFault(keys, text)
+  const escapes = text.includes('\\')
+  const counted = countKeys(buffer, limits, escapes)
+  if (counted < 0) return keysFault(counted, text)
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -55,9 +57,12 @@ export function parseMessage(bytes: Uint8Array, limits: Limits = REQUEST_LIMITS)
   }
   if (isList(value)) return noRequest('batches are not accepted')
   if (!isObject(value)) return noRequest('the message is not an object')
-  const found = countSafe(value, text.includes('\\u'))
+  const found = countSafe(value, escapes && text.includes('\\u'))
   if (found < 0) return withId(text, VALUE_FAULTS.get(found) ?? 'the message is not safe')
-  if (found !== keys) return withId(text, 'a member is given twice')
+  if (found !== (counted & ~ESCAPED_KEY)) return withId(text, 'a member is given twice')
+  if ((counted & ESCAPED_KEY) !== 0 && !namesAgree(text, value)) {
+    return withId(text, 'a member has a name that cannot be read for certain')
+  }
   const fault = envelopeFault(value)
   return fault === undefined ? { ok: true, value } : withId(text, fault)
 }
@@ -85,21 +90,30 @@ const CLOSING = 0x7d
 /** From here on a search by the runtime is faster than a look at every byte. */
 const NEAR = 64
 
+/** Set beside the count when some member's name is written with an escape. */
+const ESCAPED_KEY = 0x4000_0000
+
 /**
  * How many members the text's objects have together, those given twice counted twice; or a fault.
  * Says nothing of validity: that is left to `JSON.parse`, whose count of the same text must agree.
  */
-function countKeys(bytes: Buffer, limits: Limits): number {
+function countKeys(bytes: Buffer, limits: Limits, escapes: boolean): number {
   let keys = 0
   let depth = 0
+  let escaped = 0
+  let open = 0
+  let close = 0
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at] ?? 0
     if (byte === QUOTE) {
-      at = stringEnd(bytes, at)
-      if (at === -1) return BROKEN
+      open = at
+      close = stringEnd(bytes, at)
+      if (close === -1) return BROKEN
+      at = close
     } else if (byte === COLON) {
       keys += 1
       if (keys > limits.maxKeys) return TOO_MANY_KEYS
+      if (escapes && hasBackslash(bytes, open, close)) escaped = ESCAPED_KEY
     } else if ((byte | BRACE_BIT) === OPENING) {
       depth += 1
       if (depth > limits.maxDepth) return TOO_DEEP
@@ -107,7 +121,12 @@ function countKeys(bytes: Buffer, limits: Limits): number {
     // A raw line end is a frame's end for whoever splits the stream differently.
     else if (byte === 0x0a || byte === 0x0d) return BROKEN
   }
-  return keys
+  return keys | escaped
+}
+
+function hasBackslash(bytes: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) if (bytes[at] === BACKSLASH) return true
+  return false
 }
 
 /** Where the string that opens at `open` closes, or -1 when it does not. */
