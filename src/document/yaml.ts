@@ -52,8 +52,12 @@ const FORBIDDEN: Readonly<Partial<Record<CST.TokenType, readonly [string, string
   'doc-end': ['several_documents', 'the end mark `...` is not allowed', 'remove the line'],
 }
 
+/** Without one of these no token is forbidden, and reading tokens twice is most of the time. */
+const SUSPICIOUS = /[&*!%\t]|^\.\.\./m
+
 /** Refuses what no document here may use, before any tree is built from it. */
 function checkTokens(reader: Reader): boolean {
+  if (!SUSPICIOUS.test(reader.text)) return true
   const { places, problems } = reader
   let offset = 0
   let scalarNext = false

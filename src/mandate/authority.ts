@@ -6,7 +6,7 @@ import { type Problem, Problems } from '../model/document.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
 import { conjunctsOf, shown } from './conjuncts.ts'
-import { factsOf } from './facts.ts'
+import { factsOf, type Reads } from './facts.ts'
 import type { GrantIndex } from './grant-index.ts'
 import { denyAlways, judgeBy } from './judge.ts'
 import { type CompiledGrant, compileRule, type Rule } from './rule.ts'
@@ -99,7 +99,7 @@ function build(parts: Parts): Authority {
   const hidden = hiddenFor(parts, rules, problems)
   const names = rules.map((rule) => rule.name)
   const decide: (call: CallContext) => Decision =
-    hidden === undefined ? judgeBy(rules, factsOf(pathsRead(rules))) : denyAlways(hidden, names)
+    hidden === undefined ? judgeBy(rules, factsOf(readsOf(rules))) : denyAlways(hidden, names)
   return {
     listed: hidden === undefined,
     effects: effectsOf(rules),
@@ -127,12 +127,14 @@ function effectsOf(rules: readonly Rule[]): readonly EffectClass[] {
   return strictest === undefined ? EFFECT_CLASSES : [strictest]
 }
 
-function pathsRead(rules: readonly Rule[]): readonly string[] {
-  return rules.flatMap((rule) => [
-    ...rule.args.map(({ name }) => name),
-    ...(rule.when?.reads ?? []),
-    ...(rule.approval?.when?.reads ?? []),
-  ])
+function readsOf(rules: readonly Rule[]): Reads {
+  return {
+    names: rules.flatMap(({ args }) => args.map(({ name }) => name)),
+    paths: rules.flatMap(({ when, approval }) => [
+      ...(when?.reads ?? []),
+      ...(approval?.when?.reads ?? []),
+    ]),
+  }
 }
 
 function explain(
@@ -152,13 +154,12 @@ function explain(
   }))
   if (refused) {
     const read = shown(refused.read)
-    const hint = `the URI were canonical: ${refused.why}`
     conjuncts.push({
       rule: 'resources',
       expected: 'the URI is canonical',
       read,
       result: 'fails',
-      hint,
+      hint: refused.why,
     })
   }
   if (found.rules.length === 0) {

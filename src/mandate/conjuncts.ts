@@ -24,22 +24,30 @@ function closedWorld(rule: Rule, call: CallContext): readonly Conjunct[] {
   const { closed } = rule
   if (!closed) return []
   const others = Object.keys(call.args).filter((name) => !closed.has(name))
-  const names = [...closed].map((name) => `\`${name}\``).join(', ')
   const expected =
-    closed.size === 0 ? 'no arguments are given' : `no arguments but ${names} are given`
+    closed.size === 0 ? 'there are no arguments' : `the arguments are only ${quoted([...closed])}`
   const base = { rule: `${rule.name}.args`, expected }
   if (others.length === 0) return [{ ...base, result: 'holds' }]
-  const read = shown(others.map((name) => `\`${name}\``).join(', '))
-  return [{ ...base, read, result: 'fails', hint: `${read} were left out` }]
+  const read = shown(quoted(others))
+  return [{ ...base, read, result: 'fails', hint: `leave out ${read}` }]
 }
 
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(', ')
+}
+
+/** The constraint's words are read after the argument's name. */
 function argumentConjuncts(
   rule: Rule,
   { name, constraint }: Argument,
   call: CallContext,
 ): readonly Conjunct[] {
   const value = Object.hasOwn(call.args, name) ? call.args[name] : undefined
-  const found = constraint.explain(value, `${rule.name}.args.${name}`)
+  const prefix = `${rule.name}.args.`
+  const found = constraint.explain(value, `${prefix}${name}`).map((conjunct) => ({
+    ...conjunct,
+    expected: `${conjunct.rule.slice(prefix.length)} ${conjunct.expected}`,
+  }))
   return isSecretName(name) ? found.map(withoutValue) : found
 }
 
@@ -65,7 +73,7 @@ function approvalConjuncts(rule: Rule, call: CallContext): readonly Conjunct[] {
   const { approval } = rule
   if (!approval) return []
   const condition = approval.when ? ` where ${approval.when.source}` : ''
-  const expected = `${approval.from.map((one) => `\`${one}\``).join(' or ')} approves the call${condition}`
+  const expected = `a human approves the call${condition}: ${quoted(approval.from)}`
   const asks = safely(() => needsApproval(approval, call))
   return [{ rule: `${rule.name}.approval`, expected, result: asks ? 'asks' : 'holds' }]
 }

@@ -13,32 +13,38 @@ const MAX_DEPTH = 8
 
 const SECRET: JsonObject = { $secret: true }
 
-/** One value that some rule reads. */
-interface Read {
-  /** The key of the fact: `amount`, `order.total`. */
-  readonly path: string
-  readonly steps: readonly string[]
-  readonly secret: boolean
+/** Copies what is read out of a call's arguments, under its path. */
+export type Facts = (args: JsonObject) => JsonObject
+
+/** What rules read: arguments by their name, and paths into them that conditions name (`order.total`). */
+export interface Reads {
+  readonly names: readonly string[]
+  readonly paths: readonly string[]
 }
 
-/** Compiles the paths that rules read; the result copies their values out of a call's arguments. */
-export function factsOf(paths: Iterable<string>): (args: JsonObject) => JsonObject {
+export function factsOf({ names, paths }: Reads): Facts {
   // No document names it, and no call that is admitted has it: as a key it would set the prototype.
-  const named = [...new Set(paths)].filter((path) => path !== '__proto__').toSorted()
-  const reads: readonly Read[] = named.map((path) => {
-    const steps = path.split('.')
-    return { path, steps, secret: steps.some(isSecretName) }
-  })
-  if (reads.length === 0) return () => ({})
+  const safe = (path: string): boolean => path !== '__proto__'
+  const flat = paths.filter((path) => !path.includes('.'))
+  const all = [...new Set([...names, ...flat])].filter(safe).toSorted()
+  const whole = all.filter((name) => !isSecretName(name))
+  const secrets = all.filter((name) => isSecretName(name)).map((name) => [name])
+  const deep = paths.filter((path) => path.includes('.') && !all.includes(path))
+  const rest = [...secrets, ...[...new Set(deep)].toSorted().map((path) => path.split('.'))].map(
+    (steps) => ({ path: steps.join('.'), steps, secret: steps.some(isSecretName) }),
+  )
   return (args) => {
     const facts: Record<string, Json> = {}
     let budget: Budget | undefined
-    for (const { path, steps, secret } of reads) {
-      const value = steps.length === 1 ? member(args, path) : walk(args, steps)
+    for (const path of whole) {
+      const value = member(args, path)
       if (value === undefined) continue
-      if (secret) facts[path] = SECRET
-      else if (isSmall(value)) facts[path] = value
-      else facts[path] = cut(value, 0, (budget ??= { nodes: MAX_NODES }))
+      facts[path] = isSmall(value) ? value : cut(value, 0, (budget ??= { nodes: MAX_NODES }))
+    }
+    for (const { path, steps, secret } of rest) {
+      const value = walk(args, steps)
+      if (value === undefined) continue
+      facts[path] = secret ? SECRET : cut(value, 0, (budget ??= { nodes: MAX_NODES }))
     }
     return facts
   }

@@ -3,7 +3,7 @@ import { compileCondition } from '../expression/condition.ts'
 import { type ConstraintScope, parseConstraint } from '../expression/constraint.ts'
 import { compileGlob } from '../expression/glob.ts'
 import { EFFECT_CLASSES } from '../model/call.ts'
-import type { DocEntry, DocNode, Place, Problems } from '../model/document.ts'
+import { type DocEntry, type DocNode, type Place, Problems } from '../model/document.ts'
 import type { ApprovalDuty, Grant, Mandate } from '../model/mandate.ts'
 import {
   durationOf,
@@ -136,7 +136,7 @@ function parseArgs(
   const args = new Map<string, DocNode>()
   const map = node && mapOf(node, problems)
   for (const { key, value } of map?.entries ?? []) {
-    parseConstraint(value, scope, problems)
+    withRemedy(problems, (found) => parseConstraint(value, scope, found))
     args.set(key, value)
   }
   return { args, otherArgs: other ?? (node ? 'refuse' : 'permit') }
@@ -159,7 +159,16 @@ function parseApproval(
 }
 
 function checkCondition(node: DocNode, scope: GrantScope, problems: Problems): void {
-  compileCondition(node, conditionScope(scope), problems)
+  withRemedy(problems, (found) => compileCondition(node, conditionScope(scope), found))
+}
+
+/** Not every parser of expressions knows what to do about what it refuses. */
+function withRemedy(problems: Problems, parse: (found: Problems) => unknown): void {
+  const found = new Problems()
+  parse(found)
+  for (const problem of found.list) {
+    problems.add({ remedy: 'correct it here: docs/mandate.md shows how it is written', ...problem })
+  }
 }
 
 /** What a condition may refer to besides the call. */

@@ -2,13 +2,14 @@
  * Judges a call by the rules that name its tool: what they permit is a union, their duties (`when`, `approval`)
  * all hold. Pure and total.
  */
-import type { Judgement } from '../expression/constraint.ts'
+import type { Constraint, Judgement } from '../expression/constraint.ts'
 import type { CallContext } from '../model/call.ts'
 import type { Decision, DenyReason, Remedy } from '../model/decision.ts'
 import type { JsonObject } from '../model/json.ts'
+import type { Facts } from './facts.ts'
 import type { Rule } from './rule.ts'
 
-export type Facts = (args: JsonObject) => JsonObject
+const NOBODY: readonly Rule[] = []
 
 /** A decision function that always denies, for what is hidden. */
 export function denyAlways(
@@ -18,36 +19,57 @@ export function denyAlways(
   return () => ({ effect: 'deny', reason, grants, facts: {} })
 }
 
-/** Compiles the rules that name one tool, in an order that does not depend on the document's. */
+/** The rules that name one tool, in an order that does not depend on the document's. */
+interface Named {
+  readonly rules: readonly Ready[]
+  readonly names: readonly string[]
+  /** All of them cover the call: the commonest answer, made once. */
+  readonly all: Coverage
+}
+
+/** A rule with what is asked of each argument at hand: with many tools, following references is most of the time. */
+interface Ready {
+  readonly rule: Rule
+  readonly closed: ReadonlySet<string> | undefined
+  readonly names: readonly string[]
+  readonly judges: readonly Constraint['judge'][]
+}
+
+function ready(rule: Rule): Ready {
+  return {
+    rule,
+    closed: rule.closed,
+    names: rule.args.map(({ name }) => name),
+    judges: rule.args.map(({ constraint }) => constraint.judge),
+  }
+}
+
+/** Compiles the rules that name one tool to a decision. */
 export function judgeBy(rules: readonly Rule[], facts: Facts): (call: CallContext) => Decision {
   const names = rules.map((rule) => rule.name)
+  const named: Named = { rules: rules.map(ready), names, all: { holds: names, asks: NOBODY } }
   return (call) => {
     try {
-      return judge(call, rules, names, facts)
+      return judge(call, rules, named, facts)
     } catch {
       return { effect: 'deny', reason: 'evaluation_error', grants: names, facts: {} }
     }
   }
 }
 
-function judge(
-  call: CallContext,
-  rules: readonly Rule[],
-  names: readonly string[],
-  facts: Facts,
-): Decision {
+function judge(call: CallContext, rules: readonly Rule[], named: Named, facts: Facts): Decision {
+  const { names } = named
   const read = facts(call.args)
-  const covering = coverage(rules, call)
+  const covering = coverage(named, call)
   if (covering === undefined) return deny('outside_mandate', names, read)
   const duty = worstDuty(rules, call)
   if (duty !== undefined) return deny(duty, names, read)
   const asking = askingRules(rules, call, covering.asks)
-  if (asking.length > 0) {
-    const remedy = remedyOf(asking)
-    return { effect: 'deny', reason: 'approval_required', grants: names, facts: read, remedy }
+  if (asking.length === 0) {
+    return { effect: 'permit', reason: 'permitted', grants: covering.holds, facts: read }
   }
-  const grants = covering.holds.length === names.length ? names : covering.holds
-  return { effect: 'permit', reason: 'permitted', grants, facts: read }
+  const remedy = remedyOf(asking)
+  return { effect: 'deny', reason: 'approval_required', grants: names, facts: read, remedy }
 }
 
 function deny(reason: DenyReason, grants: readonly string[], facts: JsonObject): Decision {
@@ -61,15 +83,22 @@ interface Coverage {
 }
 
 /** Which rules cover the call by their arguments; undefined when none does, with or without an approval. */
-function coverage(rules: readonly Rule[], call: CallContext): Coverage | undefined {
+function coverage({ rules, names, all }: Named, call: CallContext): Coverage | undefined {
+  const [only] = rules
+  if (only && rules.length === 1) {
+    const judged = covers(only, call)
+    if (judged === 'holds') return all
+    return judged === 'asks' && only.rule.approval ? { holds: [], asks: [only.rule] } : undefined
+  }
   const holds: string[] = []
   const asks: Rule[] = []
-  for (const rule of rules) {
-    const judged = covers(rule, call)
+  for (const one of rules) {
+    const { rule } = one
+    const judged = covers(one, call)
     if (judged === 'holds') holds.push(rule.name)
     else if (judged === 'asks' && rule.approval) asks.push(rule)
   }
-  if (holds.length > 0) return { holds, asks: [] }
+  if (holds.length > 0) return holds.length === names.length ? all : { holds, asks: NOBODY }
   return asks.length > 0 ? { holds, asks } : undefined
 }
 
@@ -77,20 +106,25 @@ function coverage(rules: readonly Rule[], call: CallContext): Coverage | undefin
  * Does the rule permit these arguments? A completion carries half-typed values: there, only the names are judged, and
  * the values when the prompt itself is asked for.
  */
-export function covers(rule: Rule, call: CallContext): Judgement {
+function covers(ready: Ready, call: CallContext): Judgement {
   const { args } = call
-  if (rule.closed) {
+  const { closed, names, judges } = ready
+  if (closed) {
     // Members that are inherited count as well: a polluted prototype must deny, not permit.
-    for (const key in args) if (!rule.closed.has(key)) return 'fails'
+    for (const key in args) if (!closed.has(key)) return 'fails'
   }
   if (call.action === 'completion/complete') return 'holds'
-  let asks = false
-  for (const { name, constraint } of rule.args) {
-    const judged = constraint.judge(Object.hasOwn(args, name) ? args[name] : undefined)
+  let all: Judgement = 'holds'
+  for (let at = 0; at < names.length; at += 1) {
+    const name = names[at]
+    const judge = judges[at]
+    // Not one of them is ever missing; were it so, the call would not be covered.
+    if (name === undefined || !judge) return 'fails'
+    const judged = judge(Object.hasOwn(args, name) ? args[name] : undefined)
     if (judged === 'fails') return 'fails'
-    if (judged === 'asks') asks = true
+    if (judged === 'asks') all = 'asks'
   }
-  return asks ? 'asks' : 'holds'
+  return all
 }
 
 /** `when` of every rule: any that does not hold denies, and one that cannot be evaluated does too. */
@@ -105,8 +139,6 @@ function worstDuty(rules: readonly Rule[], call: CallContext): DenyReason | unde
   }
   return worst
 }
-
-const NOBODY: readonly Rule[] = []
 
 /** Rules whose approval this call needs. An approval condition that cannot be evaluated asks. */
 function askingRules(

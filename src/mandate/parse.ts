@@ -189,11 +189,11 @@ function parseAuthority(
   const resolved = resolveRoles(namesNode(members), { file: source.file, scope, read }, problems)
   const grants = [...own, ...resolved.grants]
   refuseOverlaps(grants, problems)
+  const never = [...parseNever(members.get('never'), problems), ...resolved.never]
   if (grants.length === 0 && !problems.bad) {
     const remedy = 'add `tools`, `resources` or `prompts`'
     problems.warning(source.node, 'no_grants', 'the mandate permits nothing at all', remedy)
   }
-  const never = [...parseNever(members.get('never'), problems), ...resolved.never]
   return { context, grants, never, roles: resolved.roles }
 }
 

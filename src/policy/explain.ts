@@ -43,7 +43,7 @@ function quoted(names: readonly string[]): string {
 
 function conjunctText({ rule, expected, read, result, hint }: Conjunct): string {
   const value = read === undefined ? '' : `, read ${read}`
-  const help = hint === undefined || result === 'holds' ? '' : ` (if ${hint})`
+  const help = hint === undefined || result === 'holds' ? '' : ` (${hint})`
   return `${result}: ${rule}: ${expected}${value}${help}`
 }
 
@@ -79,6 +79,20 @@ function nearestMissOf(decision: Decision, conjuncts: readonly Conjunct[]): stri
   return `would be permitted if ${[...new Set(wanted)].join(' and ')}${end}`
 }
 
-function wish({ hint, expected }: Conjunct): string {
-  return hint ?? `it held that ${expected}`
+const UNREAL: Readonly<Record<string, string>> = {
+  is: 'were',
+  are: 'were',
+  has: 'had',
+  equals: 'were',
+  matches: 'matched',
+  begins: 'began',
+  ends: 'ended',
+}
+
+/** `amount is between 0 and 5000` as a wish: `amount were between 0 and 5000`. */
+function wish({ expected }: Conjunct): string {
+  const verb = / (is|are|has|equals|matches|begins|ends) /.exec(expected)
+  if (!verb) return `it held that ${expected}`
+  const end = verb.index + verb[0].length
+  return `${expected.slice(0, verb.index)} ${UNREAL[verb[1] ?? ''] ?? verb[1]} ${expected.slice(end)}`
 }

@@ -40,17 +40,24 @@ export function parse(text: string, roles: Readonly<Record<string, string>> = {}
   return { ...(mandate && { mandate }), problems: problems.list }
 }
 
-/** A mandate that must load without any problem, compiled. */
+/** What stands after the head of a mandate that must load, compiled. */
 export function compiled(
   body: string,
   roles: Readonly<Record<string, string>> = {},
 ): CompiledMandate {
-  const { mandate, problems } = parse(body.startsWith('mandate:') ? body : HEAD + body, roles)
-  if (!mandate) throw new Error(problems.map(problemText).join('\n'))
+  return compiledText(HEAD + body, roles)
+}
+
+/** A whole mandate that must load, compiled. */
+export function compiledText(
+  text: string,
+  roles: Readonly<Record<string, string>> = {},
+): CompiledMandate {
+  const { mandate, problems } = parse(text, roles)
   const found = new Problems()
-  const result = compileMandate(mandate, found)
-  if (!result) throw new Error(found.list.map(problemText).join('\n'))
-  return result
+  const result = mandate && compileMandate(mandate, found)
+  if (result) return result
+  throw new Error([...problems, ...found.list].map(problemText).join('\n'))
 }
 
 export function tool(server: string, name: string, properties?: JsonObject): ToolDefinition {
