@@ -14,16 +14,14 @@ export interface Ran {
 export interface Scene {
   readonly place: Workplace
   readonly program: string
-  /** Calls through the main guard so far: those that were forwarded, and those that were refused. */
+  /** Calls through the guards so far: those that were forwarded, and those that were refused. */
   readonly counted: { forwarded: number; refused: number }
   /** The agent behind the main guard, started when first asked for. */
   guarded(): Promise<Agent>
   /** A server, asked without the guard. */
   direct(server: string): Promise<Agent>
-  /** An agent behind a guard of its own, under another mandate. */
-  under(mandate: string): Promise<Agent>
-  /** The agent's call through the main guard. */
-  call(tool: string, args: Readonly<Record<string, unknown>>): Promise<Told>
+  /** The agent's call, through the main guard or through one under another mandate. */
+  call(tool: string, args: Readonly<Record<string, unknown>>, mandate?: string): Promise<Told>
   /** Another command of the guard, on the files of the tour. */
   command(args: readonly string[]): Promise<Ran>
   /** What the guards said on stderr, for when something is wrong. */
@@ -44,17 +42,15 @@ export function enter(place: Workplace, program: string): Scene {
   }
   const under = (mandate: string): Promise<Agent> =>
     once(mandate, () => guardLine(program, ['run', ...launch(place, mandate), '--agent', AGENT]))
-  const guarded = (): Promise<Agent> => under(place.mandate)
   const counted = { forwarded: 0, refused: 0 }
   return {
     place,
     program,
     counted,
-    guarded,
-    under,
+    guarded: () => under(place.mandate),
     direct: (server) => once(server, () => place.direct.get(server) ?? { command: '', args: [] }),
-    call: async (tool, args) => {
-      const told = await (await guarded()).call(tool, args)
+    call: async (tool, args, mandate = place.mandate) => {
+      const told = await (await under(mandate)).call(tool, args)
       if (told.outcome === 'ok' || told.outcome === 'tool_error') counted.forwarded += 1
       else counted.refused += 1
       return told
