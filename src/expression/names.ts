@@ -23,8 +23,8 @@ export interface Names {
 const MAX_VALUE = 1024
 const MAX_STRIPPED = 8
 
-const OPENING = /^[([{<"'`“‘„‚«‹「『（【《¿¡]+/u
-const CLOSING = /[)\]}>"'`”’»›」』）】》.,;:!?…。，、；：！？]+$/u
+const OPENING = /^[([{<"'`“”‘’„‚«»‹›「『（【《¿¡]+/u
+const CLOSING = /[)\]}>"'`“”‘’«»‹›」』）】》.,;:!?…。，、；：！？]+$/u
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/
 const IBAN = /^[A-Z]{2}\d{2}[A-Z\d]{11,30}$/
 

@@ -5,7 +5,8 @@ import { isSecretName } from '../model/secret-name.ts'
 /** Longest text shown, in UTF-16 code units. */
 export const MAX_SHOWN = 120
 
-const WITHHELD = '(withheld: its name says that it is a secret)'
+/** Stands for the value of what is named like a secret. */
+const WITHHELD = '(withheld)'
 const INVISIBLE =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]/gu
 
