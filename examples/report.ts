@@ -78,7 +78,9 @@ export class Report {
       for (let at = 0; at < Math.max(offered.length, seen.length); at += 1) {
         const first = (at === 0 ? name : '').padEnd(names)
         const second = paint(look, 'dim', (offered[at] ?? '').padEnd(left))
-        this.#print(`${INDENT}${first}${second}  ${paint(look, 'green', seen[at] ?? '')}`.trimEnd())
+        const last = seen[at]
+        const third = last === undefined ? '' : `  ${paint(look, 'green', last)}`
+        this.#print(`${INDENT}${first}${second}${third}`.trimEnd())
       }
     }
   }
@@ -91,7 +93,10 @@ export class Report {
     const mark = ok ? paint(look, 'green', '✓') : paint(look, 'red', '✗')
     const left = Math.floor((this.columns - INDENT.length - 2) * 0.56)
     const title = cut(printable(claim.title), left - 1).padEnd(left)
-    const right = this.#fit(claim.shown ?? claim.actual, INDENT.length + 2 + left)
+    const right = this.#fit(
+      (ok ? claim.shown : undefined) ?? claim.actual,
+      INDENT.length + 2 + left,
+    )
     this.#print(`${INDENT}${mark} ${title}${paint(look, ok ? 'cyan' : 'red', right)}`)
     if (!ok)
       this.#print(`${INDENT}  ${paint(look, 'red', `expected ${printable(claim.expected)}`)}`)

@@ -40,7 +40,7 @@ async function lists(report: Report, scene: Scene): Promise<void> {
   const expected =
     'everything__get-sum files__read_text_file files__write_file memory__create_entities'
   report.claim({
-    title: `of ${all} tools, those that the mandate grants`,
+    title: `of ${all} tools, those that are granted`,
     expected,
     actual: seen.toSorted().join(' '),
     shown: `${seen.length} of ${all} listed`,
@@ -69,9 +69,9 @@ async function permitted(report: Report, scene: Scene): Promise<void> {
 async function outsideArguments(report: Report, scene: Scene): Promise<void> {
   for (const [title, args] of [
     ['get-sum a: 2, b: 5001 (at most 5000)', { a: 2, b: 5001 }],
-    ['get-sum a: "2", b: 40 (a text is no number)', { a: '2', b: 40 }],
+    ['get-sum a: "2", b: 40 (text, not number)', { a: '2', b: 40 }],
     ['get-sum a: 2 (b is missing)', { a: 2 }],
-    ['get-sum a: 2, b: 40, c: 1 (nobody named c)', { a: 2, b: 40, c: 1 }],
+    ['get-sum a: 2, b: 40, c: 1 (c is unnamed)', { a: 2, b: 40, c: 1 }],
   ] as const) {
     const told = await scene.call('everything__get-sum', args)
     report.claim({ title, expected: OUTSIDE, actual: told.outcome })
@@ -100,10 +100,10 @@ async function pathEscapes(report: Report, scene: Scene): Promise<void> {
   }
   const told = await scene.call('files__read_text_file', { path: `${office}/notes/shortcut.md` })
   report.claim({
-    title: 'notes/shortcut.md, a link out of the office',
+    title: 'notes/shortcut.md, a link out of it',
     expected: 'tool_error',
     actual: told.outcome,
-    shown: 'no string shows it: its server refuses',
+    shown: 'its server sees it, and refuses',
   })
 }
 
@@ -139,15 +139,16 @@ async function time(report: Report, scene: Scene): Promise<void> {
   const path = join(place.office, 'reports/week-47.md')
   const write = await scene.call('files__write_file', { path, content: 'Done.' })
   report.claim({
-    title: `write reports/week-47.md (${place.hours} only)`,
+    title: `write a report (${place.hours} only)`,
     expected: `${OUTSIDE}, and nothing was written`,
     actual: `${write.outcome}, and ${existsSync(path) ? 'it' : 'nothing'} was written`,
+    shown: `${write.outcome}, nothing written`,
   })
   const late = shortMandate(place, new Date(Date.now() - 60_000), 'expired-mandate')
   const ran = await scene.command(['run', ...launch(place, late), '--agent', AGENT])
   const why = 'the mandate expired at'
   report.claim({
-    title: 'a guard under an expired mandate does not start',
+    title: 'a guard under an expired mandate',
     expected: `exit 1: ${why}`,
     actual: `exit ${ran.exit}: ${ran.stderr.includes(why) ? why : ran.stderr}`,
   })
@@ -199,7 +200,7 @@ async function explained(report: Report, scene: Scene): Promise<void> {
   report.quote(ran.stdout)
   const miss = 'would be permitted if b were between 0 and 5000'
   report.claim({
-    title: 'explain names the nearest miss, and exits with 1',
+    title: 'it names the nearest miss',
     expected: `exit 1: ${miss}`,
     actual: `exit ${ran.exit}: ${ran.stdout.includes(miss) ? miss : ran.stdout}`,
   })
@@ -208,8 +209,8 @@ async function explained(report: Report, scene: Scene): Promise<void> {
 async function recorded(report: Report, scene: Scene): Promise<void> {
   const { place, counted } = scene
   const log = ['log', '--state-dir', place.stateDir]
-  const shown = await scene.command([...log, '--last', '12'])
-  report.say('$ chaperone log --last 12', 'cyan')
+  const shown = await scene.command([...log, '--last', '8'])
+  report.say('$ chaperone log --last 8', 'cyan')
   report.quote(shown.stdout)
   const { stdout } = await scene.command([...log, '--last', 'all', '--json'])
   const entries = stdout
@@ -219,7 +220,7 @@ async function recorded(report: Report, scene: Scene): Promise<void> {
   const count = (type: string): number => entries.filter((entry) => entry.type === type).length
   const { forwarded, refused } = counted
   report.claim({
-    title: `${forwarded} calls left, each with intent and outcome`,
+    title: `${forwarded} calls left: intent and outcome each`,
     expected: `${forwarded} intents, ${forwarded} outcomes`,
     actual: `${count('intent')} intents, ${count('outcome')} outcomes`,
   })

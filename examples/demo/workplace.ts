@@ -103,11 +103,13 @@ tools:
     args: { path: { path: { under: ${place.office}/notes, ext: [md] } } }
   files/write_file:
     effect: write
-    args: { path: { path: { under: ${place.office}/reports } }, content: { length: 1..2000 } }
+    args:
+      path: { path: { under: ${place.office}/reports } }
+      content: { length: 1..2000 }
     when: within(now, "${place.hours}", "Europe/Berlin")
   everything/get-sum:
     effect: read
-    args: { a: { range: { min: 0, max: 5000 } }, b: { range: { min: 0, max: 5000 } } }
+    args: { a: { range: 0..5000 }, b: { range: 0..5000 } }
     approval: { when: args.a > 1000, from: [lee@acme.example] }
   memory/create_entities: { effect: write }
 never: [memory/delete_*]
