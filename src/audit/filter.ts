@@ -1,0 +1,64 @@
+/** Which rows of a record are asked for. Every condition must hold; an absent one holds. */
+import { fullName, type Row, type RowKind } from './row.ts'
+
+export interface RowFilter {
+  /** Part of `server/name`, or a glob over it (`*` and `?`) where it has such a sign. */
+  readonly tool?: string
+  readonly server?: string
+  readonly effect?: string
+  readonly reason?: string
+  /** The verdict, or what came back of a forwarded call. */
+  readonly verdict?: string
+  readonly call?: string
+  /** RFC 3339 in UTC with milliseconds, half-open: since ≤ ts < until. */
+  readonly since?: string
+  readonly until?: string
+  /** Lists and events as well as calls, refusals and what upstreams asked for. */
+  readonly all: boolean
+}
+
+const ALWAYS: ReadonlySet<RowKind> = new Set(['call', 'refusal', 'upstream_request', 'other'])
+
+export function matches(row: Row, filter: RowFilter): boolean {
+  const { tool, server, effect, reason, verdict, call, since, until, all } = filter
+  if (!all && !ALWAYS.has(row.kind)) return false
+  if (since !== undefined && row.ts < since) return false
+  if (until !== undefined && row.ts >= until) return false
+  if (server !== undefined && row.server !== server) return false
+  if (effect !== undefined && !row.effects.includes(effect)) return false
+  if (reason !== undefined && row.reason !== reason) return false
+  if (call !== undefined && row.call !== call) return false
+  if (verdict !== undefined && row.verdict !== verdict && row.result !== verdict) return false
+  return tool === undefined || namedBy(tool, row)
+}
+
+function namedBy(asked: string, row: Row): boolean {
+  const name = fullName(row)
+  if (!/[*?]/.test(asked)) return name.includes(asked)
+  return globMatches(asked, name) || globMatches(asked, row.name)
+}
+
+/** `*` is any text, `?` one character; in time proportional to the product of both lengths at worst. */
+export function globMatches(glob: string, text: string): boolean {
+  let g = 0
+  let t = 0
+  let star = -1
+  let resume = 0
+  while (t < text.length) {
+    if (glob[g] === '*') {
+      star = g
+      resume = t
+      g += 1
+    } else if (g < glob.length && (glob[g] === '?' || glob[g] === text[t])) {
+      g += 1
+      t += 1
+    } else if (star >= 0) {
+      // The star takes one character more, and the rest is tried again.
+      resume += 1
+      t = resume
+      g = star + 1
+    } else return false
+  }
+  while (glob[g] === '*') g += 1
+  return g === glob.length
+}

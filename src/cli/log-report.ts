@@ -1,0 +1,212 @@
+/** How `log` says what is on record: a table for people, the entries themselves for programs, and counts. */
+import { byTime } from '../audit/cursor.ts'
+import { fullName, numberOf, objectOf, type Row } from '../audit/row.ts'
+import { EFFECT_CLASSES } from '../model/call.ts'
+import { canonical, type Json } from '../model/json.ts'
+import { type CliIo, paint, printable, type Style } from './io.ts'
+
+const GAP = '  '
+const TOOK_WIDTH = 8
+/** Narrower terminals are shown no year. */
+const WIDE = 100
+
+interface Bounds {
+  readonly least: number
+  readonly most: number
+  /** When the rows are not known yet. */
+  readonly any: number
+}
+
+const NAME: Bounds = { least: 12, most: 60, any: 60 }
+const EFFECT: Bounds = { least: 6, most: 12, any: 7 }
+const VERDICT: Bounds = { least: 8, most: 24, any: 20 }
+
+interface Cells {
+  readonly time: string
+  readonly mark: string
+  readonly style: Style
+  readonly name: string
+  readonly effect: string
+  readonly verdict: string
+  readonly took: string
+  /** In place of effect, verdict and time taken, for what has none. */
+  readonly note: string
+}
+
+export interface Table {
+  readonly head: string
+  readonly line: (row: Row) => string
+}
+
+/** A table as wide as these rows need it, or for any rows when they are not known yet. */
+export function tableOf(io: CliIo, rows: readonly Row[] | 'any'): Table {
+  const time = localTime(io.env['TZ'], io.columns < WIDE)
+  const cellsOf = (row: Row): Cells => cells(row, time)
+  const known = rows === 'any' ? undefined : rows.map(cellsOf)
+  const width = {
+    time: time(new Date(0).toISOString()).length,
+    effect: widthOf(
+      EFFECT,
+      known?.map((row) => row.effect),
+    ),
+    verdict: widthOf(
+      VERDICT,
+      known?.map((row) => row.verdict),
+    ),
+    name: widthOf(
+      NAME,
+      known?.map((row) => row.name),
+    ),
+  }
+  const fixed = width.time + 1 + width.effect + width.verdict + TOOK_WIDTH + 5 * GAP.length
+  const room = Math.max(io.columns - fixed, NAME.least)
+  const name = Math.min(room, width.name)
+  const line = (mark: string, row: Omit<Cells, 'mark' | 'style'>): string => {
+    const left = [row.time.padEnd(width.time), mark, fit(row.name, name)]
+    const right =
+      row.note === ''
+        ? [
+            fit(row.effect, width.effect),
+            fit(row.verdict, width.verdict),
+            row.took.padStart(TOOK_WIDTH),
+          ]
+        : [fit(row.note, Math.max(io.columns - width.time - 1 - name - 3 * GAP.length, NAME.least))]
+    return [...left, ...right].join(GAP).trimEnd()
+  }
+  const titles = { time: 'time', name: 'call', effect: 'effect', verdict: 'verdict', took: 'took' }
+  return {
+    head: paint(io, 'dim', line(' ', { ...titles, note: '' })),
+    line: (row) => {
+      const found = cellsOf(row)
+      return line(paint(io, found.style, found.mark), found)
+    },
+  }
+}
+
+function widthOf(bounds: Bounds, texts: readonly string[] | undefined): number {
+  if (!texts) return bounds.any
+  const longest = texts.reduce((most, text) => Math.max(most, text.length), 0)
+  return Math.min(Math.max(longest, bounds.least), bounds.most)
+}
+
+function fit(text: string, width: number): string {
+  return text.length <= width ? text.padEnd(width) : `${text.slice(0, width - 1)}…`
+}
+
+function cells(row: Row, time: (ts: string) => string): Cells {
+  const { tookMs } = row
+  return {
+    time: time(row.ts),
+    ...markOf(row),
+    name: printable(fullName(row)),
+    effect: printable(effectText(row.effects)),
+    verdict: printable(row.reason ?? row.result ?? row.verdict ?? ''),
+    note: printable(noteText(row)),
+    took: tookMs === undefined ? '' : tookText(tookMs),
+  }
+}
+
+function markOf(row: Row): { readonly mark: string; readonly style: Style } {
+  if (row.verdict === 'refused' || row.verdict === 'declined') return { mark: '✗', style: 'red' }
+  if (row.verdict === 'unsettled') return { mark: '?', style: 'yellow' }
+  if (row.verdict === undefined) return { mark: '·', style: 'dim' }
+  const bad = row.result === 'tool_error' || row.result === 'error'
+  return bad ? { mark: '!', style: 'yellow' } : { mark: '✓', style: 'green' }
+}
+
+function effectText(effects: readonly string[]): string {
+  if (effects.length === EFFECT_CLASSES.length) return 'any'
+  return effects.join(',')
+}
+
+function noteText(row: Row): string {
+  const { entry } = row.items[0] ?? {}
+  if (row.kind === 'list') {
+    const [offered, hidden] = [numberOf(entry?.['offered']) ?? 0, numberOf(entry?.['hidden']) ?? 0]
+    return `${offered} of ${offered + hidden} listed`
+  }
+  return row.kind === 'event' ? factsText(objectOf(entry?.['facts'])) : ''
+}
+
+function factsText(facts: Readonly<Record<string, Json>>): string {
+  return Object.entries(facts)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : canonical(value)}`)
+    .join(' ')
+}
+
+function tookText(ms: number): string {
+  if (ms >= 10_000) return `${(ms / 1000).toFixed(0)} s`
+  if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`
+  return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
+}
+
+/** `2026-11-22 03:10:11`, in the zone that TZ names or else the system's. */
+function localTime(zone: string | undefined, short: boolean): (ts: string) => string {
+  const format = formatIn(zone)
+  return (ts) => {
+    const ms = Date.parse(ts)
+    if (Number.isNaN(ms)) return ''
+    const text = format.format(ms)
+    return short ? text.slice('2026-'.length) : text
+  }
+}
+
+function formatIn(zone: string | undefined): Intl.DateTimeFormat {
+  // Swedish writes a date as ISO 8601 does.
+  const of = (timeZone?: string): Intl.DateTimeFormat =>
+    new Intl.DateTimeFormat('sv-SE', {
+      dateStyle: 'short',
+      timeStyle: 'medium',
+      ...(timeZone !== undefined && { timeZone }),
+    })
+  if (zone === undefined || zone === '') return of()
+  try {
+    return of(zone)
+  } catch {
+    // A TZ that only the C library understands.
+    return of()
+  }
+}
+
+/** The entries of the rows as they stand in the record, in its order; what a terminal would act on is escaped as JSON does. */
+export function jsonLines(rows: readonly Row[]): string {
+  const items = rows.flatMap((row) => row.items)
+  const ordered = items.toSorted(byTime)
+  return ordered.map(({ line }) => `${escaped(line)}\n`).join('')
+}
+
+// Beyond the controls that JSON escapes anyway: these may stand in a line of JSON, and a terminal acts on them.
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+function escaped(line: string): string {
+  return line.replace(UNPRINTABLE, (char) =>
+    Array.from({ length: char.length }, (_, index) => {
+      const unit = char.charCodeAt(index).toString(16).padStart(4, '0')
+      return String.raw`\u` + unit
+    }).join(''),
+  )
+}
+
+/** Counts what was asked for, shown or not. */
+export class Tally {
+  readonly #verdicts = new Map<string, number>()
+  #rows = 0
+  #shown = 0
+
+  count(row: Row): void {
+    this.#rows += 1
+    const verdict = row.verdict ?? (row.kind === 'list' ? 'lists' : 'events')
+    this.#verdicts.set(verdict, (this.#verdicts.get(verdict) ?? 0) + 1)
+  }
+
+  showed(rows: number): void {
+    this.#shown += rows
+  }
+
+  text(): string {
+    if (this.#rows === 0) return 'nothing on record matches'
+    const counts = [...this.#verdicts].map(([verdict, count]) => `${count} ${printable(verdict)}`)
+    const part = this.#shown < this.#rows ? `; the last ${this.#shown} are shown` : ''
+    return `${this.#rows} on record: ${counts.join(', ')}${part}`
+  }
+}
