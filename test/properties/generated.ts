@@ -55,7 +55,7 @@ interface Limit {
 const LIMITS: readonly Limit[] = [
   { written: { equals: 'a' }, holds: (value) => value === 'a' },
   { written: { one_of: ['a', 'b'] }, holds: (value) => value === 'a' || value === 'b' },
-  { written: { present: true }, holds: (value) => value !== undefined },
+  { written: { present: true }, holds: (value) => value !== undefined && value !== null },
   {
     written: { range: { min: 1, max: 3 } },
     holds: (value) => typeof value === 'number' && value >= 1 && value <= 3,
@@ -186,7 +186,11 @@ export const anyArgs: fc.Arbitrary<JsonObject> = fc.oneof(
   ) as fc.Arbitrary<JsonObject>,
 )
 
-export const someTool: fc.Arbitrary<ToolDefinition> = fc.constantFrom(...TOOLS)
+/** One mandate is loaded for many calls: loading is most of the time. */
+export const manyArgs: fc.Arbitrary<readonly JsonObject[]> = fc.array(someArgs, {
+  minLength: 4,
+  maxLength: 12,
+})
 
 /** What the design says, in the plainest words there are. */
 export function oracle(
