@@ -587,3 +587,29 @@ function stuffed(process: UpstreamProcess): UpstreamProcess {
 async function until(happened: () => boolean): Promise<void> {
   while (!happened()) await new Promise((resolve) => setImmediate(resolve))
 }
+
+test('an upstream that was given up is ended before the guard is, not left behind', async () => {
+  let stops = 0
+  const silent = fakeUpstream(() => undefined)
+  const start_ = silent.start
+  const slow = {
+    ...silent,
+    start: ((launch, events) => ({
+      ...start_(launch, events),
+      stop: () =>
+        new Promise((resolve) => {
+          setImmediate(() => {
+            stops += 1
+            resolve()
+          })
+        }),
+    })) satisfies typeof start_,
+  }
+  const guard = memoryGuard(MANDATE, { a: slow }, { startTimeoutMs: 1000 })
+  const opened = guard.open()
+  await until(() => silent.lives.length > 0 && (silent.lives[0]?.received.length ?? 0) > 0)
+  guard.clock.advance(1000)
+  await opened
+  await guard.hangUp()
+  expect(stops).toBe(silent.lives.length)
+})

@@ -146,6 +146,7 @@ export class Relay {
     session.inflight.set(id, cancelled)
     void takeCall({ era, method, params, cancelled }, ports).then((concluded) => {
       session.inflight.delete(id)
+      cancelled.release()
       if (session.inflight.size === 0) this.#whenIdle?.()
       // MCP, Cancellation: a cancelled request gets no answer.
       if (!cancelled.aborted) this.#conclude(incoming, concluded)

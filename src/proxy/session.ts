@@ -26,6 +26,11 @@ export class Cancellation implements CancelSignal {
     else this.#listener = listener
   }
 
+  /** The call is over: what was to be called off is let go of, whoever still holds this. */
+  release(): void {
+    this.#listener = undefined
+  }
+
   abort(): void {
     if (this.#aborted) return
     this.#aborted = true

@@ -73,6 +73,7 @@ export class Link {
   #retryAt = 0
   #garbage = 0
   #stopped = false
+  readonly #ending = new Set<Promise<void>>()
 
   constructor(options: LinkOptions) {
     this.#options = options
@@ -146,7 +147,8 @@ export class Link {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#agreement = undefined
-    await this.#life?.process.stop()
+    this.#end(this.#life)
+    await Promise.all(this.#ending)
   }
 
   async #open(wish: Wish): Promise<Agreement> {
@@ -215,8 +217,15 @@ export class Link {
     const why = error instanceof Error ? error.message : String(error)
     events.onState(this, 'failed', { why })
     operational.error({ server: this.server, why }, 'upstream could not be opened')
-    void this.#life?.process.stop()
+    this.#end(this.#life)
     this.#life = undefined
+  }
+
+  /** Ends a process that is no longer spoken to; `stop` waits for those that are still going. */
+  #end(life: Life | undefined): void {
+    if (!life) return
+    const ending = life.process.stop().finally(() => this.#ending.delete(ending))
+    this.#ending.add(ending)
   }
 
   #begin(): Life {

@@ -3,6 +3,7 @@ import { GuardError } from '../../model/error.ts'
 import type { Json, JsonObject } from '../../model/json.ts'
 import type { Clock, Timers } from '../../model/port.ts'
 import type { ProgressToken } from '../envelope.ts'
+import { Slots } from './slots.ts'
 
 /** An answer as it came: the text byte for byte, and the same parsed. */
 export interface RawAnswer {
@@ -18,6 +19,7 @@ export interface ProgressListener {
 }
 
 interface Waiting {
+  readonly id: number
   readonly resolve: (answer: RawAnswer | 'cancelled') => void
   readonly reject: (error: GuardError) => void
   readonly progress: ProgressListener | undefined
@@ -41,7 +43,7 @@ export interface WaitOptions {
 
 /** One table for one life of an upstream process; ids grow and are never reused. */
 export class Pending {
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new Slots<Waiting>()
   readonly #options: PendingOptions
   #nextId = 1
   #sweep: { readonly at: number; readonly stop: () => void } | undefined
@@ -62,7 +64,8 @@ export class Pending {
 
   wait(id: number, options: WaitOptions): Promise<RawAnswer | 'cancelled'> {
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, {
+      this.#waiting.set({
+        id,
         resolve,
         reject,
         progress: options.progress,
@@ -105,18 +108,17 @@ export class Pending {
 
   /** The process ended: what became of these is not known. */
   lose(detail: string): void {
-    const lost = [...this.#waiting.values()]
-    this.#waiting.clear()
+    const lost = this.#waiting.all()
     this.#sweep?.stop()
     this.#sweep = undefined
-    for (const waiting of lost) waiting.reject(new GuardError('ERR_UPSTREAM_LOST', detail))
+    for (const { id, reject } of lost) {
+      this.#waiting.take(id)
+      reject(new GuardError('ERR_UPSTREAM_LOST', detail))
+    }
   }
 
   #take(id: Json): Waiting | undefined {
-    if (typeof id !== 'number') return undefined
-    const waiting = this.#waiting.get(id)
-    if (waiting) this.#waiting.delete(id)
-    return waiting
+    return typeof id === 'number' ? this.#waiting.take(id) : undefined
   }
 
   /** One timer for all: it wakes when the next deadline may have passed, however many wait. */
@@ -132,12 +134,12 @@ export class Pending {
     this.#sweep = undefined
     const now = this.#options.clock.monotonic()
     let next = Number.POSITIVE_INFINITY
-    for (const [id, waiting] of this.#waiting) {
+    for (const waiting of this.#waiting.all()) {
       if (waiting.deadline > now) {
         next = Math.min(next, waiting.deadline - now)
         continue
       }
-      this.#waiting.delete(id)
+      this.#waiting.take(waiting.id)
       waiting.onTimeout()
       const detail = `\`${this.#options.server}\` did not answer within ${waiting.timeoutMs} ms`
       waiting.reject(new GuardError('ERR_UPSTREAM_TIMEOUT', detail))
