@@ -21,8 +21,9 @@ const REMOVED = ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'NODE_V8_COVERAGE', 'NOD
  * @throws Error when the system gives it no process id: the command does not exist.
  */
 export function start(line: LaunchLine): Child {
-  const env: NodeJS.ProcessEnv = { ...process.env, ...line.env }
+  const env: NodeJS.ProcessEnv = { ...process.env }
   for (const name of REMOVED) delete env[name]
+  Object.assign(env, line.env)
   const child = spawn(line.command, line.args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,

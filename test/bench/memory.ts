@@ -7,6 +7,8 @@ import { median } from './numbers.ts'
 import { BARE, type Target } from './target.ts'
 
 export interface MemoryPlan {
+  /** Calls before the first slice: V8 sizes its heap by what the first calls allocate. */
+  readonly warmUp: number
   readonly calls: number
   /** After each slice of the calls the memory is read once. */
   readonly slices: number
@@ -66,6 +68,7 @@ async function memoryOf(target: Target, plan: MemoryPlan, bareMb: number): Promi
     try {
       await pause(plan.quietMs)
       const idleMb = known(residentOf(client.pid))
+      await client.calls(plan.warmUp, 64)
       const afterSliceMb: number[] = []
       for (let slice = 0; slice < plan.slices; slice += 1) {
         await client.calls(Math.ceil(plan.calls / plan.slices), 64)

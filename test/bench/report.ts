@@ -100,9 +100,18 @@ export function startupText(results: readonly StartupResult[]): string {
       one.slowestMs,
       one.overDirectMs,
       one.overRelayMs,
+      one.cpuMs,
       one.starts,
     ])
-  const head = ['', 'median ms', 'slowest ms', 'over direct ms', 'over relay ms', 'starts']
+  const head = [
+    '',
+    'median ms',
+    'slowest ms',
+    'over direct ms',
+    'over relay ms',
+    'CPU ms',
+    'starts',
+  ]
   const title = 'start-up, spawn to the answer to the first tools/list'
   return [`${title}\n${table(head, rows)}`, ...failures(results)].join('\n\n')
 }

@@ -1,5 +1,6 @@
 /** Start-up: from the spawn to the answer to the first `tools/list`, of every target in turns. */
 import { open } from './client.ts'
+import { cpuOf } from './linux.ts'
 import { median, medianDifference } from './numbers.ts'
 import { DIRECT, RELAY, type Target } from './target.ts'
 
@@ -12,6 +13,8 @@ export interface StartupResult {
   readonly slowestMs: number
   readonly overDirectMs: number
   readonly overRelayMs: number
+  /** CPU of the target's own process until then, without its upstream; steadier than the time. */
+  readonly cpuMs: number | undefined
 }
 
 /** The first round fills the page cache and is not counted. */
@@ -21,6 +24,7 @@ export async function measureStartup(
   say: (line: string) => void,
 ): Promise<readonly StartupResult[]> {
   const times = new Map<string, number[]>(targets.map((target) => [target.name, []]))
+  const cpu = new Map<string, number[]>(targets.map((target) => [target.name, []]))
   const failed = new Map<string, string>()
   for (const target of targets) {
     if (target.missing !== undefined) failed.set(target.name, target.missing)
@@ -28,8 +32,11 @@ export async function measureStartup(
   const takeStart = async (target: Target, counted: boolean): Promise<void> => {
     try {
       const { client, firstListMs } = await open(target.line)
+      const cpuUs = cpuOf(client.pid)
       await client.stop()
-      if (counted) times.get(target.name)?.push(firstListMs)
+      if (!counted) return
+      times.get(target.name)?.push(firstListMs)
+      if (cpuUs !== undefined) cpu.get(target.name)?.push(cpuUs / 1000)
     } catch (error) {
       failed.set(target.name, error instanceof Error ? error.message : String(error))
     }
@@ -43,6 +50,7 @@ export async function measureStartup(
   const of = (name: string): readonly number[] => times.get(name) ?? []
   return targets.map((target) => {
     const own = of(target.name)
+    const cpuUsed = cpu.get(target.name) ?? []
     const why = failed.get(target.name)
     return {
       name: target.name,
@@ -53,6 +61,7 @@ export async function measureStartup(
       slowestMs: own.length === 0 ? Number.NaN : Math.max(...own),
       overDirectMs: medianDifference(own, of(DIRECT)),
       overRelayMs: medianDifference(own, of(RELAY)),
+      cpuMs: cpuUsed.length === 0 ? undefined : median(cpuUsed),
     }
   })
 }
