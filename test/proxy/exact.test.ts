@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { JsonObject } from '../../src/model/json.ts'
 import { itemsOf, parseExact, printExact } from '../../src/proxy/exact.ts'
 
 test('numbers print as they were written, and everything else as JSON does', () => {
@@ -18,7 +19,7 @@ test('any JSON text of Node survives', () => {
 
 test('the items of a list come as plain values and as exact ones; what is no object is counted', () => {
   const text = '{"tools":[{"name":"a","max":18446744073709551615},7,null]}'
-  const { items, strange } = itemsOf(text, JSON.parse(text), 'tools')
+  const { items, strange } = itemsOf(text, JSON.parse(text) as JsonObject, 'tools')
   expect(strange).toBe(2)
   expect(items).toHaveLength(1)
   expect(printExact(items[0]?.exact)).toBe('{"name":"a","max":18446744073709551615}')
