@@ -27,27 +27,22 @@ async function main(argv: readonly string[]): Promise<number> {
   const program = guardProgram(argv)
   const place = makeWorkplace()
   const scene = enter(place, program)
-  const clean = async (): Promise<void> => {
-    await scene.leave()
-    rmSync(place.folder, { recursive: true, force: true })
-  }
-  const giveUp = (why: string): void => {
-    process.stderr.write(`${why}\n${scene.said()}`)
-    void clean().then(() => process.exit(1))
-  }
-  const watchdog = setTimeout(() => giveUp('the tour took too long'), PATIENCE_MS)
-  process.once('SIGINT', () => giveUp('interrupted'))
-  process.once('SIGTERM', () => giveUp('terminated'))
+  const abandoned = new Promise<string>((resolve) => {
+    setTimeout(() => resolve('the tour takes too long'), PATIENCE_MS).unref()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve)
+  })
   try {
-    return await tour(report, scene)
+    const ended = await Promise.race([tour(report, scene), abandoned])
+    if (typeof ended === 'number') return ended
+    process.stderr.write(`${ended}: given up\n`)
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     process.stderr.write(`${text}\n${scene.said()}`)
-    return 1
   } finally {
-    clearTimeout(watchdog)
-    await clean()
+    await scene.leave()
+    rmSync(place.folder, { recursive: true, force: true })
   }
+  return 1
 }
 
 try {
