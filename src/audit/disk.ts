@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 
 /** What a file is known by while it is open. */
-export interface FileState {
+interface FileState {
   /** In bytes. */
   readonly size: number
   /** Tells a file from another that took its name; 0 where the platform has none. */

@@ -33,7 +33,7 @@ export interface FakeDisk extends Disk {
   grow(path: string, text: string): void
 }
 
-export function systemError(code: string): Error {
+function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: as the test wants it`), { code })
 }
 
