@@ -17,53 +17,84 @@ export type Tokens = readonly Token[]
 
 const SLASH = 47
 
+/** What a state reads, as a number: a code point from 0 on, or one of these. */
+const ANY = -1
+const NO_SLASH = -2
+const NOTHING = -3
+
 /**
  * Compiles tokens to a predicate over a text from `start` on. It keeps its working memory between calls and
  * allocates nothing.
  */
 export function matcher(tokens: Tokens): (text: string, start: number) => boolean {
-  const width = tokens.length + 1
   const goal = tokens.length
-  const seen = new Float64Array(width)
+  const read = Int32Array.from([...tokens.map(readCode), NOTHING])
+  const stays = Uint8Array.from([...tokens.map((token) => (token.kind === 'many' ? 1 : 0)), 0])
+  const reached = tokens.map((_, state) => closure(tokens, state)).concat([[goal]])
+  const entered = reached.map((states) => Int32Array.from(states))
+  const seen = new Int32Array(goal + 1)
   let stamp = 0
-  let active = new Int32Array(width)
-  let next = new Int32Array(width)
+  let active = new Int32Array(goal + 1)
+  let next = new Int32Array(goal + 1)
   let count = 0
 
-  /** Adds a state and every state reached from it without reading. */
-  function add(state: number): void {
-    if (seen[state] === stamp) return
-    seen[state] = stamp
-    next[count] = state
-    count += 1
-    const token = tokens[state]
-    if (token?.kind === 'many' || token?.kind === 'deep') add(state + 1)
-    if (token?.kind === 'deep') add(state + 3)
+  const enter = (state: number): void => {
+    const states = entered[state]
+    if (states === undefined || seen[state] === stamp) return
+    for (let index = 0; index < states.length; index += 1) {
+      const reachedState = states[index] ?? 0
+      if (seen[reachedState] === stamp) continue
+      seen[reachedState] = stamp
+      next[count] = reachedState
+      count += 1
+    }
+  }
+  /** Forgets what was entered; the marks are cleared before the stamp could come round again. */
+  const begin = (): void => {
+    if (stamp === 0x7f_ff_ff_ff) seen.fill(0)
+    stamp = stamp === 0x7f_ff_ff_ff ? 1 : stamp + 1
+    count = 0
   }
 
   return (text, start) => {
-    stamp += 1
-    count = 0
-    add(0)
+    begin()
+    enter(0)
     for (let at = start; at < text.length; at += 1) {
+      if (count === 0) return false
       const code = text.codePointAt(at) ?? 0
-      if (code > 0xffff) at += 1
+      if (code > 0xff_ff) at += 1
       const spare = active
       active = next
       next = spare
       const live = count
-      stamp += 1
-      count = 0
+      begin()
       for (let index = 0; index < live; index += 1) {
         const state = active[index] ?? 0
-        const token = tokens[state]
-        if (token === undefined || !reads(token, code)) continue
-        add(token.kind === 'many' ? state : state + 1)
+        const wanted = read[state] ?? NOTHING
+        if (wanted === code || wanted === ANY || (wanted === NO_SLASH && code !== SLASH))
+          enter(state + 1 - (stays[state] ?? 0))
       }
-      if (count === 0) return false
     }
-    return seen[goal] === stamp
+    return count > 0 && seen[goal] === stamp
   }
+}
+
+function readCode(token: Token): number {
+  if (token.kind === 'exact') return token.code
+  if (token.kind === 'deep') return NOTHING
+  return token.slash ? ANY : NO_SLASH
+}
+
+/** A state and every state reached from it without reading. */
+function closure(tokens: Tokens, state: number): readonly number[] {
+  const open = [state]
+  const states = new Set<number>()
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (states.has(next)) continue
+    states.add(next)
+    for (const free of skips(tokens[next])) open.push(next + free)
+  }
+  return [...states]
 }
 
 function reads(token: Token, code: number): boolean {

@@ -13,11 +13,13 @@ import {
   either,
   fits,
   INT,
+  itemOf,
   KIND,
   kindOf,
   kindsText,
   type Type,
   UNDECLARED,
+  UNKNOWN,
 } from './typing.ts'
 
 const NO_OBJECT = Symbol('a member is read of what is no object')
@@ -116,7 +118,7 @@ function owner(
     return mismatch(building, expr, `\`${expr.name}\` is read of what must be an object`, of.type)
   const listed = of.type.members?.get(expr.name)
   const other = listed ?? of.type.others ?? (of.type.members ? undefined : UNDECLARED)
-  if (other) return { of, type: of.type.unknown ? { ...other, unknown: true } : other }
+  if (other) return { of, type: of.type.unknown === true ? UNKNOWN : other }
   const isArgument = expr.of.kind === 'name' && expr.of.name === 'args'
   const what = isArgument ? 'argument' : 'member'
   return flaw(building, expr, `unknown_${what}`, [
@@ -192,7 +194,7 @@ function index(expr: Extract<Expr, { kind: 'index' }>, building: Building): Type
     return mismatch(building, expr, 'a list is indexed by number', of.type)
   if ((at.type.kinds & (KIND.int | KIND.double)) === 0)
     return mismatch(building, expr.at, 'an index must be a whole number', at.type)
-  const type = of.type.item ?? (of.type.unknown ? { ...UNDECLARED, unknown: true } : UNDECLARED)
+  const type = itemOf(of.type)
   const unfit = Symbol(`\`${exprText(expr)}\` is not ${kindsText(type.kinds)}`)
   const run: Run = (frame) => {
     const items = of.run(frame)

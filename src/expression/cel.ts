@@ -120,6 +120,10 @@ function call(node: Node<'call'>, flaws: Flaw[]): Shape {
   const [only] = args
   if (args.length === 1 && only?.op === '.')
     return { kind: 'has', of: convert(only.args[0], flaws), name: only.args[1] }
+  // Beyond CEL: `has(args["vendor-id"])`, for names that cannot be written after a dot.
+  const key = args.length === 1 && only?.op === '[]' ? only.args[1].args : undefined
+  if (only?.op === '[]' && typeof key === 'string' && only.args[1].op === 'value')
+    return { kind: 'has', of: convert(only.args[0], flaws), name: key }
   return outside(node, flaws, ['`has` of anything but a member', 'write `has(args.name)`'])
 }
 

@@ -114,7 +114,8 @@ function parseMembers(node: DocMap, scope: ParseScope): Constraint | undefined {
   if (after > before || !presence) return undefined
   const wrong = contradiction(clauses)
   if (wrong !== undefined) {
-    problems.error(node, 'impossible_constraint', `\`${node.path}\` can never hold: ${wrong}`)
+    const message = `\`${node.path}\` can never hold: ${wrong}`
+    problems.error(node, 'impossible_constraint', message, 'change or remove one of them')
     return undefined
   }
   return combine(node, clauses, presence)
@@ -145,7 +146,7 @@ function otherFieldsOf(node: DocMap, problems: Problems): OtherFields {
   if (!other) return 'refuse'
   const value = other.kind === 'scalar' ? other.value : undefined
   if (value === 'permit' || value === 'refuse') return value
-  wrongForm(other, problems, '`permit` or `refuse`')
+  wrongForm(other, problems, '`permit` or `refuse`', 'leave it out to refuse other members')
   return 'refuse'
 }
 

@@ -91,17 +91,31 @@ function tokenise(source: string, kind: GlobKind): Tokens {
   return tokens
 }
 
-/** Compares what comes before the first wildcard at once; what follows goes through the automaton. */
+/** One `*` or `**` between two texts is compared at once; anything else goes through the automaton after its head. */
 function compile(tokens: Tokens): (text: string) => boolean {
   const wild = tokens.findIndex((token) => token.kind !== 'exact')
-  const head = tokens
-    .slice(0, wild)
-    .map((token) => (token.kind === 'exact' ? String.fromCodePoint(token.code) : ''))
-    .join('')
+  const head = exactText(tokens.slice(0, wild))
   const rest = tokens.slice(wild)
-  const [only] = rest
-  if (rest.length === 1 && only?.kind === 'many' && only.slash)
-    return (text) => text.length <= MAX_VALUE && text.startsWith(head)
+  const [first, ...after] = rest
+  if (first?.kind === 'many' && after.every((token) => token.kind === 'exact'))
+    return between(head, exactText(after), first.slash)
   const matches = matcher(rest)
   return (text) => text.length <= MAX_VALUE && text.startsWith(head) && matches(text, head.length)
+}
+
+function exactText(tokens: Tokens): string {
+  return tokens
+    .map((token) => (token.kind === 'exact' ? String.fromCodePoint(token.code) : ''))
+    .join('')
+}
+
+function between(head: string, tail: string, slash: boolean): (text: string) => boolean {
+  const least = head.length + tail.length
+  return (text) => {
+    if (text.length > MAX_VALUE || text.length < least) return false
+    if (!text.startsWith(head) || !text.endsWith(tail)) return false
+    if (slash) return true
+    const stop = text.indexOf('/', head.length)
+    return stop === -1 || stop >= text.length - tail.length
+  }
 }

@@ -4,7 +4,7 @@ import { type Building, flaw, mismatch } from './building.ts'
 import { isListType } from './operators.ts'
 import { booleanOf, charge, type Frame, type Run, type Typed, type Value } from './run.ts'
 import { type Expr, type MacroName, weight } from './syntax.ts'
-import { BOOL, fits, kindsText, UNDECLARED } from './typing.ts'
+import { BOOL, fits, itemOf, kindsText } from './typing.ts'
 
 type Macro = Extract<Expr, { kind: 'macro' }>
 
@@ -36,7 +36,7 @@ export function buildMacro(expr: Macro, building: Building): Typed | undefined {
       list.type,
     )
   const nested = building.depth > 0
-  const item = variable(expr, list.type.item ?? UNDECLARED, nested)
+  const item = variable(expr, itemOf(list.type), nested)
   const test = building.build(expr.test, {
     ...building,
     names: new Map([...building.names, [expr.variable, item]]),

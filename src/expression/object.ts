@@ -21,7 +21,12 @@ export function fields(
   other: OtherFields,
 ): Clause | undefined {
   if (node.kind !== 'map' || node.entries.length === 0)
-    return wrongForm(node, scope.problems, 'a mapping of member names to constraints')
+    return wrongForm(
+      node,
+      scope.problems,
+      'a mapping of member names to constraints',
+      'write `{ country: { one_of: [DE, FR] } }`',
+    )
   const byName = new Map<string, Constraint>()
   for (const entry of node.entries) {
     const inner = scope.nested(entry.value)

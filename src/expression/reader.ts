@@ -7,7 +7,7 @@ export function wrongForm(
   node: DocNode,
   problems: Problems,
   wanted: string,
-  remedy?: string,
+  remedy: string,
 ): undefined {
   problems.error(node, 'wrong_type', `\`${node.path}\` must be ${wanted}`, remedy)
   return undefined
@@ -80,12 +80,13 @@ export function membersOf(
   problems: Problems,
 ): ReadonlyMap<string, DocNode> | undefined {
   const all = known.map((name) => `\`${name}\``).join(', ')
-  if (node.kind !== 'map') return wrongForm(node, problems, `a mapping of ${all}`)
+  if (node.kind !== 'map')
+    return wrongForm(node, problems, `a mapping of ${all}`, 'write `{ name: value }`')
   const unknown = node.entries.filter((entry) => !known.includes(entry.key))
   for (const entry of unknown) unknownMember(entry, known, problems)
   if (unknown.length > 0) return undefined
   if (node.entries.length === 0)
-    return wrongForm(node, problems, `a mapping of at least one of ${all}`)
+    return wrongForm(node, problems, `a mapping of at least one of ${all}`, 'name one of them')
   return new Map(node.entries.map((entry) => [entry.key, entry.value]))
 }
 

@@ -112,9 +112,9 @@ export function exprText(expr: Expr): string {
     case 'name':
       return expr.name
     case 'member':
-      return `${operandText(expr.of)}.${expr.name}`
+      return `${operandText(expr.of)}${memberText(expr.name)}`
     case 'has':
-      return `has(${operandText(expr.of)}.${expr.name})`
+      return `has(${operandText(expr.of)}${memberText(expr.name)})`
     case 'index':
       return `${operandText(expr.of)}[${exprText(expr.at)}]`
     case 'call':
@@ -136,6 +136,10 @@ export function exprText(expr: Expr): string {
     case 'choice':
       return `${operandText(expr.test)} ? ${operandText(expr.yes)} : ${operandText(expr.no)}`
   }
+}
+
+function memberText(name: string): string {
+  return /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
 }
 
 function listText(items: readonly Expr[]): string {

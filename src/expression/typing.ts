@@ -63,9 +63,10 @@ export function typeOfSchema(schema: Json, root: JsonObject, depth = 0): Type {
   const fixed = fixedType(schema)
   if (fixed) return fixed
   const choices = member(schema, 'anyOf') ?? member(schema, 'oneOf')
-  if (isList(choices) && choices.length > 0)
-    return choices.map((choice) => typeOfSchema(choice, root, depth + 1)).reduce(either)
   const kinds = kindsOf(schema)
+  // Beside a type they only narrow it: `required` in turns, for example.
+  if (kinds === undefined && isList(choices) && choices.length > 0)
+    return choices.map((choice) => typeOfSchema(choice, root, depth + 1)).reduce(either)
   if (kinds === undefined) return UNDECLARED
   return {
     kinds,
@@ -76,6 +77,8 @@ export function typeOfSchema(schema: Json, root: JsonObject, depth = 0): Type {
 
 function kindsOf(schema: JsonObject): number | undefined {
   const written = member(schema, 'type')
+  if (written === undefined && isObject(member(schema, 'properties'))) return KIND.object
+  if (written === undefined && member(schema, 'items') !== undefined) return KIND.list
   const names = isList(written) ? written : [written]
   let kinds = member(schema, 'nullable') === true ? KIND.null : 0
   for (const name of names) {
@@ -134,6 +137,11 @@ function referred(schema: JsonObject, root: JsonObject): Json | undefined {
       ? member(found, step.replaceAll('~1', '/').replaceAll('~0', '~'))
       : undefined
   return found ?? true
+}
+
+/** What the elements of a list may be. */
+export function itemOf(list: Type): Type {
+  return list.item ?? (list.unknown === true ? UNKNOWN : UNDECLARED)
 }
 
 /** What may be the one or the other. */

@@ -115,7 +115,9 @@ function portsOf(node: DocNode, problems: Problems): ReadonlySet<number> | undef
       ports.add(value)
     else return wrongForm(item, problems, 'a port', 'write a number from 1 to 65535')
   }
-  return ports.size === 0 ? wrongForm(node, problems, 'at least one port') : ports
+  return ports.size === 0
+    ? wrongForm(node, problems, 'at least one port', 'leave it out for the default port')
+    : ports
 }
 
 function pathsOf(node: DocNode, problems: Problems): readonly Glob[] | undefined {

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest'
 import type { CallContext } from '../../src/model/call.ts'
 import { callId, instant, sha256 } from '../../src/model/id.ts'
 import type { Json, JsonObject } from '../../src/model/json.ts'
-import { condition, conditionProblems } from './document.ts'
+import { compileCondition } from '../../src/expression/condition.ts'
+import { type DocMap, Problems, problemText } from '../../src/model/document.ts'
+import { condition, conditionProblems, docOf } from './document.ts'
 
 function call(args: JsonObject, over: Partial<CallContext> = {}): CallContext {
   return {
@@ -180,6 +182,11 @@ describe('what a condition means', () => {
     ['args.a == args.b', { a: { x: [1] }, b: { x: [1] } }, true],
     ['args.a != args.b', { a: [1], b: { 0: 1 } }, 'error'],
     ['args.a % 2 == 1', { a: 3 }, true],
+    ['args.a.all(x, x.b.all(y, y == 1))', { a: [{ b: [1] }] }, true],
+    ['args.a.all(x, x.b.all(y, y == 1))', { a: [{ b: { c: 1 } }] }, 'error'],
+    ['args.a[0].b.exists(y, y == 1)', { a: [{ b: [1] }] }, true],
+    ['has(args["vendor-id"]) && args["vendor-id"] == "x"', { 'vendor-id': 'x' }, true],
+    ['has(args["vendor-id"]) && args["vendor-id"] == "x"', {}, false],
     ['args.a % 2 == 1', { a: 3.5 }, 'error'],
   ])('without a schema, %s of %j is %s', (source, args, expected) => {
     expect(untyped(source, args)).toBe(expected)
@@ -255,7 +262,7 @@ describe('what is refused, and where', () => {
     ['args.note == b"x"', 'outside_profile', 'bytes', 20],
     ['args.count == 9007199254740993', 'outside_profile', '2^53', 21],
     ['has(args)', 'outside_profile', '', 7],
-    ['has(args["note"])', 'outside_profile', '', 7],
+    ['has(args[0])', 'outside_profile', '', 7],
     ['args.to.all(x, args.cc.all(y, args.to.all(z, z == x)))', 'outside_profile', 'at most 2', 37],
     ['args.to.all(x, args.cc.all(x, x == "a"))', 'name_taken', '', 22],
     ['args.to.all(now, now == "a")', 'name_taken', '', 7],
@@ -308,8 +315,22 @@ describe('what is refused, and where', () => {
     ).toBe(false)
   })
 
-  it('refuses what is no text', () => {
-    expect(conditionProblems('x').length).toBe(1)
+  it.each([
+    ['when: args.note == "x" && args.amont > 1', 'm.yaml:1:27:'],
+    [`when: '"x" == args.note && args.amont > 1'`, 'm.yaml:1:28:'],
+    ['{ when: args.amont > 1 }', 'm.yaml:1:9:'],
+    ['when:\n  - args.amont > 1', 'm.yaml:2:5:'],
+    ['when: |\n  args.note == "x"\n  && args.amont > 1', 'm.yaml:1:7:'],
+    ['when: 5', 'm.yaml:1:7:'],
+    ['when: { a: b }', 'm.yaml:1:7:'],
+  ])('points into the document: %j at %s', (text, at) => {
+    const [entry] = (docOf(text) as DocMap).entries
+    const value = entry?.value
+    const problems = new Problems()
+    const node = value?.kind === 'list' ? value.items[0] : value
+    const scope = { purpose: 'x', inputSchema: SCHEMA }
+    expect(node && compileCondition(node, scope, problems)).toBeUndefined()
+    expect(problems.list.map(problemText).join()).toContain(at)
   })
 })
 
@@ -371,6 +392,54 @@ describe('reads and explain', () => {
     expect(note?.read).toContain('\\u202e')
     const [secret] = condition('args.api_key == "x"').explain(call({ api_key: 'sk-123' }), 'w')
     expect(secret?.read).not.toContain('sk-123')
+  })
+})
+
+describe('schemas', () => {
+  const problems = (source: string, inputSchema: Json): readonly string[] =>
+    conditionProblems(source, inputSchema as JsonObject)
+
+  it('takes the members from whatever says them', () => {
+    const text = { type: 'string' }
+    const good: readonly Json[] = [
+      { properties: { a: text } },
+      {
+        type: 'object',
+        properties: { a: text },
+        anyOf: [{ required: ['a'] }, { required: ['b'] }],
+      },
+      { $ref: '#/$defs/x', $defs: { x: { properties: { a: text } } } },
+      { type: 'object', properties: { a: { anyOf: [text, { type: 'null' }] } } },
+      { type: 'object', properties: { a: { oneOf: [{ const: 'x' }, { const: 'y' }] } } },
+      { type: 'object', properties: { a: { type: 'string', nullable: true } } },
+    ]
+    for (const schema of good) {
+      expect(problems('args.a == "x"', schema)).toStrictEqual([])
+      expect(problems('args.a == 5', schema).join()).toContain('type_mismatch')
+      expect(problems('args.b == "x"', schema).join()).toContain('unknown_argument')
+    }
+  })
+
+  it('knows nothing where the schema says nothing', () => {
+    const open: readonly Json[] = [
+      {},
+      { type: 'object' },
+      { type: 'object', properties: {}, additionalProperties: true },
+      { type: 'object', patternProperties: { '^a': {} }, properties: {} },
+      { type: 'object', properties: { a: { $ref: 'https://elsewhere.example/x' } } },
+      { type: 'object', properties: { a: { $ref: '#/$defs/missing' } } },
+      { type: 'object', properties: { a: { type: 'colour' } } },
+      { type: 'object', properties: { a: { allOf: [{ type: 'string' }] } } },
+    ]
+    for (const schema of open) {
+      expect(problems('args.a == "x"', schema)).toStrictEqual([])
+      expect(problems('args.a == 5', schema)).toStrictEqual([])
+      expect(problems('args.a.all(x, x == 5)', schema).join()).toContain('type_mismatch')
+    }
+    const closed = { type: 'object', additionalProperties: false }
+    expect(problems('args.a == "x"', closed).join()).toContain('unknown_argument')
+    const loop = { $ref: '#/$defs/x', $defs: { x: { $ref: '#/$defs/x' } } }
+    expect(problems('args.a == "x"', loop)).toStrictEqual([])
   })
 })
 
