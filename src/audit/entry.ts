@@ -9,16 +9,24 @@ import { canonical, isList, type Json, type JsonObject } from '../model/json.ts'
 import type { EntryBody, RecordHead, RequestFacts } from '../model/record.ts'
 import type { Verdict } from '../model/verdict.ts'
 import { cutFacts, factsWriter } from './facts.ts'
+import {
+  cutText,
+  LONGEST_WORD,
+  numeral,
+  principalWriter,
+  quoted,
+  requestWriter,
+  stateWriter,
+  thousandths,
+  timeWriter,
+} from './part.ts'
 import { withoutSecrets } from './secret-shape.ts'
 
 /** Entries fit the 16-bit length of a C2SP tile. In bytes. */
 export const LONGEST_ENTRY = 65_535
 
 const FORMAT = 1
-const LONGEST_NAME = 2048
-const LONGEST_WORD = 256
 const LONGEST_DETAIL = 2048
-const REMEMBERED_REQUESTS = 512
 
 type Body<Type extends EntryBody['type']> = Extract<EntryBody, { readonly type: Type }>
 
@@ -230,102 +238,6 @@ function verdictText(verdict: Verdict): string {
     : `{"outcome":"refused","reason":"${verdict.reason}","stage":"${verdict.stage}"}`
 }
 
-function principalWriter(head: RecordHead): (of?: CallContext['principal']) => string {
-  const own = canonical({ agent: head.agent, assurance: head.assurance })
-  return (of) => {
-    if (of === undefined) return own
-    const { agent, assurance, onBehalfOf } = of
-    if (onBehalfOf === undefined && agent === head.agent && assurance === head.assurance) return own
-    const who = { agent, assurance }
-    return canonical(onBehalfOf === undefined ? who : { ...who, on_behalf_of: onBehalfOf })
-  }
-}
-
-function stateWriter(): (call: CallContext) => string {
-  let last: CallContext | undefined
-  let text = ''
-  return (call) => {
-    const { environment, risk, session } = call
-    const same = last?.session === session && last.environment === environment && last.risk === risk
-    if (!same) text = canonical({ environment, risk, labels: session.labels, task: session.id })
-    last = call
-    return text
-  }
-}
-
-interface WrittenRequest {
-  readonly request: RequestFacts
-  readonly text: string
-}
-
-/** Requests for a tool repeat, and what is on record of them does not depend on their arguments. */
-function requestWriter(): (request: RequestFacts, erased: string[]) => string {
-  const known = new Map<string, WrittenRequest>()
-  return (request, erased) => {
-    const { definition } = request
-    if (definition === undefined) return requestText(request, erased)
-    const found = known.get(definition)
-    if (found !== undefined && sameRequest(found.request, request)) return found.text
-    const before = erased.length
-    const text = requestText(request, erased)
-    if (erased.length > before) return text
-    if (known.size >= REMEMBERED_REQUESTS) known.clear()
-    known.set(definition, { request, text })
-    return text
-  }
-}
-
-function sameRequest(a: RequestFacts, b: RequestFacts): boolean {
-  return (
-    a.name === b.name &&
-    a.server === b.server &&
-    a.method === b.method &&
-    a.era === b.era &&
-    a.effects === b.effects
-  )
-}
-
-function requestText(request: RequestFacts, erased: string[]): string {
-  const { era, method, server, name, definition, effects } = request
-  const members: Record<string, Json> = { era }
-  members['method'] = worded(method, { path: 'request.method', longest: LONGEST_WORD }, erased)
-  if (server !== undefined)
-    members['server'] = worded(server, { path: 'request.server', longest: LONGEST_WORD }, erased)
-  if (name !== undefined)
-    members['name'] = worded(name, { path: 'request.name', longest: LONGEST_NAME }, erased)
-  if (definition !== undefined) members['definition'] = definition
-  if (effects !== undefined) members['effects'] = effects
-  return canonical(members)
-}
-
-function worded(
-  text: string,
-  as: { readonly path: string; readonly longest: number },
-  erased: string[],
-): string {
-  const shown = withoutSecrets(cutText(text, as.longest))
-  if (shown !== text) erased.push(as.path)
-  return shown
-}
-
-/** RFC 3339 in UTC with milliseconds. The second is written once for all entries of it. */
-function timeWriter(): (at: number) => string {
-  let second = Number.NaN
-  let prefix = ''
-  return (at) => {
-    const whole = Math.floor(at / 1000)
-    if (whole !== second) {
-      const text = new Date(whole * 1000).toISOString()
-      if (text.length !== '2026-01-01T00:00:00.000Z'.length)
-        throw new RangeError('RFC 3339 has years of four digits')
-      prefix = text.slice(0, 20)
-      second = whole
-    }
-    const ms = at - whole * 1000
-    return `${prefix}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`
-  }
-}
-
 /** Arguments mostly arrive with their names in order, and then the platform's own writer gives the canonical form. */
 function canonicalArgs(args: JsonObject): string {
   return inOrder(args) ? JSON.stringify(args) : canonical(args)
@@ -342,31 +254,4 @@ function inOrder(value: Json): boolean {
     last = key
   }
   return true
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text)
-}
-
-function numeral(value: number): string {
-  if (!Number.isFinite(value)) throw new RangeError('JSON has no number that is not finite')
-  return String(value)
-}
-
-/** A number of thousandths as JSON prints it; whole numbers print many times faster than fractions do. */
-function thousandths(value: number): string {
-  const all = Math.round(value * 1000)
-  const whole = Math.trunc(all / 1000)
-  const rest = all - whole * 1000
-  if (rest === 0 || !Number.isSafeInteger(all)) return numeral(all / 1000)
-  const digits = rest % 100 === 0 ? rest / 100 : rest % 10 === 0 ? rest / 10 : rest
-  const zeros = rest < 10 ? '00' : rest < 100 ? '0' : ''
-  return `${whole}.${zeros}${digits}`
-}
-
-/** Never ends in half a surrogate pair. */
-function cutText(text: string, longest: number): string {
-  if (text.length <= longest) return text
-  const last = text.charCodeAt(longest - 1)
-  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? longest - 1 : longest)
 }

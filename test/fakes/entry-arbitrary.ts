@@ -98,7 +98,10 @@ export const anyBody: fc.Arbitrary<EntryBody> = fc.oneof(
         reason: fc.constantFrom(...DENY_REASONS),
       }),
     ),
-    tookMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
+    tookMs: fc.oneof(
+      fc.double({ min: -1e18, max: 1e18, noNaN: true }),
+      fc.double({ min: -10, max: 10_000, noNaN: true }),
+    ),
     bytes: fc.nat(),
   }),
   fc.record(
