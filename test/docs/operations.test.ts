@@ -1,0 +1,109 @@
+/** The operator's page against the code: the members of an entry, the exit codes, the limits that it names. */
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { agentOf } from '../../examples/agent.ts'
+import { LONGEST_ENTRY } from '../../src/audit/entry.ts'
+import { COMMANDS } from '../../src/cli/main.ts'
+import { REQUEST_LIMITS } from '../../src/proxy/strict.ts'
+import { ANSWER_MAX_BYTES } from '../../src/proxy/upstream/process.ts'
+import { STDERR_LENGTH, STDERR_LINES, STDERR_WINDOW_MS } from '../../src/proxy/upstream/stderr.ts'
+import { codes, page, ROOT, table } from './markdown.ts'
+
+const PAGE = page('docs/operations.md')
+const MIB = 1024 * 1024
+
+describe('the record of a real guard', () => {
+  let folder = ''
+  let log = ''
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'chaperone-operations-'))
+    mkdirSync(join(folder, 'guard'))
+    const server = 'node_modules/@modelcontextprotocol/server-everything/dist/index.js'
+    const everything = { command: process.execPath, args: [join(ROOT, server)] }
+    writeFileSync(join(folder, 'guard/mcp.json'), JSON.stringify({ mcpServers: { everything } }))
+    const mandate = join(folder, 'guard/mandate.yaml')
+    writeFileSync(
+      mandate,
+      `{ mandate: m, agent: a, purpose: p, valid: { until: 2100-01-01T00:00:00Z },
+         tools: { everything/get-sum: { args: { a: { range: 0..9 }, b: { present: true } } } } }`,
+    )
+    const args = [join(ROOT, 'src/bin/chaperone.ts'), 'run', '--mandate', mandate]
+    const state = join(folder, 'state')
+    const agent = await agentOf({
+      command: process.execPath,
+      args: [...args, '--state-dir', state],
+    })
+    await agent.listTools()
+    await agent.call('get-sum', { a: 1, b: 2 })
+    await agent.call('get-sum', { a: 10, b: 2 })
+    await agent.call('get-env', {})
+    await agent.close()
+    const [instance = ''] = readdirSync(join(state, 'log'))
+    log = join(state, 'log', instance)
+  }, 60_000)
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test('lies where the page says, for its owner alone', () => {
+    expect(readdirSync(log)).toEqual(expect.arrayContaining(['args.key', 'audit-0.jsonl']))
+    expect(PAGE).toContain('audit-0.jsonl')
+    expect(PAGE).toContain('args.key')
+    if (process.platform === 'win32') return
+    for (const name of ['', 'args.key', 'audit-0.jsonl']) {
+      expect(statSync(join(log, name)).mode & 0o077).toBe(0)
+    }
+  })
+
+  test('has no member that the page does not explain, and the page explains none that is not', () => {
+    const explained = table(PAGE, 'member').flatMap(([members = '']) => codes(members))
+    const entries = readFileSync(join(log, 'audit-0.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const found = new Set(entries.flatMap((entry) => Object.keys(entry)))
+    for (const member of found) expect(explained, member).toContain(member)
+    // This run had nothing to leave out and no upstream that asked the client for anything.
+    const unseen = explained.filter((member) => !found.has(member))
+    expect(new Set(unseen)).toEqual(new Set(['erased', 'server']))
+    expect(new Set(entries.map(({ type }) => type))).toEqual(
+      new Set(['event', 'listed', 'intent', 'outcome', 'refusal']),
+    )
+  })
+})
+
+test.each(COMMANDS)('$name: the exit codes are those of its help', async ({ name, load }) => {
+  const [, , ...heading] = (PAGE.split('\n').find((line) => line.startsWith('| code |')) ?? '')
+    .split('|')
+    .map((cell) => codes(cell)[0])
+  expect(heading).toContain(name)
+  const { help } = await load()
+  const said = [...(help.split('Exit codes')[1] ?? '').matchAll(/[,:]\s(\d) /g)].map(
+    ([, code]) => code,
+  )
+  const rows = table(PAGE, 'code')
+  const given = rows.filter((cells) => (cells[heading.indexOf(name) + 1] ?? '') !== '')
+  expect(given.map(([code]) => code)).toEqual(said)
+})
+
+test.each([
+  ['an entry', `${LONGEST_ENTRY.toLocaleString('en')} bytes`],
+  ['a message', `${REQUEST_LIMITS.maxBytes / MIB} MiB`],
+  ['its depth', `${REQUEST_LIMITS.maxDepth} levels`],
+  ['its members', `${REQUEST_LIMITS.maxKeys.toLocaleString('en')} members`],
+  ['an answer', `${ANSWER_MAX_BYTES / MIB} MiB is dropped`],
+  ['a line of stderr', `${STDERR_LENGTH.toLocaleString('en')} characters`],
+  ['stderr', `${STDERR_LINES} lines in ${STDERR_WINDOW_MS / 1000} s`],
+])('the limit of %s is the one of the code', (_what, text) => {
+  expect(PAGE.replaceAll(/\s+/g, ' ')).toContain(text)
+})
