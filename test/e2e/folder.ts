@@ -21,6 +21,8 @@ export interface Upstream {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** How long a call to it may take: `300ms`. */
+  readonly timeout?: string
 }
 
 export interface Setup {

@@ -1,6 +1,5 @@
 /** The real guard as a process, and a client on raw JSON lines: frames out as they are, frames in with their bytes kept. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { existsSync, mkdirSync, watch } from 'node:fs'
 import { type Entry, type Folder, newFolder, type Setup } from './folder.ts'
 
 /** One line of the guard's stdout. */
@@ -29,6 +28,7 @@ export interface Exit {
 
 /** How long a test waits for anything before it fails; nothing ever takes this long when it works. */
 const PATIENCE_MS = 15_000
+const POLL_MS = 10
 
 export class GuardProcess {
   readonly folder: Folder
@@ -182,12 +182,12 @@ export class GuardProcess {
   }
 
   /** Looks again at every sign of life; gives up with everything it knows. */
-  #until<T>(find: () => T | undefined, what: string, watchRecord = false): Promise<T> {
+  #until<T>(find: () => T | undefined, what: string, onDisk = false): Promise<T> {
     return new Promise((resolve, reject) => {
       const stop = (): void => {
         clearTimeout(timer)
         this.#onChange.delete(look)
-        for (const watcher of watchers) watcher.close()
+        clearInterval(poll)
       }
       const fail = (why: string): void => {
         stop()
@@ -201,7 +201,8 @@ export class GuardProcess {
         } else if (this.#ended) fail('the guard ended while a test waited')
       }
       const timer = setTimeout(() => fail('waited too long'), PATIENCE_MS)
-      const watchers = watchRecord ? watchLogs(this.folder.state, look) : []
+      // A file tells nobody that it has grown, not on every system.
+      const poll = onDisk ? setInterval(look, POLL_MS) : undefined
       this.#onChange.add(look)
       look()
     })
@@ -211,11 +212,6 @@ export class GuardProcess {
     const frames = this.frames.slice(-10).map(({ text }) => text.slice(0, 400))
     return [`stdout:`, ...frames, ...this.junk, 'stderr:', this.stderr.slice(-4000)].join('\n')
   }
-}
-
-function watchLogs(state: string, look: () => void): readonly { close(): void }[] {
-  if (!existsSync(state)) mkdirSync(state, { recursive: true })
-  return [watch(state, { recursive: true }, look)]
 }
 
 function readFrame(text: string): Frame | undefined {
@@ -273,7 +269,7 @@ export class GuardPool {
       if (guard.junk.length > 0) faults.push(`not protocol on stdout: ${guard.junk.join('\n')}`)
     }
     for (const folder of this.#folders) {
-      for (const pid of pidsOf(folder.record())) {
+      for (const pid of pidsOf(folder)) {
         if (isAlive(pid)) faults.push(`the upstream with pid ${pid} outlived its guard`)
       }
       folder.remove()
@@ -282,12 +278,10 @@ export class GuardPool {
   }
 }
 
-/** The process ids of the upstreams that a record says were started. */
-export function pidsOf(record: readonly Entry[]): readonly number[] {
-  return record
-    .filter((entry) => entry['event'] === 'upstream_started')
-    .map((entry) => (entry['facts'] as { readonly pid?: number }).pid)
-    .filter((pid) => pid !== undefined)
+/** The process ids of the upstreams that a record, whole or broken, says were started. */
+export function pidsOf(folder: Folder): readonly number[] {
+  const started = /^\{"event":"upstream_started","facts":\{"pid":(\d+)/gm
+  return [...folder.recordText().matchAll(started)].map(([, pid]) => Number(pid))
 }
 
 export function isAlive(pid: number): boolean {

@@ -34,9 +34,13 @@ describe('while it is called', () => {
 
   beforeAll(async () => {
     guard = pool.start((path) => ({
-      mandate: { tools: { 'bad/*': { effect: 'write' }, 'ok/say': {} } },
-      upstreams: { bad: puppet(path, 'bad', PUPPET), ok: puppet(path, 'ok', GOOD) },
-      args: ['--call-timeout', '1s', '--max-result', '64KiB'],
+      mandate: { tools: { 'bad/*': { effect: 'write' }, 'mute/*': {}, 'ok/say': {} } },
+      upstreams: {
+        bad: puppet(path, 'bad', PUPPET),
+        mute: { ...puppet(path, 'mute', PUPPET), timeout: '300ms' },
+        ok: puppet(path, 'ok', GOOD),
+      },
+      args: ['--max-result', '64KiB'],
     }))
     await guard.open()
   })
@@ -125,11 +129,13 @@ describe('while it is called', () => {
   })
 
   test('it never answers: refused in time, called off upstream, and what comes late is dropped', async () => {
-    const refused = await call([
-      { heard: 'notifications/cancelled' },
-      { write: '{"jsonrpc":"2.0","id":$ID,"result":{"content":[],"n":"late"}}' },
-      { stderr: 'answered late\n' },
-    ])
+    const refused = await guard.call('mute__puppet', {
+      steps: [
+        { heard: 'notifications/cancelled' },
+        { write: '{"jsonrpc":"2.0","id":$ID,"result":{"content":[],"n":"late"}}' },
+        { stderr: 'answered late\n' },
+      ],
+    })
     expect(reasonOf(refused)).toBe('upstream_timeout')
     expect(refused.result?.content?.[0]?.text).toMatch(/outcome unknown/)
     expect(outcomeOf(guard, 'upstream_timeout')).toMatchObject({
@@ -183,7 +189,7 @@ describe('when it starts', () => {
         silent: puppet(path, 'silent', { on: { initialize: [], 'server/discover': [] } }),
         ok: puppet(path, 'ok', GOOD),
       },
-      args: ['--start-timeout', '1s'],
+      args: ['--start-timeout', '2s'],
     }))
     await guard.open()
     const list = await guard.request('tools/list')
@@ -260,6 +266,17 @@ describe('when it starts', () => {
     expect(pages.length).toBeLessThan(10)
     await othersLiveOn(guard)
   })
+})
+
+test('--call-timeout is how long any upstream may take', async () => {
+  const guard = pool.start((path) => ({
+    mandate: { tools: { 'p/puppet': {} } },
+    upstreams: { p: puppet(path, 'p', PUPPET) },
+    args: ['--call-timeout', '250ms'],
+  }))
+  await guard.open()
+  const refused = await guard.call('puppet', { steps: [{ heard: 'notifications/never' }] })
+  expect(reasonOf(refused)).toBe('upstream_timeout')
 })
 
 test('the operational log goes to a file where one is named, and stderr stays quiet', async () => {

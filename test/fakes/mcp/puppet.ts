@@ -141,4 +141,7 @@ process.stdin.on('data', (chunk: Buffer) => {
   }
   rest = Buffer.from(bytes)
 })
-process.stdin.on('end', () => process.exit(0))
+if (config.stubborn === true) {
+  process.on('SIGTERM', () => undefined)
+  setInterval(() => undefined, 60_000)
+} else process.stdin.on('end', () => process.exit(0))

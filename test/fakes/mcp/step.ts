@@ -29,6 +29,8 @@ export interface PuppetConfig {
   readonly results?: Readonly<Record<string, string>>
   /** Steps in place of a result, by the same keys. */
   readonly on?: Readonly<Record<string, readonly Step[]>>
+  /** Ignores the end of its input, and SIGTERM. */
+  readonly stubborn?: boolean
   /** Steps before the first line is read. */
   readonly start?: readonly Step[]
 }
