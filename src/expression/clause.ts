@@ -60,7 +60,7 @@ export interface Clause {
   readonly values?: readonly Json[]
 }
 
-export interface Limits {
+interface Limits {
   readonly min: number
   readonly max: number
 }

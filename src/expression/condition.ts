@@ -122,17 +122,25 @@ function together(parts: readonly Part[]): Omit<Condition, 'source'> {
       .filter(([first]) => first === 'args')
       .map((path) => path.slice(1).join('.')),
     evaluate: (call) => {
-      const frame = frameOf(call)
-      let faulty = false
-      for (const run of runs) {
-        const value = run(frame)
-        if (value === false) return false
-        if (value !== true) faulty = true
+      try {
+        return evaluateAll(runs, frameOf(call))
+      } catch {
+        // Arguments nested deeper than the stack reaches.
+        return 'error'
       }
-      return faulty ? 'error' : true
     },
     explain: (call, rule) => parts.map((part) => explainPart(part, call, rule)),
   }
+}
+
+function evaluateAll(runs: readonly Run[], frame: Frame): boolean | 'error' {
+  let faulty = false
+  for (const run of runs) {
+    const value = run(frame)
+    if (value === false) return false
+    if (value !== true) faulty = true
+  }
+  return faulty ? 'error' : true
 }
 
 function frameOf(call: CallContext): Frame {
@@ -140,7 +148,7 @@ function frameOf(call: CallContext): Frame {
 }
 
 function explainPart(part: Part, call: CallContext, rule: string): Conjunct {
-  const value = booleanOf(part.run(frameOf(call)))
+  const value = runSafely(part.run, frameOf(call))
   const result = typeof value === 'symbol' ? 'error' : value ? 'holds' : 'fails'
   const read = [...part.reads.values()].map((path) => readText(path, call)).join(', ')
   return {
@@ -148,7 +156,17 @@ function explainPart(part: Part, call: CallContext, rule: string): Conjunct {
     expected: part.text,
     ...(read !== '' && { read: shownText(read) }),
     result,
-    ...(typeof value === 'symbol' && { hint: value.description ?? 'it cannot be decided' }),
+    ...(typeof value === 'symbol' && { hint: value.description ?? '' }),
+  }
+}
+
+const BROKEN = Symbol('it cannot be decided')
+
+function runSafely(run: Run, frame: Frame): boolean | symbol {
+  try {
+    return booleanOf(run(frame))
+  } catch {
+    return BROKEN
   }
 }
 

@@ -4,7 +4,7 @@ import { rfc3339 } from '../model/time.ts'
 import { clause, type ClauseParser, TAKES } from './clause.ts'
 import { membersOf, wrongForm } from './reader.ts'
 
-export interface Moment {
+interface Moment {
   /** Milliseconds since 1970 in UTC; a date counts from its midnight in UTC. */
   readonly at: number
   readonly day: boolean
@@ -13,7 +13,7 @@ export interface Moment {
 const DAY_MS = 86_400_000
 
 /** Reads a full-date or a date-time with its offset; a local time, a space for `T` and leap seconds are undefined. */
-export function readMoment(text: string): Moment | undefined {
+function readMoment(text: string): Moment | undefined {
   if (text.length > 40) return undefined
   const day = text.length === 10
   const at = rfc3339(day ? `${text}T00:00:00Z` : text)

@@ -29,6 +29,7 @@ interface Reader {
 }
 
 const SIZED = KIND.text | KIND.list | KIND.object
+const NO_DATE = Symbol('a time lies beyond the calendar')
 const WRONG_KIND = Symbol('a function is given a value of another kind')
 
 const FIXED: Readonly<Record<string, Fixed>> = {
@@ -223,7 +224,8 @@ function timePart(
     if (typeof at === 'symbol') return at
     if (!Number.isSafeInteger(at)) return WRONG_KIND
     const when = instant(Number(at))
-    return part(new Date(when + (zone?.offset(when) ?? 0)))
+    const found = part(new Date(when + (zone?.offset(when) ?? 0)))
+    return Number.isInteger(found) ? found : NO_DATE
   }
   return { type: INT, run }
 }

@@ -17,7 +17,7 @@ export interface Glob {
 }
 
 /** Longest value that a wildcard matches, in UTF-16 code units. */
-export const MAX_VALUE = 4096
+const MAX_VALUE = 4096
 const MAX_PATTERN = 512
 
 /** What other dialects read as classes, braces, negation or escapes. */

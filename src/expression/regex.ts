@@ -5,7 +5,7 @@ const MAX_SOURCE = 1000
 /** Instructions of a compiled pattern: time grows with instructions × text. */
 const MAX_PROGRAM = 500
 /** Longest text that is matched at all, in UTF-16 code units. */
-export const MAX_PATTERN_VALUE = 16_384
+const MAX_PATTERN_VALUE = 16_384
 
 export interface Pattern {
   /** The whole text; one that is too long or not well-formed Unicode does not match. */

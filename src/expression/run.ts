@@ -40,10 +40,6 @@ export function textCost(text: string): number {
   return 1 + (text.length >>> 6)
 }
 
-export function isFault(value: Value): value is symbol {
-  return typeof value === 'symbol'
-}
-
 /** `true`, `false`, or a fault. */
 export function booleanOf(value: Value): boolean | symbol {
   if (typeof value === 'boolean') return value

@@ -72,7 +72,7 @@ export function conjuncts(expr: Expr): readonly Expr[] {
 }
 
 /** Expressions within this one, not deeper. */
-export function parts(expr: Expr): readonly Expr[] {
+function parts(expr: Expr): readonly Expr[] {
   switch (expr.kind) {
     case 'literal':
     case 'name':

@@ -64,7 +64,7 @@ export function among(values: readonly Json[]): (value: Json) => boolean {
   return (value) => simple.has(value) || compound.some((wanted) => sameJson(value, wanted))
 }
 
-export function takesOf(values: readonly Json[]): number {
+function takesOf(values: readonly Json[]): number {
   return values.reduce<number>((bits, value) => bits | typeBit(value), 0)
 }
 

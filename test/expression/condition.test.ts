@@ -483,6 +483,22 @@ describe('hostile arguments', () => {
     )
   })
 
+  it('arguments nested deeper than the stack are an error', () => {
+    let deep: Json = 'x'
+    for (let level = 0; level < 50_000; level += 1) deep = [deep]
+    expect(untyped('args.a == args.b', { a: deep, b: deep })).toBe('error')
+    expect(condition('args.a == args.b').explain(call({ a: deep, b: deep }), 'w')[0]?.result).toBe(
+      'error',
+    )
+  })
+
+  it('a time beyond the calendar is an error', () => {
+    const far = 'now + duration("999999999h") + duration("999999999h") + duration("999999999h")'
+    expect(untyped(`(${far}).getHours() != 5`, {})).toBe('error')
+    expect(untyped(`(${far}).getHours("Europe/Berlin") != 5`, {})).toBe('error')
+    expect(untyped(`!within(${far}, "Mon 00:00-24:00", "Europe/Berlin")`, {})).toBe('error')
+  })
+
   it('a value of another type than declared is an error, not an answer', () => {
     const wrong: readonly Json[] = [null, 5, true, ['x'], { x: 1 }]
     for (const note of wrong) expect(typed('args.note != "x"', { note })).toBe('error')

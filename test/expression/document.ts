@@ -1,4 +1,5 @@
 /** Builds document trees and compiles what stands in them, for the tests of this room. */
+import * as fc from 'fast-check'
 import { readText } from '../../src/document/read.ts'
 import { parseConstraint } from '../../src/expression/constraint.ts'
 import type { Constraint, ConstraintScope } from '../../src/expression/clause.ts'
@@ -12,7 +13,7 @@ export function docOf(text: string): DocNode {
   return read.node
 }
 
-export const EMPTY_SCOPE: ConstraintScope = { purpose: 'nothing in particular', context: new Map() }
+const EMPTY_SCOPE: ConstraintScope = { purpose: 'nothing in particular', context: new Map() }
 
 /** Compiles a constraint written as YAML; throws its problems. */
 export function constraint(yaml: string, scope: ConstraintScope = EMPTY_SCOPE): Constraint {
@@ -35,7 +36,7 @@ export function constraintProblems(
 }
 
 /** A text as a scalar that stands at line 1, column 7, as in `when: …`. */
-export function scalar(value: string): DocNode {
+function scalar(value: string): DocNode {
   return { kind: 'scalar', value, path: 'when', place: { file: 'm.yaml', line: 1, column: 7 } }
 }
 
@@ -56,3 +57,10 @@ export function conditionProblems(source: string, inputSchema?: JsonObject): rea
   if (compiled !== undefined && problems.bad) throw new Error('compiled in spite of an error')
   return problems.list.map((found) => `${found.id} ${problemText(found)}`)
 }
+
+/** Texts of any UTF-16 units, halves of surrogate pairs among them. */
+export const anyText: fc.Arbitrary<string> = fc
+  .array(fc.oneof(fc.integer({ min: 0, max: 0xff_ff }), fc.integer({ min: 0, max: 0x7f })), {
+    maxLength: 30,
+  })
+  .map((units) => String.fromCharCode(...units))

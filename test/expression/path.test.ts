@@ -2,7 +2,7 @@
 import { posix } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { constraint } from './document.ts'
+import { anyText, constraint } from './document.ts'
 
 const under = constraint('{ path: { under: /srv/data } }')
 const inside = (path: string): boolean => under.judge(path) === 'holds'
@@ -265,7 +265,7 @@ describe('path', () => {
           read = read.replaceAll(/(?:%[0-9A-Fa-f]{2})+/g, (escapes) => decodeURIComponent(escapes))
         }
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     )
   })
 
@@ -289,7 +289,7 @@ describe('path', () => {
 
   it('never throws, whatever the text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.string(), (text, other) => {
+      fc.property(anyText, fc.string(), (text, other) => {
         expect(['holds', 'fails']).toContain(under.judge(text))
         expect(['holds', 'fails']).toContain(under.judge(`/srv/data/${other}%${text}`))
       }),
