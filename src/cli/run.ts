@@ -1,7 +1,8 @@
 /** `chaperone run`: stands in for the upstreams of `mcp.json` over stdio, under one mandate. */
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openLog } from '../audit/log.ts'
+import { openLog, type FileLog } from '../audit/log.ts'
 import type { Upstream } from '../config/mcp-json.ts'
 import { operationalLog } from '../config/operational.ts'
 import { readSettings, type Settings } from '../config/settings.ts'
@@ -12,9 +13,9 @@ import { createGuard, type Guard } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Principal } from '../model/call.ts'
 import { problemText } from '../model/document.ts'
+import { GuardError } from '../model/error.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Mandate } from '../model/mandate.ts'
-import type { AuditLog } from '../model/port.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import { paint, type CliIo, type Command } from './io.ts'
 import { prepare } from './launch.ts'
@@ -78,6 +79,7 @@ async function serve({ settings, mandate, upstreams }: Launch, io: CliIo): Promi
     ...(settings.logFile === undefined ? {} : { file: settings.logFile }),
   })
   const log = openRecord(record, instance, principal, mandate.mandate)
+  keepDocuments(log, mandate.mandate)
   const guard = createGuard({
     mandate,
     upstreams,
@@ -105,10 +107,20 @@ function openRecord(
   instance: string,
   { agent, assurance }: Principal,
   mandate: Mandate,
-): AuditLog {
+): FileLog {
   const { name, digest, signed } = mandate
   const head = { log: instance, agent, assurance, mandate: { name, digest, signed } }
   return openLog({ dir, clock: systemClock, head })
+}
+
+/** The bytes that were agreed to are kept beside the record, which names them by their hash. */
+function keepDocuments(log: FileLog, { file, digest, roles }: Mandate): void {
+  for (const document of [{ file, digest }, ...roles]) {
+    const kept = log.putObject(readFileSync(document.file))
+    if (kept === document.digest) continue
+    const why = `\`${document.file}\` changed while it was being read`
+    throw new GuardError('ERR_MANDATE_INVALID', `${why} (start again)`)
+  }
 }
 
 function startFacts(settings: Settings, upstreams: readonly Upstream[]): JsonObject {
