@@ -115,6 +115,11 @@ export class GuardProcess {
     return this.#until(() => this.frames.find(wanted), what)
   }
 
+  /** The first frame after the first `mark` frames of which this is true. */
+  since(mark: number, wanted: (frame: Frame) => boolean, what = 'a frame'): Promise<Frame> {
+    return this.#until(() => this.frames.slice(mark).find(wanted), what)
+  }
+
   notification(method: string): Promise<Frame> {
     return this.frame((frame) => frame.method === method, method)
   }
