@@ -6,27 +6,39 @@ import { type Problem, Problems } from '../model/document.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
 import { conjunctsOf, shown } from './conjuncts.ts'
-import { factsOf, type Reads } from './facts.ts'
+import { type Facts, factsOf, type Reads } from './facts.ts'
 import type { GrantIndex } from './grant-index.ts'
 import { denyAlways, judgeBy } from './judge.ts'
 import { type CompiledGrant, compileRule, type Rule } from './rule.ts'
 import { isTemplate } from './template.ts'
+import { declaredNames, type FindTwin, twinFinder } from './twin.ts'
 import { notCanonical } from './uri.ts'
+
+/** Definitions come from upstreams: what is shared among them is bounded. */
+const MAX_SHARED = 4096
 
 export interface AuthoritySource {
   readonly mandate: Mandate
   readonly index: GrantIndex
+  /** Compiled readers of arguments: tools whose rules read alike share them. */
+  readonly readers: Map<string, Readers>
+}
+
+interface Readers {
+  readonly facts: Facts
+  readonly twin: FindTwin
 }
 
 export function toolAuthority(
-  { mandate, index }: AuthoritySource,
+  source: AuthoritySource,
   server: string,
   name: string,
   schema: JsonObject,
 ): Authority {
+  const { index } = source
   const naming = index.naming('tool', server, name)
   return build({
-    mandate,
+    source,
     kind: 'tool',
     naming,
     blocking: index.blocking('tool', server, name),
@@ -34,14 +46,11 @@ export function toolAuthority(
   })
 }
 
-export function promptAuthority(
-  { mandate, index }: AuthoritySource,
-  server: string,
-  name: string,
-): Authority {
+export function promptAuthority(source: AuthoritySource, server: string, name: string): Authority {
+  const { index } = source
   const naming = index.naming('prompt', server, name)
   return build({
-    mandate,
+    source,
     kind: 'prompt',
     naming,
     blocking: index.blocking('prompt', server, name),
@@ -52,11 +61,8 @@ export function promptAuthority(
  * A URI that has a second spelling is covered by nothing. A URI template is only ever completed: reading it is
  * outside every mandate.
  */
-export function resourceAuthority(
-  { mandate, index }: AuthoritySource,
-  server: string,
-  uri: string,
-): Authority {
+export function resourceAuthority(source: AuthoritySource, server: string, uri: string): Authority {
+  const { index } = source
   const template = isTemplate(uri)
   const why = template ? undefined : notCanonical(uri)
   const naming = template
@@ -65,7 +71,7 @@ export function resourceAuthority(
       ? index.naming('resource', server, uri)
       : []
   const authority = build({
-    mandate,
+    source,
     kind: 'resource',
     naming,
     blocking: index.blocking('resource', server, uri),
@@ -81,7 +87,7 @@ export function resourceAuthority(
 }
 
 interface Parts {
-  readonly mandate: Mandate
+  readonly source: AuthoritySource
   readonly kind: Grant['kind']
   readonly naming: readonly CompiledGrant[]
   /** The `never` patterns that match. */
@@ -92,20 +98,21 @@ interface Parts {
 }
 
 function build(parts: Parts): Authority {
-  const { mandate, naming, blocking, schema } = parts
+  const { source, naming, schema } = parts
   const found = new Problems()
-  const rules = naming.map((grant) => compileRule(grant, mandate, schema, found))
+  const rules = naming.map((grant) => compileRule(grant, source.mandate, schema, found))
   const problems = found.list.filter((problem) => problem.level === 'error')
   const hidden = hiddenFor(parts, rules, problems)
   const names = rules.map((rule) => rule.name)
+  const { facts, twin } = readersOf(parts, rules)
   const decide: (call: CallContext) => Decision =
-    hidden === undefined ? judgeBy(rules, factsOf(readsOf(rules))) : denyAlways(hidden, names)
+    hidden === undefined ? judgeBy(rules, facts, twin) : denyAlways(hidden, names)
   return {
     listed: hidden === undefined,
     effects: effectsOf(rules),
     problems,
     decide,
-    explain: (call) => explain(parts, { rules, problems, blocking }, call),
+    explain: (call) => explain(parts, { rules, problems, twin }, call),
   }
 }
 
@@ -127,6 +134,24 @@ function effectsOf(rules: readonly Rule[]): readonly EffectClass[] {
   return strictest === undefined ? EFFECT_CLASSES : [strictest]
 }
 
+/** The readers for the rules of one tool, shared with the tools whose rules read the same. */
+function readersOf({ source, schema }: Parts, rules: readonly Rule[]): Readers {
+  const { readers } = source
+  const reads = readsOf(rules)
+  const declared = declaredNames(schema)
+  const key = JSON.stringify([reads, declared])
+  const known = readers.get(key)
+  if (known) return known
+  const names = [...reads.names, ...reads.paths.map(firstStep)]
+  const made = { facts: factsOf(reads), twin: twinFinder(names, declared) }
+  if (readers.size < MAX_SHARED) readers.set(key, made)
+  return made
+}
+
+function firstStep(path: string): string {
+  return path.split('.', 1)[0] ?? path
+}
+
 function readsOf(rules: readonly Rule[]): Reads {
   return {
     names: rules.flatMap(({ args }) => args.map(({ name }) => name)),
@@ -138,39 +163,46 @@ function readsOf(rules: readonly Rule[]): Reads {
 }
 
 function explain(
-  { kind, refused }: Parts,
+  { kind, blocking, refused }: Parts,
   found: {
     readonly rules: readonly Rule[]
     readonly problems: readonly Problem[]
-    readonly blocking: readonly string[]
+    readonly twin: FindTwin
   },
   call: CallContext,
 ): readonly Conjunct[] {
-  const conjuncts: Conjunct[] = found.blocking.map((pattern) => ({
+  const { rules, problems, twin } = found
+  const conjuncts: Conjunct[] = blocking.map((pattern) => ({
     rule: `never.${pattern}`,
-    expected: `\`never\` does not name it`,
+    expected: '`never` does not name it',
     read: pattern,
     result: 'fails',
   }))
   if (refused) {
-    const read = shown(refused.read)
-    conjuncts.push({
-      rule: 'resources',
-      expected: 'the URI is canonical',
-      read,
-      result: 'fails',
-      hint: refused.why,
-    })
+    const { read, why } = refused
+    const expected = 'the URI is canonical'
+    conjuncts.push({ rule: 'resources', expected, read: shown(read), result: 'fails', hint: why })
   }
-  if (found.rules.length === 0) {
+  if (rules.length === 0) {
     conjuncts.push({ rule: `${kind}s`, expected: `a grant names the ${kind}`, result: 'fails' })
   }
-  for (const problem of found.problems) {
+  for (const { message, remedy } of problems) {
+    const hint = remedy === undefined ? message : `${message}: ${remedy}`
     const expected = 'the grant fits the definition'
-    const rule = `${kind}s`
-    const hint =
-      problem.remedy === undefined ? problem.message : `${problem.message}: ${problem.remedy}`
-    conjuncts.push({ rule, expected, result: 'error', hint })
+    conjuncts.push({ rule: `${kind}s`, expected, result: 'error', hint })
   }
-  return [...conjuncts, ...conjunctsOf(found.rules, call)]
+  return [...conjuncts, ...secondSpelling(rules, twin, call), ...conjunctsOf(rules, call)]
+}
+
+function secondSpelling(
+  rules: readonly Rule[],
+  twin: FindTwin,
+  call: CallContext,
+): readonly Conjunct[] {
+  const open = rules.find((rule) => !rule.closed)
+  const key = open && twin(call.args)
+  if (!open || key === undefined) return []
+  const expected = 'no argument is a second spelling of one that a rule reads'
+  const hint = 'an upstream may take the one for the other'
+  return [{ rule: `${open.name}.args`, expected, read: shown(key), result: 'fails', hint }]
 }

@@ -4,7 +4,12 @@ import type { Problems } from '../model/document.ts'
 import type { Instant, Sha256 } from '../model/id.ts'
 import type { Mandate } from '../model/mandate.ts'
 import { inputSchema } from '../model/tool.ts'
-import { promptAuthority, resourceAuthority, toolAuthority } from './authority.ts'
+import {
+  type AuthoritySource,
+  promptAuthority,
+  resourceAuthority,
+  toolAuthority,
+} from './authority.ts'
 import { indexOf } from './grant-index.ts'
 import { memo } from './memo.ts'
 import { unmatchedIn } from './unmatched.ts'
@@ -16,7 +21,7 @@ const MAX_REMEMBERED = 16_384
 export function compileMandate(mandate: Mandate, problems: Problems): CompiledMandate | undefined {
   const index = indexOf(mandate, problems)
   if (!index) return undefined
-  const source = { mandate, index }
+  const source: AuthoritySource = { mandate, index, readers: new Map() }
   const tools = memo<{ readonly definition: Sha256; readonly authority: Authority }>(MAX_REMEMBERED)
   const resources = memo<Authority>(MAX_REMEMBERED)
   const prompts = memo<Authority>(MAX_REMEMBERED)

@@ -2,7 +2,7 @@
 import { compileGlob, type Glob } from '../expression/glob.ts'
 import { Problems } from '../model/document.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
-import { type CompiledGrant, compileGrant } from './rule.ts'
+import { type CompiledGrant, compileGrant, type Shared } from './rule.ts'
 import { meetsTemplate } from './template.ts'
 
 export interface GrantIndex {
@@ -25,7 +25,8 @@ export interface CompiledNever {
 
 /** The index, or undefined when a grant or a `never` did not compile and the problem was reported. */
 export function indexOf(mandate: Mandate, problems: Problems): GrantIndex | undefined {
-  const compiled = mandate.grants.map((grant) => compileGrant(grant, mandate, problems))
+  const shared: Shared = new Map()
+  const compiled = mandate.grants.map((grant) => compileGrant(grant, mandate, shared, problems))
   const blocked = mandate.never.map((never) => compileNever(never, problems))
   const grants = compiled.filter((grant) => grant !== undefined).toSorted(byRule)
   const never = blocked.filter((one) => one !== undefined)

@@ -8,6 +8,7 @@ import type { Decision, DenyReason, Remedy } from '../model/decision.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Facts } from './facts.ts'
 import type { Rule } from './rule.ts'
+import type { FindTwin } from './twin.ts'
 
 const NOBODY: readonly Rule[] = []
 
@@ -25,6 +26,7 @@ interface Named {
   readonly names: readonly string[]
   /** All of them cover the call: the commonest answer, made once. */
   readonly all: Coverage
+  readonly twin?: FindTwin
 }
 
 /** A rule with what is asked of each argument at hand: with many tools, following references is most of the time. */
@@ -45,9 +47,16 @@ function ready(rule: Rule): Ready {
 }
 
 /** Compiles the rules that name one tool to a decision. */
-export function judgeBy(rules: readonly Rule[], facts: Facts): (call: CallContext) => Decision {
+export function judgeBy(
+  rules: readonly Rule[],
+  facts: Facts,
+  twin: FindTwin,
+): (call: CallContext) => Decision {
   const names = rules.map((rule) => rule.name)
-  const named: Named = { rules: rules.map(ready), names, all: { holds: names, asks: NOBODY } }
+  const all = { holds: names, asks: NOBODY }
+  // In a closed world no second spelling is permitted anyway.
+  const open = rules.some((rule) => !rule.closed)
+  const named: Named = { rules: rules.map(ready), names, all, ...(open && { twin }) }
   return (call) => {
     try {
       return judge(call, rules, named, facts)
@@ -60,7 +69,7 @@ export function judgeBy(rules: readonly Rule[], facts: Facts): (call: CallContex
 function judge(call: CallContext, rules: readonly Rule[], named: Named, facts: Facts): Decision {
   const { names } = named
   const read = facts(call.args)
-  const covering = coverage(named, call)
+  const covering = named.twin?.(call.args) === undefined ? coverage(named, call) : undefined
   if (covering === undefined) return deny('outside_mandate', names, read)
   const duty = worstDuty(rules, call)
   if (duty !== undefined) return deny(duty, names, read)

@@ -2,8 +2,8 @@
 import { type Condition, compileCondition } from '../expression/condition.ts'
 import { type Constraint, parseConstraint } from '../expression/constraint.ts'
 import { compileGlob, type Glob } from '../expression/glob.ts'
-import { type DocNode, nearest, type Problem, Problems } from '../model/document.ts'
-import type { JsonObject } from '../model/json.ts'
+import { type DocNode, nearest, plain, type Problem, Problems } from '../model/document.ts'
+import { canonical, type JsonObject } from '../model/json.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
 import { argumentNames } from './schema.ts'
 
@@ -38,10 +38,14 @@ export interface Rule {
   readonly approval?: Approval
 }
 
+/** Constraints by their canonical text: a mandate repeats itself, and what is shared stays in the processor's cache. */
+export type Shared = Map<string, Constraint>
+
 /** Compiles what does not depend on a definition; undefined when a problem was reported. */
 export function compileGrant(
   grant: Grant,
   mandate: Mandate,
+  shared: Shared,
   problems: Problems,
 ): CompiledGrant | undefined {
   const found = new Problems()
@@ -52,7 +56,9 @@ export function compileGrant(
   const scope = { purpose: mandate.purpose.text, context: mandate.context }
   const args: Argument[] = []
   for (const [argument, node] of grant.args) {
-    const constraint = parseConstraint(node, scope, found)
+    const text = canonical(plain(node))
+    const constraint = shared.get(text) ?? parseConstraint(node, scope, found)
+    if (constraint) shared.set(text, constraint)
     if (constraint) args.push({ name: argument, constraint })
   }
   for (const problem of found.list) if (problem.level === 'error') problems.add(problem)

@@ -30,6 +30,23 @@ describe('covering', () => {
     expect(reason(grant(`${args}, otherArgs: permit`), { n: 6, m: 1 })).toBe('outside_mandate')
   })
 
+  test('a second spelling of an argument that a rule reads is refused, unless the tool declares it', () => {
+    const open = grant('args: { amount: { range: { max: 5 } } }, otherArgs: permit')
+    for (const twin of ['Amount', 'AMOUNT', 'ａmount', 'amo\u200Bunt']) {
+      expect(reason(open, { amount: 1, [twin]: 9 })).toBe('outside_mandate')
+      expect(reason(grant('when: args.amount < 5'), { amount: 1, [twin]: 9 })).toBe(
+        'outside_mandate',
+      )
+      const authority = compiled(open).tool(tool('v', 'pay'))
+      expect(authority.explain(call({ amount: 1, [twin]: 9 }))[0]?.result).toBe('fails')
+    }
+    expect(reason(open, { amount: 1, amounts: 9 })).toBe('permitted')
+    expect(reason(grant(''), { amount: 1, Amount: 9 })).toBe('permitted')
+    const declared = { amount: { type: 'number' }, Amount: { type: 'number' } }
+    expect(decide(open, { amount: 1, Amount: 9 }, declared).reason).toBe('permitted')
+    expect(decide(open, { amount: 1, AMOUNT: 9 }, declared).reason).toBe('outside_mandate')
+  })
+
   test('a missing argument fails its constraint unless optional, and inherited members are missing', () => {
     expect(reason(grant('args: { n: { range: { max: 5 } } }'))).toBe('outside_mandate')
     expect(reason(grant('args: { n: { range: { max: 5 }, optional: true } }'))).toBe('permitted')
