@@ -16,6 +16,7 @@ import { problemText } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Mandate } from '../model/mandate.ts'
+import type { EntryBody, EventName } from '../model/record.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import { paint, type CliIo, type Command } from './io.ts'
 import { prepare } from './launch.ts'
@@ -96,8 +97,10 @@ async function serve({ settings, mandate, upstreams }: Launch, io: CliIo): Promi
     callTimeoutMs: settings.callTimeoutMs,
     maxAnswerBytes: settings.maxResultBytes,
   })
-  const facts = startFacts(settings, upstreams)
-  await log.append({ type: 'event', at: systemClock.now(), event: 'guard_started', facts })
+  await Promise.all([
+    log.append(event('guard_started', startFacts(settings, upstreams))),
+    log.append(event('mandate_loaded', mandateFacts(mandate.mandate))),
+  ])
   operational.info({ mandate: mandate.mandate.name, agent: principal.agent, record }, 'guarding')
   await whileServing(guard, io)
 }
@@ -120,6 +123,24 @@ function keepDocuments(log: FileLog, { file, digest, roles }: Mandate): void {
     if (kept === document.digest) continue
     const why = `\`${document.file}\` changed while it was being read`
     throw new GuardError('ERR_MANDATE_INVALID', `${why} (start again)`)
+  }
+}
+
+function event(name: EventName, facts: JsonObject): EntryBody {
+  return { type: 'event', at: systemClock.now(), event: name, facts }
+}
+
+/** Who approved it, for what, until when: so that the record alone can answer. */
+function mandateFacts({ purpose, owner, approved, valid, roles }: Mandate): JsonObject {
+  const iso = (at: number): string => new Date(at).toISOString()
+  return {
+    purpose: purpose.text,
+    ...(purpose.ref === undefined ? {} : { ref: purpose.ref }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(approved ? { approved_by: approved.by, approved_at: iso(approved.at) } : {}),
+    ...(valid.from === undefined ? {} : { valid_from: iso(valid.from) }),
+    valid_until: iso(valid.until),
+    roles: roles.map(({ name, digest }) => ({ name, s256: digest })),
   }
 }
 

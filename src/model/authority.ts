@@ -5,7 +5,7 @@
 import type { CallContext, EffectClass, UpstreamRequest } from './call.ts'
 import type { Conjunct, Decision } from './decision.ts'
 import type { Problem } from './document.ts'
-import type { Instant, Sha256 } from './id.ts'
+import type { Instant } from './id.ts'
 import type { Mandate } from './mandate.ts'
 import type { ToolDefinition } from './tool.ts'
 
@@ -42,10 +42,4 @@ export interface CompiledMandate {
     readonly tools: readonly ToolDefinition[]
     readonly prompts: readonly { readonly server: string; readonly name: string }[]
   }): readonly Problem[]
-}
-
-/** Identifies what was in force: recorded with every entry. */
-export interface MandateRef {
-  readonly name: string
-  readonly digest: Sha256
 }

@@ -1,8 +1,6 @@
 /** What the policy says about a call. Two effects, never three: code that reads only `effect` fails closed. */
 import type { JsonObject } from './json.ts'
 
-export type Effect = 'permit' | 'deny'
-
 /**
  * Why the guard refused: closed and append-only. A retired reason is never given a new meaning.
  * They are told to agents and written to the log; operators get the rest from `chaperone explain`.

@@ -7,7 +7,7 @@ import type { CallContext, EffectClass } from './call.ts'
 import type { Decision } from './decision.ts'
 import type { CallId, Instant, Sha256 } from './id.ts'
 import type { JsonObject } from './json.ts'
-import type { Refusal, StageName, Verdict } from './verdict.ts'
+import type { Refusal, Verdict } from './verdict.ts'
 import type { DenyReason } from './decision.ts'
 
 export type Era = 'legacy' | 'modern'
@@ -114,5 +114,3 @@ export interface Entry extends JsonObject {
   readonly ts: string
   readonly type: string
 }
-
-export type { Refusal, StageName }

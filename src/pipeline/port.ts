@@ -1,13 +1,6 @@
 /** What the line asks of the rest of the guard. `guard.ts` wires it; tests hand in fakes. */
 import type { CompiledMandate } from '../model/authority.ts'
-import type {
-  Action,
-  CallContext,
-  Environment,
-  Principal,
-  RiskPosture,
-  TaskFacts,
-} from '../model/call.ts'
+import type { CallContext, Environment, Principal, RiskPosture, TaskFacts } from '../model/call.ts'
 import type { CallId, Instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { AuditLog, Clock, OperationalLog, UpstreamAnswer } from '../model/port.ts'
@@ -98,5 +91,3 @@ export interface LinePorts {
   /** True once the guard is going down: nothing new leaves. */
   stopping(): boolean
 }
-
-export type { Action }

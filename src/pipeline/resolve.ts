@@ -4,7 +4,6 @@ import type { CallContext, Resource } from '../model/call.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { RequestFacts } from '../model/record.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
-import type { Asked } from './admit.ts'
 import type { Bound } from './bind.ts'
 import type { Found, LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
@@ -127,5 +126,3 @@ function after<T>(
     value.state === 'unknown' ? value : { ...value, target: target(value.target) }
   return found instanceof Promise ? found.then(mapped) : mapped(found)
 }
-
-export type { Asked }

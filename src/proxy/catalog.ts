@@ -13,7 +13,6 @@ import {
   digestOf,
   fetchOffer,
   LIST_CAPABILITY,
-  LISTS,
   type Listed,
   type ListMethod,
   type Offer,
@@ -340,5 +339,3 @@ function announces({ capabilities }: Agreement, method: ListMethod): boolean {
     method !== 'resources/templates/list'
   )
 }
-
-export { LISTS }
