@@ -5,6 +5,7 @@ import type { Conjunct, Decision, DenyReason } from '../model/decision.ts'
 import { type Problem, Problems } from '../model/document.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
+import type { CompileCondition } from './conditions.ts'
 import { conjunctsOf, shown } from './conjuncts.ts'
 import { type Facts, factsOf, type Reads } from './facts.ts'
 import type { GrantIndex } from './grant-index.ts'
@@ -20,6 +21,7 @@ const MAX_SHARED = 4096
 export interface AuthoritySource {
   readonly mandate: Mandate
   readonly index: GrantIndex
+  readonly conditions: (schema: JsonObject | undefined) => CompileCondition
   /** Compiled readers of arguments: tools whose rules read alike share them. */
   readonly readers: Map<string, Readers>
 }
@@ -100,7 +102,8 @@ interface Parts {
 function build(parts: Parts): Authority {
   const { source, naming, schema } = parts
   const found = new Problems()
-  const rules = naming.map((grant) => compileRule(grant, source.mandate, schema, found))
+  const compile = source.conditions(schema)
+  const rules = naming.map((grant) => compileRule(grant, schema, compile, found))
   const problems = found.list.filter((problem) => problem.level === 'error')
   const hidden = hiddenFor(parts, rules, problems)
   const names = rules.map((rule) => rule.name)

@@ -10,6 +10,7 @@ import {
   resourceAuthority,
   toolAuthority,
 } from './authority.ts'
+import { conditionsOf } from './conditions.ts'
 import { indexOf } from './grant-index.ts'
 import { memo } from './memo.ts'
 import { unmatchedIn } from './unmatched.ts'
@@ -21,7 +22,12 @@ const MAX_REMEMBERED = 16_384
 export function compileMandate(mandate: Mandate, problems: Problems): CompiledMandate | undefined {
   const index = indexOf(mandate, problems)
   if (!index) return undefined
-  const source: AuthoritySource = { mandate, index, readers: new Map() }
+  const source: AuthoritySource = {
+    mandate,
+    index,
+    conditions: conditionsOf(mandate.purpose),
+    readers: new Map(),
+  }
   const tools = memo<{ readonly definition: Sha256; readonly authority: Authority }>(MAX_REMEMBERED)
   const resources = memo<Authority>(MAX_REMEMBERED)
   const prompts = memo<Authority>(MAX_REMEMBERED)

@@ -1,10 +1,11 @@
 /** A grant compiled: its patterns and constraints once, its conditions against the definition of each tool. */
-import { type Condition, compileCondition } from '../expression/condition.ts'
+import type { Condition } from '../expression/condition.ts'
 import { type Constraint, parseConstraint } from '../expression/constraint.ts'
 import { compileGlob, type Glob } from '../expression/glob.ts'
 import { type DocNode, nearest, plain, type Problem, Problems } from '../model/document.ts'
 import { canonical, type JsonObject } from '../model/json.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
+import type { CompileCondition } from './conditions.ts'
 import { argumentNames } from './schema.ts'
 
 /** A grant with its patterns and constraints, whatever tool it will be asked about. */
@@ -67,21 +68,16 @@ export function compileGrant(
   return { grant, server, name, args, ...closed }
 }
 
-/** Compiles the conditions of a grant against a tool's schema, and checks the names of its arguments. */
+/** Compiles the conditions of a grant for a tool with this schema, and checks the names of its arguments. */
 export function compileRule(
   compiled: CompiledGrant,
-  mandate: Mandate,
   schema: JsonObject | undefined,
+  compile: CompileCondition,
   problems: Problems,
 ): Rule {
   const { grant, args, closed } = compiled
-  const scope = {
-    purpose: mandate.purpose.text,
-    ...(mandate.purpose.ref !== undefined && { ref: mandate.purpose.ref }),
-    ...(schema && { inputSchema: schema }),
-  }
   const condition = (node: DocNode | undefined): Condition | undefined =>
-    node && compileCondition(node, scope, problems)
+    node && compile(node, problems)
   const when = condition(grant.when)
   const asksWhen = condition(grant.approval?.when)
   if (schema) checkArguments(grant, schema, problems)

@@ -209,6 +209,52 @@ describe('named_in', () => {
     })
     expect(reason(asking, { to: 'eve@evil.example', cc: 'x' })).toBe('outside_mandate')
   })
+
+  test('of several grants, those that ask are asked only where none covers the call outright', () => {
+    const role = (members: string): Record<string, string> => ({
+      'roles/r.yaml': `role: r\ntools: { v/pay: { args: { to: ${members} } } }`,
+    })
+    const body = `roles: [r]\n${grant(`${args}, approval: { when: "false", from: [lee] }`)}${context}`
+    const at = (other: string): Decision =>
+      compiled(body, role(other))
+        .tool(tool('v', 'pay'))
+        .decide(call({ to: 'eve@evil.example' }))
+    expect(at('{ prefix: eve }')).toMatchObject({
+      effect: 'permit',
+      grants: ['role r: tools.v/pay'],
+    })
+    expect(at('{ prefix: bob }')).toMatchObject({
+      reason: 'approval_required',
+      remedy: { askedBy: ['tools.v/pay'] },
+    })
+  })
+})
+
+describe('a tool`s schema', () => {
+  const listed = (inputSchema: JsonObject): boolean =>
+    compiled(grant('args: { n: { present: true } }')).tool({
+      ...tool('v', 'pay'),
+      raw: { name: 'pay', inputSchema },
+    }).listed
+
+  test('that names all its arguments hides a grant that names another', () => {
+    expect(listed({ properties: { m: {} } })).toBe(false)
+    expect(listed({ properties: {} })).toBe(false)
+    expect(listed({ properties: { m: {} }, additionalProperties: false })).toBe(false)
+    expect(listed({ properties: { n: {} } })).toBe(true)
+  })
+
+  test('that may take others does not', () => {
+    for (const opening of [
+      { additionalProperties: true },
+      { additionalProperties: { type: 'string' } },
+      { patternProperties: {} },
+      { $ref: '#/$defs/x' },
+      { allOf: [] },
+    ])
+      expect(listed({ properties: { m: {} }, ...opening })).toBe(true)
+    expect(listed({})).toBe(true)
+  })
 })
 
 describe('effects', () => {
@@ -257,6 +303,17 @@ describe('facts', () => {
       login: { user: 'u', password: { $secret: true } },
     })
     const conjuncts = compiled(body).tool(tool('v', 'pay')).explain(call(args))
+    expect(JSON.stringify(conjuncts)).not.toContain('hunter2')
+  })
+
+  test('nor does an explanation show what stands below such a name', () => {
+    const body = grant(
+      'args: { credentials: { fields: { user: { equals: x } } } }, when: args.credentials.user == "x"',
+    )
+    const conjuncts = compiled(body)
+      .tool(tool('v', 'pay'))
+      .explain(call({ credentials: { user: 'hunter2' } }))
+    expect(conjuncts.filter(({ result }) => result === 'fails')).toHaveLength(2)
     expect(JSON.stringify(conjuncts)).not.toContain('hunter2')
   })
 })

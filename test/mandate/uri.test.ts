@@ -55,6 +55,7 @@ test.each([
   'file:///srv/a\n',
   'file:///srv/a\u202Eb',
   'file:///srv/u\u0308',
+  'note://x/u\u0308',
   'https://user@example.com/',
   'https://user:secret@example.com/',
   'https://EXAMPLE.com/',
@@ -74,7 +75,7 @@ test.each([
 const mandate = compiled(`resources:
   "files/file:///srv/catalog/**": { effect: read }
   "files/memo:*": {}
-never: ["files/file:///srv/catalog/private/**"]
+never: ["files/file:///srv/catalog/private/**", "files/file:///srv/catalog/**/hidden"]
 `)
 
 describe('a resource', () => {
@@ -97,6 +98,8 @@ describe('a resource', () => {
     ['file:///srv/catalog/%2e%2e/x', 'outside_mandate'],
     ['file:///srv/catalog/private/key', 'forbidden'],
     ['file:///srv/catalog/private/a/key', 'forbidden'],
+    ['file:///srv/catalog/a/hidden', 'forbidden'],
+    ['file:///srv/catalog/hidden', 'forbidden'],
     ['file:///srv/catalog/{name}', 'outside_mandate'],
   ])('%s is %s', (uri, reason) => {
     expect(read(uri)).toBe(reason)
