@@ -102,7 +102,7 @@ async function everythingRefused(guard: GuardProcess): Promise<void> {
   expect(acted(guard.folder)).toHaveLength(before)
 }
 
-describe('a log that breaks while the guard runs', () => {
+describe('G50: a log that breaks while the guard runs', () => {
   test.each([
     ['is removed', (file: string) => rmSync(file)],
     ['is shortened', (file: string) => truncateSync(file, 10)],

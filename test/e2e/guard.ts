@@ -1,5 +1,6 @@
 /** The real guard as a process, and a client on raw JSON lines: frames out as they are, frames in with their bytes kept. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { type Entry, type Folder, newFolder, type Setup } from './folder.ts'
 
 /** One line of the guard's stdout. */
@@ -289,11 +290,18 @@ export function pidsOf(folder: Folder): readonly number[] {
   return [...folder.recordText().matchAll(started)].map(([, pid]) => Number(pid))
 }
 
+/** False for a process that has ended and only waits for its parent to look. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return true
-  } catch {
-    return false
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch (error) {
+    // Where there is no /proc, a signal that could be sent is all there is to know.
+    return (
+      error instanceof Error &&
+      'code' in error &&
+      error.code === 'ENOENT' &&
+      !existsSync('/proc/self')
+    )
   }
 }

@@ -165,7 +165,7 @@ describe('fifty seeded secrets', () => {
   })
 })
 
-test('an upstream does not see the environment of its guard, only what its entry gives it', async () => {
+test('G33: an upstream does not see the environment of its guard, only what its entry gives it', async () => {
   const guard = pool.start(() => ({
     mandate: { tools: { 'ev/get-env': {} } },
     upstreams: {

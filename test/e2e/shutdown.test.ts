@@ -1,6 +1,5 @@
 /** However the guard ends, its upstreams end with it, and what was under way is on record. */
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { npmServer, puppet, type Setup, toolsNamed } from './folder.ts'
 import { type GuardProcess, GuardPool, isAlive, pidsOf } from './guard.ts'
@@ -45,24 +44,12 @@ function gone(pid: number): Promise<void> {
       reject(new Error(`${pid} is still there`))
     }, 10_000)
     const poll = setInterval(() => {
-      if (isAlive(pid) && !isZombie(pid)) return
+      if (isAlive(pid)) return
       clearTimeout(timer)
       clearInterval(poll)
       resolve()
     }, 10)
   })
-}
-
-/** Ended, and not yet waited for: where nobody adopts orphans, they stay like this. */
-function isZombie(pid: number): boolean {
-  const stat = `/proc/${pid}/stat`
-  if (!existsSync(stat)) return false
-  try {
-    return /^\d+ \(.*\) Z/.test(readFileSync(stat, 'utf8'))
-  } catch {
-    // It went away between the two looks.
-    return true
-  }
 }
 
 /** The call under way has an outcome, and the guard said that it stopped. */

@@ -1,0 +1,147 @@
+/**
+ * The attacks on the guard itself, by their recorded ids: which are held off here and by which test file, and which
+ * come with a later part of the guard and why. A test named `<id>: …` stands in the first file of each row.
+ */
+
+export interface AttackCase {
+  readonly id: string
+  readonly cls: string
+  /** Files, from the root of the repository, whose tests make the attack; empty where all of it comes later. */
+  readonly files: readonly string[]
+  /** What of it is not tried here, and what it waits for. */
+  readonly later?: string
+}
+
+const AGENT = 'test/attacks/agent.test.ts'
+const UPSTREAM = 'test/attacks/upstream.test.ts'
+const WIRE = 'test/attacks/wire.test.ts'
+const VALUES = 'test/attacks/values.test.ts'
+
+function here(id: string, cls: string, files: readonly string[], later?: string): AttackCase {
+  return later === undefined ? { id, cls, files } : { id, cls, files, later }
+}
+function comes(id: string, cls: string, later: string): AttackCase {
+  return { id, cls, files: [], later }
+}
+
+export const CASES: readonly AttackCase[] = [
+  comes(
+    'G01',
+    'name collision between upstreams',
+    'lists of several upstreams are compared with pinned definitions',
+  ),
+  comes(
+    'G02',
+    'namespace forgery',
+    'goes with the look-alikes of names; test/e2e/several.test.ts holds the divider',
+  ),
+  comes(
+    'G03',
+    'homoglyph / invisible names',
+    'look-alike names are quarantined when definitions are pinned in a file',
+  ),
+  comes(
+    'G04',
+    'rug pull between two lists',
+    'definitions are pinned in a file; for one run test/e2e/notices.test.ts',
+  ),
+  comes('G05', 'rug pull between list and call', 'approvals: a held call is decided afresh'),
+  comes('G06', 'benign churn must not look like a rug pull', 'definitions are pinned in a file'),
+  comes(
+    'G07',
+    'poisoned schema, clean description',
+    'definitions are looked through when they are pinned',
+  ),
+  comes('G08', 'poisoned result / error / progress text', 'labels and flow rules'),
+  comes(
+    'G09',
+    'instructions hidden by encoding',
+    'definitions are looked through when they are pinned',
+  ),
+  here('G10', 'duplicate JSON keys', [AGENT, WIRE]),
+  here('G11', 'key case / Unicode key collision', [AGENT, WIRE]),
+  here('G12', 'deep nesting', [AGENT, WIRE]),
+  here(
+    'G13',
+    'oversized frames, no newline',
+    [AGENT, WIRE, 'test/e2e/trouble.test.ts'],
+    'a body over HTTP',
+  ),
+  here('G14', 'prototype pollution', [AGENT, WIRE], 'session ids and header names, over HTTP'),
+  here('G15', 'number tricks', [AGENT, WIRE], 'budgets'),
+  here('G16', 'type confusion', [AGENT, WIRE]),
+  here('G17', 'regex constraint bypass', [AGENT]),
+  here('G18', 'path traversal and encodings', [AGENT, VALUES]),
+  here('G19', 'URL allowlist bypass', [AGENT, VALUES]),
+  comes(
+    'G20',
+    'SSRF through arguments',
+    'redirects and names are for an egress proxy; literal addresses in test/attacks/values.test.ts',
+  ),
+  here('G21', 'command / shell arguments', [AGENT], 'upstreams that are addresses, over HTTP'),
+  here(
+    'G22',
+    'config file as code',
+    [AGENT],
+    'the launch line is pinned by its hash in the lock file',
+  ),
+  here('G23', 'id reuse / answer misrouting', [UPSTREAM], 'two clients at once, over HTTP'),
+  comes('G24', 'replay', 'budgets and approvals that survive a restart'),
+  here(
+    'G25',
+    'progress-token confusion',
+    [UPSTREAM, 'test/e2e/notices.test.ts'],
+    'two sessions of one guard, over HTTP',
+  ),
+  here('G26', 'cancellation races', [UPSTREAM], 'during an approval'),
+  comes('G27', 'notification spam', 'limits on rates for each source'),
+  here('G28', 'server-initiated requests', [UPSTREAM, WIRE, 'test/e2e/questions.test.ts']),
+  here('G29', 'side doors beside tools/call', [AGENT, WIRE]),
+  comes('G30', 'DNS rebinding', 'HTTP'),
+  comes('G31', 'CSRF on the approval page', 'the approval page'),
+  comes('G32', 'session hijack / fixation', 'HTTP'),
+  here(
+    'G33',
+    'token passthrough / confused deputy',
+    ['test/e2e/secrets.test.ts'],
+    'tokens in headers, over HTTP',
+  ),
+  comes(
+    'G34',
+    'secrets in logs',
+    'approval pages and crash output; the two logs in test/e2e/secrets.test.ts',
+  ),
+  comes('G35', 'approval TOCTOU: arguments', 'approvals'),
+  comes('G36', 'approval TOCTOU: world changed', 'approvals'),
+  comes('G37', 'approval display spoofing', 'approvals'),
+  comes('G38', 'approval flooding', 'approvals and budgets'),
+  comes('G39', 'audit tampering', 'checkpoints and their verification'),
+  comes(
+    'G40',
+    'audit completeness',
+    'the record waits for the disk; a failing one in test/e2e/audit.test.ts',
+  ),
+  comes('G41', 'clock skew', 'budgets and approvals; the clock of one call in test/pipeline'),
+  comes('G42', 'policy reload races', 'reloading'),
+  here('G43', 'upstream crash mid-call', [UPSTREAM, 'test/e2e/trouble.test.ts'], 'budgets'),
+  comes('G44', 'slow loris', 'HTTP'),
+  here('G45', 'response spoofing by an upstream', [UPSTREAM, 'test/e2e/trouble.test.ts']),
+  comes('G46', 'lethal trifecta across servers', 'labels and flow rules'),
+  comes(
+    'G47',
+    'malicious upstream with a clean definition',
+    'the report on what a guard cannot see',
+  ),
+  comes(
+    'G48',
+    'guard bypass',
+    'credentials that only the guard has; client configs in test/config',
+  ),
+  here('G49', 'error oracle', [AGENT], 'mandates of other sessions, over HTTP'),
+  here(
+    'G50',
+    'fail-open on internal error',
+    ['test/e2e/audit.test.ts', 'test/pipeline/line.test.ts'],
+    'the budget and approval stores',
+  ),
+]
