@@ -20,7 +20,7 @@ import {
   thousandths,
   timeWriter,
 } from './part.ts'
-import { withoutSecrets } from './secret-shape.ts'
+import { withoutSecrets } from '../model/secret-shape.ts'
 
 /** Entries fit the 16-bit length of a C2SP tile. In bytes. */
 export const LONGEST_ENTRY = 65_535

@@ -1,7 +1,7 @@
 /** Facts as they go on record: canonical, with what is secret left out and named, and cut when an entry has no room. */
 import { isList, isObject, type Json, type JsonObject } from '../model/json.ts'
 import { isSecretName } from '../model/secret-name.ts'
-import { holdsSecret, withoutSecrets } from './secret-shape.ts'
+import { holdsSecret, withoutSecrets } from '../model/secret-shape.ts'
 
 /** With more erasures than this, all facts go, so that an entry cannot be filled with the names of what is missing. */
 const MOST_ERASED = 64

@@ -2,7 +2,7 @@
 import type { CallContext } from '../model/call.ts'
 import { canonical, type Json } from '../model/json.ts'
 import type { RecordHead, RequestFacts } from '../model/record.ts'
-import { withoutSecrets } from './secret-shape.ts'
+import { withoutSecrets } from '../model/secret-shape.ts'
 
 /** Longest method or server, and longest name or URI, in UTF-16 code units. */
 export const LONGEST_WORD = 256

@@ -8,8 +8,8 @@ import {
   type Place,
   type Problems,
 } from '../model/document.ts'
+import { holdsSecret } from '../model/secret-shape.ts'
 import { durationMs } from '../model/time.ts'
-import { looksSecret } from './secret.ts'
 import type { Env } from './settings.ts'
 import { expand } from './variable.ts'
 
@@ -294,11 +294,19 @@ function wrongType(node: DocNode, what: string, expected: string, reading: Readi
 }
 
 function warnSecret(node: DocNode, what: string, reading: Reading, name = 'NAME'): void {
-  if (node.kind !== 'scalar' || typeof node.value !== 'string' || !looksSecret(node.value)) return
+  if (node.kind !== 'scalar' || typeof node.value !== 'string' || !isCredential(node.value)) return
   reading.problems.warning(
     node,
     'secret_in_clear',
     `\`${what}\` of \`${reading.server}\` looks like a secret written in clear`,
     `keep it in the environment of the guard and write \`\${${name}}\` here`,
   )
+}
+
+const PASSWORD_IN_URL = /:\/\/[^\s:/@]{1,256}:[^\s@$]{3,256}@/
+
+/** A value that is a credential by its shape: the person who wrote it into a file is warned. */
+function isCredential(text: string): boolean {
+  const start = text.slice(0, 8192)
+  return holdsSecret(start) || PASSWORD_IN_URL.test(start)
 }

@@ -100,22 +100,38 @@ interface Parts {
 }
 
 function build(parts: Parts): Authority {
-  const { source, naming, schema } = parts
   const found = new Problems()
-  const compile = source.conditions(schema)
-  const rules = naming.map((grant) => compileRule(grant, schema, compile, found))
+  const { rules, facts, twin } = compiledFor(parts, found)
   const problems = found.list.filter((problem) => problem.level === 'error')
   const hidden = hiddenFor(parts, rules, problems)
-  const names = rules.map((rule) => rule.name)
-  const { facts, twin } = readersOf(parts, rules)
+  const names = parts.naming.map(({ grant }) => grant.rule)
   const decide: (call: CallContext) => Decision =
     hidden === undefined ? judgeBy(rules, facts, twin) : denyAlways(hidden, names)
   return {
     listed: hidden === undefined,
-    effects: effectsOf(rules),
+    effects: effectsOf(parts.naming),
     problems,
     decide,
     explain: (call) => explain(parts, { rules, problems, twin }, call),
+  }
+}
+
+interface Compiled extends Readers {
+  readonly rules: readonly Rule[]
+}
+
+/** A definition that cannot be followed (nested without end) hides its tool, and only that. */
+function compiledFor(parts: Parts, problems: Problems): Compiled {
+  const { source, naming, schema } = parts
+  try {
+    const compile = source.conditions(schema)
+    const rules = naming.map((grant) => compileRule(grant, schema, compile, problems))
+    return { rules, ...readersOf(parts, rules) }
+  } catch {
+    const place = naming[0]?.grant.place ?? { file: source.mandate.file, line: 1, column: 1 }
+    const message = 'the definition of the tool cannot be followed'
+    problems.error({ place }, 'invalid_definition', message, 'ask whoever runs the upstream')
+    return { rules: [], facts: () => ({}), twin: () => undefined }
   }
 }
 
@@ -126,13 +142,13 @@ function hiddenFor(
   problems: readonly Problem[],
 ): DenyReason | undefined {
   if (blocking.length > 0) return 'forbidden'
-  if (rules.length === 0) return 'outside_mandate'
   if (problems.length > 0) return 'evaluation_error'
+  if (rules.length === 0) return 'outside_mandate'
   return rules.some(({ when }) => when?.source.trim() === 'false') ? 'outside_mandate' : undefined
 }
 
-function effectsOf(rules: readonly Rule[]): readonly EffectClass[] {
-  const said = rules.map(({ grant }) => grant.effect).filter((effect) => effect !== undefined)
+function effectsOf(naming: readonly CompiledGrant[]): readonly EffectClass[] {
+  const said = naming.map(({ grant }) => grant.effect).filter((effect) => effect !== undefined)
   const strictest = EFFECT_CLASSES.findLast((effect) => said.includes(effect))
   return strictest === undefined ? EFFECT_CLASSES : [strictest]
 }

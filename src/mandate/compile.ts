@@ -15,8 +15,9 @@ import { indexOf } from './grant-index.ts'
 import { memo } from './memo.ts'
 import { unmatchedIn } from './unmatched.ts'
 
-/** How many tools, resources and prompts are remembered, each. */
-const MAX_REMEMBERED = 16_384
+/** How many are remembered: tools and prompts are named by upstreams, resources by whoever asks for one. */
+const MAX_NAMED = 16_384
+const MAX_RESOURCES = 2048
 
 /** The compiled mandate, or undefined when a problem was reported. */
 export function compileMandate(mandate: Mandate, problems: Problems): CompiledMandate | undefined {
@@ -28,9 +29,9 @@ export function compileMandate(mandate: Mandate, problems: Problems): CompiledMa
     conditions: conditionsOf(mandate.purpose),
     readers: new Map(),
   }
-  const tools = memo<{ readonly definition: Sha256; readonly authority: Authority }>(MAX_REMEMBERED)
-  const resources = memo<Authority>(MAX_REMEMBERED)
-  const prompts = memo<Authority>(MAX_REMEMBERED)
+  const tools = memo<{ readonly definition: Sha256; readonly authority: Authority }>(MAX_NAMED)
+  const resources = memo<Authority>(MAX_RESOURCES)
+  const prompts = memo<Authority>(MAX_NAMED)
   const tool: CompiledMandate['tool'] = ({ server, name, raw, definition }) => {
     const known = tools.get(server, name)
     // Only the latest definition is remembered: an upstream that changes it compiles again.

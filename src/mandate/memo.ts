@@ -6,6 +6,9 @@ export interface Memo<T> {
   set(server: string, name: string, value: T): T
 }
 
+/** Longest name that is remembered, in UTF-16 code units: a URI may be much longer. */
+const MAX_NAME = 1024
+
 /** Names come from upstreams and agents: at the limit everything is forgotten and compiled again when asked for. */
 export function memo<T>(limit: number): Memo<T> {
   const servers = new Map<string, Map<string, T>>()
@@ -13,6 +16,7 @@ export function memo<T>(limit: number): Memo<T> {
   return {
     get: (server, name) => servers.get(server)?.get(name),
     set(server, name, value) {
+      if (name.length > MAX_NAME) return value
       if (size >= limit) {
         servers.clear()
         size = 0

@@ -113,6 +113,6 @@ function unknownArgument(name: string, node: DocNode, known: ReadonlySet<string>
       : known.size === 0
         ? 'remove it: the tool takes no arguments'
         : `use one of ${[...known].map((one) => `\`${one}\``).join(', ')}`
-  const message = `the tool has no argument \`${name}\``
+  const message = `\`${node.path}\`: the tool has no argument \`${name}\``
   return { id: 'unknown_argument', level: 'error', place: node.place, message, remedy }
 }

@@ -9,7 +9,7 @@ export type FaultCode =
   | 'ERR_UPSTREAM_DOWN'
   | 'ERR_UPSTREAM_TIMEOUT'
   | 'ERR_UPSTREAM_LOST'
-  | 'ERR_UPSTREAM_TOO_LONG'
+  | 'ERR_UPSTREAM_UNUSABLE'
   | 'ERR_USAGE'
 
 export class GuardError extends Error {

@@ -47,7 +47,7 @@ function failed(error: unknown): Refusal {
       return refusal('forward', 'upstream_timeout', error.message)
     case 'ERR_UPSTREAM_LOST':
       return refusal('forward', 'outcome_unknown', error.message)
-    case 'ERR_UPSTREAM_TOO_LONG':
+    case 'ERR_UPSTREAM_UNUSABLE':
       return refusal('screen', 'output_refused', error.message)
     default:
       throw error

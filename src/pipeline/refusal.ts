@@ -60,7 +60,7 @@ const WORDING: Readonly<Record<DenyReason, Wording>> = {
     code: -31_502,
   },
   output_refused: {
-    text: 'The call was made, but its result is withheld: it is larger than the guard lets through',
+    text: 'The call was made, but its result is withheld: it is too large or cannot be read',
     code: DENIED,
   },
   request_not_permitted: {

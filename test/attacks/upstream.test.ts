@@ -243,7 +243,7 @@ test('G43: an upstream that ended comes back with other tools: what was seen fir
 })
 
 // The answer is told by its id, and still it is dropped as garbage: the call waits until its time is up.
-test.fails('an answer that cannot be handed on refuses its call when it comes', async () => {
+test('an answer that cannot be handed on refuses its call when it comes', async () => {
   const guard = pool.start((path) => ({
     mandate: { tools: { 'p/puppet': {} } },
     upstreams: { p: { ...puppet(path, 'p', LIST), timeout: '300ms' } },

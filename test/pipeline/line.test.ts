@@ -229,7 +229,7 @@ describe('what an upstream does is told apart, and is the outcome of the intent'
     ['ERR_UPSTREAM_DOWN', 'upstream_unavailable'],
     ['ERR_UPSTREAM_TIMEOUT', 'upstream_timeout'],
     ['ERR_UPSTREAM_LOST', 'outcome_unknown'],
-    ['ERR_UPSTREAM_TOO_LONG', 'output_refused'],
+    ['ERR_UPSTREAM_UNUSABLE', 'output_refused'],
   ] as const
   test.each(cases)('%s is %s', async (code, reason) => {
     const line = fakeLine({ mandate: MANDATE, tools: TOOLS })

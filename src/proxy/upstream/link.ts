@@ -5,6 +5,7 @@
 import { GuardError } from '../../model/error.ts'
 import type { JsonObject } from '../../model/json.ts'
 import type { Clock, OperationalLog, Timers } from '../../model/port.ts'
+import { lineMask } from '../../model/secret-shape.ts'
 import { idOfCutAnswer, readUpstreamLine, type UpstreamLine } from '../answer.ts'
 import type { CutLine } from '../frame.ts'
 import {
@@ -231,6 +232,7 @@ export class Link {
   #begin(): Life {
     const { clock, timers, launch, events, operational } = this.#options
     const pending = new Pending({ clock, timers, server: this.server })
+    const masked = lineMask()
     const life: { process?: UpstreamProcess; pending: Pending; ended: boolean } = {
       pending,
       ended: false,
@@ -238,7 +240,10 @@ export class Link {
     const process = this.#options.start(launch, {
       onLine: (line) => this.#onLine(pending, line),
       onStderr: (text, dropped) =>
-        operational.info({ server: this.server, ...(dropped > 0 ? { dropped } : {}) }, text),
+        operational.info(
+          { server: this.server, ...(dropped > 0 ? { dropped } : {}) },
+          masked(text),
+        ),
       onTooLong: (bytes, cut) => this.#onTooLong(pending, bytes, cut),
       onExit: (exit) => {
         life.ended = true
@@ -273,12 +278,15 @@ export class Link {
 
   #onTooLong(pending: Pending, bytes: number, cut: CutLine): void {
     this.#noteGarbage('a line over the limit')
-    const id = idOfCutAnswer(cut.head, cut.tail)
-    const error = new GuardError(
-      'ERR_UPSTREAM_TOO_LONG',
-      `\`${this.server}\` answered with ${bytes} bytes`,
-    )
-    if (id !== undefined) pending.spoil(id, error)
+    this.#spoil(pending, cut, `an answer of ${bytes} bytes`)
+  }
+
+  /** Whose answer it was is refused now; where that cannot be told, the call ends by its time-out. */
+  #spoil(pending: Pending, { head, tail }: CutLine, what: string): void {
+    const id = idOfCutAnswer(head, tail)
+    if (id === undefined) return
+    const why = `\`${this.server}\` wrote ${what}`
+    pending.spoil(id, new GuardError('ERR_UPSTREAM_UNUSABLE', why))
   }
 
   #onLine(pending: Pending, line: Buffer): void {
@@ -296,6 +304,7 @@ export class Link {
         return
       case 'garbage':
         this.#noteGarbage(message.why)
+        this.#spoil(pending, endsOf(line), 'an answer that cannot be read')
     }
   }
 
@@ -315,4 +324,10 @@ export class Link {
   #tellCancelled(life: Life, requestId: number, reason: string): void {
     life.process.send(notificationFrame('notifications/cancelled', { requestId, reason }))
   }
+}
+
+const END_BYTES = 256
+
+function endsOf(line: Buffer): CutLine {
+  return { head: line.subarray(0, END_BYTES), tail: line.subarray(-END_BYTES) }
 }

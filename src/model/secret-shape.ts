@@ -2,7 +2,7 @@
  * Values that are secrets by their shape, whatever the field is called: issued keys with a known prefix,
  * signed tokens, key files, and what a URI carries beside its address.
  */
-import { isSecretName } from '../model/secret-name.ts'
+import { isSecretName } from './secret-name.ts'
 
 const SHORTEST = 16
 
@@ -55,7 +55,28 @@ export function holdsSecret(text: string): boolean {
  * and of every `name=value` whose name says that it is a secret. The same text when there is nothing to hide.
  */
 export function withoutSecrets(text: string): string {
-  return without(text, 0)
+  const shown = without(text, 0)
+  if (shown !== text || !text.includes('%')) return shown
+  // Percent-encoding hides a shape: nothing is left of a text that holds one when it is read.
+  const plain = decoded(text)
+  return holdsSecret(plain) ? MASK : text
+}
+
+/** Lines of the longest key file that is hidden whole; what claims to be longer is none. */
+const KEY_FILE_LINES = 128
+
+/** Masks lines one by one, and every line of a key file from its first to its last. */
+export function lineMask(): (line: string) => string {
+  let left = 0
+  return (line) => {
+    if (left > 0) {
+      left = line.includes('-----END') ? 0 : left - 1
+      return MASK
+    }
+    if (/-----BEGIN [A-Z ]{0,40}PRIVATE KEY/.test(line) && !line.includes('-----END'))
+      left = KEY_FILE_LINES
+    return withoutSecrets(line)
+  }
 }
 
 function without(text: string, depth: number): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { keyedDigest, NO_ENTRY } from '../../src/audit/digest.ts'
 import { entryWriter } from '../../src/audit/entry.ts'
-import { holdsSecret, withoutSecrets } from '../../src/audit/secret-shape.ts'
+import { holdsSecret, lineMask, withoutSecrets } from '../../src/model/secret-shape.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import type { EntryBody } from '../../src/model/record.ts'
 import { HEAD } from '../fakes/audit-log.ts'
@@ -205,4 +205,30 @@ test('facts nested beyond any use are cut', () => {
 
 test('short texts hold no secret', () => {
   expect(holdsSecret('sk-1')).toBe(false)
+})
+
+test('line by line, a key file is hidden from its first line to its last', () => {
+  const mask = lineMask()
+  const lines = [
+    'before',
+    '-----BEGIN RSA PRIVATE KEY-----',
+    'MIIEow',
+    'AbCd',
+    '-----END RSA PRIVATE KEY-----',
+    'after',
+  ]
+  expect(lines.map((line) => mask(line))).toEqual(['before', '***', '***', '***', '***', 'after'])
+})
+
+test('what never ends is taken for a key file only so long', () => {
+  const mask = lineMask()
+  mask('-----BEGIN PRIVATE KEY-----')
+  const lines = Array.from({ length: 200 }, () => mask('plain'))
+  expect(lines[0]).toBe('***')
+  expect(lines.at(-1)).toBe('plain')
+})
+
+test('percent-encoding does not hide a secret', () => {
+  expect(withoutSecrets('https://a.example/Bearer%20abcdefghijklmnop0123')).toBe('***')
+  expect(withoutSecrets('https://a.example/100%25')).toBe('https://a.example/100%25')
 })
