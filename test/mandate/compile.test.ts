@@ -244,6 +244,16 @@ describe('a tool`s schema', () => {
     expect(listed({ properties: { n: {} } })).toBe(true)
   })
 
+  test('that cannot be followed hides the tool and denies, and is no fault', () => {
+    const text = `${'{"items":'.repeat(50_000)}{}${'}'.repeat(50_000)}`
+    const inputSchema: JsonObject = { properties: { n: JSON.parse(text) as JsonObject } }
+    const definition = { ...tool('v', 'pay'), raw: { name: 'pay', inputSchema } }
+    const authority = compiled(grant('effect: read, when: args.n == 1')).tool(definition)
+    expect(authority).toMatchObject({ listed: false, effects: ['read'] })
+    expect(authority.problems).toMatchObject([{ id: 'invalid_definition', place: { line: 5 } }])
+    expect(authority.decide(call({ n: 1 })).effect).toBe('deny')
+  })
+
   test('that may take others does not', () => {
     for (const opening of [
       { additionalProperties: true },

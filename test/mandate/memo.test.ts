@@ -15,3 +15,10 @@ test('at the limit everything is forgotten, so that names that never end take no
   expect(left.filter((value) => value !== undefined).length).toBeLessThanOrEqual(100)
   expect(known.get('a', 'n999')).toBe(999)
 })
+
+test('a name of any length is answered, but a long one is not remembered', () => {
+  const known = memo<number>(10)
+  const long = 'x'.repeat(1025)
+  expect(known.set('a', long, 1)).toBe(1)
+  expect(known.get('a', long)).toBeUndefined()
+})

@@ -77,7 +77,7 @@ describe('where no other arguments would do', () => {
     const found = explain(authority.decide(call({})), authority.explain(call({})))
     expect(found.verdict).toContain('evaluation_error')
     expect(found.conjuncts[0]).toBe(
-      'error: tools: the grant fits the definition (the tool has no argument `amuont`: did you mean `amount`?)',
+      'error: tools: the grant fits the definition (`tools.v/pay.args.amuont`: the tool has no argument `amuont`: did you mean `amount`?)',
     )
     expect(found.nearestMiss).toBeUndefined()
   })
