@@ -24,8 +24,13 @@ export interface LogOptions {
   /** The folder of this log alone; made when it is not there. */
   readonly dir: string
   readonly head: RecordHead
-  /** Dates the entry about a recovery. */
-  readonly clock?: Pick<Clock, 'now'>
+  /** Dates the entry about a recovery, and times the looks at the file. */
+  readonly clock?: Clock
+  /**
+   * For how many milliseconds a look at the file holds: whether it is still there and only this log writes it. A write
+   * after that looks again, so whoever calls less often than this has every write checked. Default 0: every write.
+   */
+  readonly lookHoldsMs?: number
   readonly disk?: Disk
 }
 
@@ -52,7 +57,8 @@ export function openLog(options: LogOptions): FileLog {
     const opened = openFile(disk, dir, head.log)
     const write = entryWriter(head, keyedDigest(argsKey(disk, dir)))
     const chain = new Chain(write, { seq: opened.tail.seq, prev: opened.tail.prev })
-    const log = new LogOnDisk({ disk, dir, opened, chain })
+    const look = { holdsMs: options.lookHoldsMs ?? 0, clock: options.clock }
+    const log = new LogOnDisk({ disk, dir, opened, chain, look })
     const now = options.clock?.now() ?? instant(Date.now())
     if (opened.tail.torn.length > 0) log.recover(opened.tail, now)
     return log
@@ -111,7 +117,14 @@ interface Waiting {
   readonly reject: (error: GuardError) => void
 }
 
+interface Look {
+  readonly holdsMs: number
+  readonly clock: Clock | undefined
+}
+
 class LogOnDisk implements FileLog {
+  readonly #look: Look
+  #lookedAt = Number.NEGATIVE_INFINITY
   readonly #disk: Disk
   readonly #dir: string
   readonly #path: string
@@ -130,7 +143,9 @@ class LogOnDisk implements FileLog {
     readonly dir: string
     readonly opened: Opened
     readonly chain: Chain
+    readonly look: Look
   }) {
+    this.#look = parts.look
     this.#disk = parts.disk
     this.#dir = parts.dir
     this.#path = parts.opened.path
@@ -222,6 +237,7 @@ class LogOnDisk implements FileLog {
       if (taken !== bytes.length) throw new Error(`short write, ${taken} of ${bytes.length} bytes`)
       this.#size += taken
     } catch (error) {
+      this.#lookedAt = Number.NEGATIVE_INFINITY
       this.#undo()
       throw error
     }
@@ -229,11 +245,16 @@ class LogOnDisk implements FileLog {
 
   /** A record that somebody removed, shortened or wrote into is not gone on with. */
   #refuseChanged(): void {
+    const { clock, holdsMs } = this.#look
+    const now = clock && holdsMs > 0 ? clock.monotonic() : Number.POSITIVE_INFINITY
+    if (now - this.#lookedAt < holdsMs) return
+    this.#lookedAt = Number.NEGATIVE_INFINITY
     const { size, inode, links } = this.#disk.state(this.#file)
     if (inode !== this.#inode) throw new Error('its descriptor stands for another file')
     if (links === 0) throw new Error('the file was removed')
     if (size !== this.#size)
       throw new Error(`it has ${size} bytes where ${this.#size} were written`)
+    this.#lookedAt = now
   }
 
   #undo(): void {

@@ -105,6 +105,9 @@ async function serve({ settings, mandate, upstreams }: Launch, io: CliIo): Promi
   await whileServing(guard, io)
 }
 
+/** Agents call less often than this; only a flood of calls shares a look at the file. */
+const LOOK_HOLDS_MS = 20
+
 function openRecord(
   dir: string,
   instance: string,
@@ -113,7 +116,7 @@ function openRecord(
 ): FileLog {
   const { name, digest, signed } = mandate
   const head = { log: instance, agent, assurance, mandate: { name, digest, signed } }
-  return openLog({ dir, clock: systemClock, head })
+  return openLog({ dir, clock: systemClock, head, lookHoldsMs: LOOK_HOLDS_MS })
 }
 
 /** The bytes that were agreed to are kept beside the record, which names them by their hash. */

@@ -499,6 +499,18 @@ describe('on a real disk', () => {
     expectChain(linesOf(readFileSync(file, 'utf8')))
   })
 
+  test('a look at the file holds for the time it is given, and no longer', async () => {
+    const clock = fakeClock('2026-11-22T03:00:00.000Z')
+    const log = openLog({ dir, head: HEAD, clock, lookHoldsMs: 20 })
+    await log.append(intent())
+    rmSync(join(dir, 'audit-0.jsonl'))
+    clock.advance(19)
+    await log.append(intent())
+    clock.advance(1)
+    await expect(log.append(intent())).rejects.toThrow('removed')
+    await expect(log.append(intent())).rejects.toThrow('removed')
+  })
+
   test('a log that was removed takes no more entries', async () => {
     const log = openLog({ dir, head: HEAD })
     await log.append(intent())
