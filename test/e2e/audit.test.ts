@@ -122,7 +122,9 @@ describe('G50: a log that breaks while the guard runs', () => {
   test('that reaches the limit of its size: calls are refused, and what is on record stays whole', async () => {
     const folder = pool.folder(setup)
     // Blocks of 1,024 bytes (512 in a POSIX mode); a write beyond is refused by the kernel, as on a full disk.
-    const guard = pool.launch(folder, ['/bin/bash', '-c', 'ulimit -f 16; exec "$@"', 'bash'])
+    const guard = pool.launch(folder, {
+      wrap: ['/bin/bash', '-c', 'ulimit -f 16; exec "$@"', 'bash'],
+    })
     await guard.open()
     let answers = 0
     let refused = await guard.call('say')

@@ -29,7 +29,16 @@ export interface Exit {
 
 /** How long a test waits for anything before it fails; nothing ever takes this long when it works. */
 const PATIENCE_MS = 15_000
+/** How long where a test is known to wait in vain. */
+export const LITTLE_PATIENCE_MS = 2000
 const POLL_MS = 10
+
+export interface Launching {
+  /** A command that starts the guard. */
+  readonly wrap?: readonly string[]
+  /** False: the client never looks at the guard's stderr. */
+  readonly readStderr?: boolean
+}
 
 export class GuardProcess {
   readonly folder: Folder
@@ -40,12 +49,13 @@ export class GuardProcess {
   readonly junk: string[] = []
   stderr = ''
   readonly exited: Promise<Exit>
+  patienceMs: number = PATIENCE_MS
   #ended = false
   #rest = ''
   #nextId = 1
   readonly #onChange = new Set<() => void>()
 
-  constructor(folder: Folder, wrap: readonly string[] = []) {
+  constructor(folder: Folder, { wrap = [], readStderr = true }: Launching = {}) {
     const { launch } = folder
     const [command = '', ...args] = [...wrap, launch.command, ...launch.args]
     this.folder = folder
@@ -55,10 +65,12 @@ export class GuardProcess {
       stdio: 'pipe',
     })
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.#hear(text))
-    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr += text
-      this.#changed()
-    })
+    if (readStderr) {
+      this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        this.stderr += text
+        this.#changed()
+      })
+    }
     // A guard that has ended takes nothing more; whoever waits for an answer says so.
     this.child.stdin.on('error', () => undefined)
     this.exited = new Promise((resolve) => {
@@ -206,7 +218,7 @@ export class GuardProcess {
           resolve(found)
         } else if (this.#ended) fail('the guard ended while a test waited')
       }
-      const timer = setTimeout(() => fail('waited too long'), PATIENCE_MS)
+      const timer = setTimeout(() => fail('waited too long'), this.patienceMs)
       // A file tells nobody that it has grown, not on every system.
       const poll = onDisk ? setInterval(look, POLL_MS) : undefined
       this.#onChange.add(look)
@@ -260,9 +272,9 @@ export class GuardPool {
     return this.launch(this.folder(setup))
   }
 
-  /** Starts a guard in a folder that is there already; `wrap` is a command that starts it. */
-  launch(folder: Folder, wrap: readonly string[] = []): GuardProcess {
-    const guard = new GuardProcess(folder, wrap)
+  /** Starts a guard in a folder that is there already. */
+  launch(folder: Folder, how: Launching = {}): GuardProcess {
+    const guard = new GuardProcess(folder, how)
     this.#guards.push(guard)
     return guard
   }

@@ -35,3 +35,40 @@ test('a call goes through the guard to the upstream and back, and is on record',
   expect(calls).toHaveLength(1)
   expect(guard.folder.record().map(({ type }) => type)).toContain('intent')
 })
+
+test('before its time a mandate permits nothing, not even to look', async () => {
+  const guard = pool.start((path) => ({
+    mandate: {
+      tools: { 'p/say': {} },
+      valid: { from: '2998-01-01T00:00:00Z', until: '2999-01-01T00:00:00Z' },
+    },
+    upstreams: { p: puppet(path, 'p', { results: { 'tools/list': toolsNamed('say') } }) },
+  }))
+  await guard.open()
+  expect(reasonOf(await guard.call('say'))).toBe('mandate_not_yet_valid')
+  expect(reasonOf(await guard.request('tools/list'))).toBe('mandate_not_yet_valid')
+  expect(reasonOf(await guard.call('hidden'))).toBe('mandate_not_yet_valid')
+  const calls = received(guard.folder.path, 'p').filter(
+    ({ message }) => message.method === 'tools/call',
+  )
+  expect(calls).toEqual([])
+})
+
+test('a mandate of another agent, or one that is over, starts nothing', async () => {
+  const upstreams = (path: string) => ({ p: puppet(path, 'p', {}) })
+  const other = pool.start((path) => ({
+    mandate: { agent: 'agent-2', tools: { 'p/say': {} } },
+    upstreams: upstreams(path),
+  }))
+  const over = pool.start((path) => ({
+    mandate: { tools: { 'p/say': {} }, valid: { until: '2020-01-01T00:00:00Z' } },
+    upstreams: upstreams(path),
+  }))
+  for (const guard of [other, over]) {
+    expect((await guard.end()).code).toBe(1)
+    expect(received(guard.folder.path, 'p')).toEqual([])
+    expect(guard.folder.record()).toEqual([])
+  }
+  expect(other.stderr).toMatch(/agent-2/)
+  expect(over.stderr).toMatch(/expired at 2020-01-01/)
+})

@@ -267,3 +267,30 @@ test('in the modern era: log messages come only to a call that asked for them', 
   })
   expect(metas[1]).not.toHaveProperty(['io.modelcontextprotocol/logLevel'])
 })
+
+const LOG =
+  '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"debug","data":"x"}}'
+
+// MCP 2026-07-28: without a level in its request an agent hears no log messages; a legacy upstream does not know.
+test.fails('in the modern era: a legacy upstream’s log messages come only to who asked', async () => {
+  const guard = start()
+  await guard.request('tools/call', {
+    name: 'puppet',
+    arguments: { steps: [{ write: LOG }, DONE] },
+    _meta: {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+    },
+  })
+  expect(guard.frames.filter(({ method }) => method !== undefined)).toEqual([])
+})
+
+// The level is passed on, and the upstream is trusted to keep to it.
+test.fails('log messages below the level that the agent set are dropped', async () => {
+  const guard = start()
+  await guard.open()
+  await guard.request('logging/setLevel', { level: 'error' })
+  await guard.call('puppet', { steps: [{ write: LOG }, DONE] })
+  await guard.settled()
+  expect(guard.frames.filter(({ method }) => method !== undefined)).toEqual([])
+})

@@ -163,6 +163,28 @@ test('one upstream ends: its tools are gone from the list or come back, the othe
   expect((await held).result).toEqual({ content: [] })
 })
 
+// A subscription is kept by its address alone, not by whose it is.
+test.fails('an update counts only from the upstream that was subscribed to', async () => {
+  const done = { write: '{"jsonrpc":"2.0","id":$ID,"result":{"content":[]}}' }
+  const guard = pool.start((path) => ({
+    mandate: { tools: { 'b/puppet': {} }, resources: { 'a/x://**': {} } },
+    upstreams: {
+      a: puppet(path, 'a', {
+        capabilities: { resources: { subscribe: true } },
+        results: { 'resources/subscribe': '{}' },
+      }),
+      b: puppet(path, 'b', { results: { 'tools/list': toolsNamed('puppet') } }),
+    },
+  }))
+  await guard.open()
+  await guard.request('resources/subscribe', { uri: 'x://a' })
+  const update =
+    '{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"x://a","note":"from b"}}'
+  await guard.call('b__puppet', { steps: [{ write: update }, done] })
+  await guard.settled()
+  expect(guard.frames.filter(({ method }) => method !== undefined)).toEqual([])
+})
+
 test.each([
   ['two servers of one name', '{"mcpServers":{"a":{"command":"x"},"a":{"command":"y"}}}'],
   ['a server with the divider in its name', '{"mcpServers":{"a__b":{"command":"x"}}}'],

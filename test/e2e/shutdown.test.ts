@@ -113,6 +113,38 @@ guard.stdin.write('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"prot
 guard.stdout.once('data', () => process.stdout.write('guard ' + guard.pid + ' is open\\n'))
 `
 
+test('when its stdin is closed before anything was said, the guard ends', async () => {
+  const guard = pool.start((path) => setup(path))
+  expect(await guard.close()).toEqual({ code: 0, signal: null })
+  expect(guard.frames).toEqual([])
+  expect(guard.folder.record().at(-1)).toMatchObject({ event: 'guard_stopped' })
+})
+
+test('when nobody reads its answers any more, the guard ends', async () => {
+  const guard = await busy()
+  const pids = pidsOf(guard.folder)
+  guard.child.stdout.destroy()
+  for (let n = 0; n < 3; n += 1) guard.notify('notifications/cancelled', { requestId: 'none' })
+  guard.send({ jsonrpc: '2.0', id: 'unheard', method: 'ping' })
+  expect(await guard.end()).toEqual({ code: 0, signal: null })
+  expect(pids.filter(isAlive)).toEqual([])
+})
+
+// The second signal finds no listener: the guard ends at once, and whoever ignores the end of its input stays.
+test.fails('a second signal leaves no upstream behind either', async () => {
+  const guard = await busy(true)
+  const pids = pidsOf(guard.folder)
+  try {
+    guard.child.kill('SIGTERM')
+    await guard.logged(/"stays"/)
+    guard.child.kill('SIGTERM')
+    await guard.end()
+    expect(pids.filter(isAlive)).toEqual([])
+  } finally {
+    for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGKILL')
+  }
+})
+
 test('the guard itself is killed: real servers read the end of their input and end', async () => {
   const guard = pool.start(() => ({
     mandate: { tools: { 'memory/read_graph': {} } },

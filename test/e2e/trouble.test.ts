@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { puppet, received, toolsNamed } from './folder.ts'
-import { type Frame, type GuardProcess, GuardPool, reasonOf } from './guard.ts'
+import { type Frame, type GuardProcess, GuardPool, LITTLE_PATIENCE_MS, reasonOf } from './guard.ts'
 
 const pool = new GuardPool()
 afterAll(() => pool.close())
@@ -81,10 +81,10 @@ describe('while it is called', () => {
   test('it writes what is no message: dropped, told, and the answer still arrives', async () => {
     const garbage = [
       { write: 'Server running on stdio' },
-      { write: '{"jsonrpc":"1.0","id":$ID,"result":{}}' },
+      { write: '{"jsonrpc":"1.0","result":{}}' },
       { write: '[{"jsonrpc":"2.0","id":$ID,"result":{"content":[]}}]' },
-      { write: '{"jsonrpc":"2.0","id":$ID,"result":{},"error":{"code":1,"message":"x"}}' },
-      { write: '{"jsonrpc":"2.0","id":$ID,"id":$ID,"result":{}}' },
+      { write: '{"jsonrpc":"2.0","result":{},"error":{"code":1,"message":"x"}}' },
+      { write: '{"jsonrpc":"2.0","id":null,"id":null,"result":{}}' },
       { bytes: Buffer.from([0x7b, 0xff, 0xfe, 0x0a]).toString('base64') },
     ]
     const answer = await call([
@@ -95,6 +95,25 @@ describe('while it is called', () => {
     await guard.event('upstream_garbage')
     await guard.logged(/no message for anybody/)
     expect(guard.frames.some(({ text }) => text.includes('Server running'))).toBe(false)
+    await othersLiveOn(guard)
+  })
+
+  // The id at either end of a line is taken for the id of an answer, whatever the line is.
+  test.fails.each([
+    ['ends with the id of the call', '{"level":"info","msg":"calling","id":$ID}'],
+    ['begins with the id of the call', '{"id":$ID,"level":"info","msg":"calling"}'],
+  ])('it logs to stdout what %s: dropped, and the answer still arrives', async (_what, write) => {
+    const done = { write: '{"jsonrpc":"2.0","id":$ID,"result":{"content":[],"n":2}}' }
+    expect((await call([{ write }, done])).result).toEqual({ content: [], n: 2 })
+  })
+
+  test.each([
+    ['has no end that belongs to it', '{"jsonrpc":"2.0","id":$ID,"result":{}'],
+    ['is two answers', '{"jsonrpc":"2.0","id":$ID,"result":{},"error":{"code":1,"message":"x"}}'],
+    ['has a result that is no object', '{"jsonrpc":"2.0","id":$ID,"result":[]}'],
+  ])('its answer %s: the call is refused when it comes', async (_what, write) => {
+    const refused = await call([{ write }, { heard: 'notifications/never' }])
+    expect(reasonOf(refused)).toBe('output_refused')
     await othersLiveOn(guard)
   })
 
@@ -292,4 +311,39 @@ test('the operational log goes to a file where one is named, and stderr stays qu
   const log = readFileSync(guard.folder.file('logs/guard.log'), 'utf8')
   expect(log).toMatch(/a word/)
   expect(log).toMatch(/no message for anybody/)
+})
+
+describe('a client that does not look at the guard’s stderr', () => {
+  const flood = (times: number) => [{ stderr: `${'flood '.repeat(300)}\n`, times }, DONE]
+  const unheard = () =>
+    pool.launch(
+      pool.folder((path) => ({
+        mandate: { tools: { 'p/puppet': {} } },
+        upstreams: { p: puppet(path, 'p', PUPPET) },
+      })),
+      { readStderr: false },
+    )
+
+  test('and closes it: the guard goes on', async () => {
+    const guard = unheard()
+    await guard.open()
+    guard.child.stderr.destroy()
+    expect((await guard.call('puppet', { steps: flood(50) })).result).toEqual({ content: [] })
+    expect((await guard.call('puppet', { steps: [DONE] })).result).toEqual({ content: [] })
+    expect(await guard.close()).toEqual({ code: 0, signal: null })
+  })
+
+  // The operational log is written synchronously: once the pipe is full, the whole guard waits for its reader.
+  test.fails('and leaves it full: the guard goes on', async () => {
+    const guard = unheard()
+    try {
+      await guard.open()
+      guard.patienceMs = LITTLE_PATIENCE_MS
+      for (let n = 0; n < 3; n += 1) {
+        expect((await guard.call('puppet', { steps: flood(300) })).result).toEqual({ content: [] })
+      }
+    } finally {
+      guard.child.kill('SIGKILL')
+    }
+  })
 })

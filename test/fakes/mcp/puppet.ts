@@ -143,5 +143,6 @@ process.stdin.on('data', (chunk: Buffer) => {
 })
 if (config.stubborn === true) {
   process.on('SIGTERM', () => undefined)
+  process.stdin.on('end', () => writeSync(2, 'stays\n'))
   setInterval(() => undefined, 60_000)
 } else process.stdin.on('end', () => process.exit(0))
