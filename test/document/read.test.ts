@@ -237,6 +237,15 @@ describe('files', () => {
       },
     ],
     [
+      'begun with a byte order mark',
+      'byte_order_mark',
+      () => {
+        const path = join(folder, 'marked.yaml')
+        writeFileSync(path, '\uFEFFa: 1')
+        return path
+      },
+    ],
+    [
       'too large',
       'too_large',
       () => {
@@ -250,7 +259,7 @@ describe('files', () => {
     const { node, problems } = readDocument(path)
     expect(node).toBeUndefined()
     expect(problems).toMatchObject([{ id, level: 'error' }])
-    expect(problems[0]?.message).toContain(`cannot read \`${path}\`: `)
+    expect([problems[0]?.message, problems[0]?.place?.file].join(' ')).toContain(path)
     expect(problems[0]?.remedy).toBeTruthy()
   })
 

@@ -298,6 +298,8 @@ describe('facts', () => {
     expect(decide(body, { n: Array.from({ length: 65 }, () => 1) }).facts).toEqual({
       n: { $length: 65, $cut: true },
     })
+    const many = Object.fromEntries(Array.from({ length: 65 }, (_, at) => [`k${at}`, 1]))
+    expect(decide(body, { n: many }).facts).toEqual({ n: { $length: 65, $cut: true } })
     const wide = Array.from({ length: 60 }, () => Array.from({ length: 60 }, () => 'abc'))
     expect(JSON.stringify(decide(body, { n: wide }).facts).length).toBeLessThan(8000)
   })
@@ -376,4 +378,28 @@ test('an authority is compiled once for a definition, and again when that change
   }
   expect(mandate.tool(changed).listed).toBe(false)
   expect(mandate.tool(known).listed).toBe(true)
+})
+
+describe('what tools share', () => {
+  const n = { n: { type: 'number' } }
+
+  test('is never the condition of another schema', () => {
+    const mandate = compiled('tools: { v/*: { when: args.n > 1 } }')
+    expect(mandate.tool(tool('v', 'with', n)).listed).toBe(true)
+    expect(mandate.tool(tool('v', 'without', { m: {} })).listed).toBe(false)
+    expect(mandate.tool(tool('v', 'text', { n: { type: 'string' } })).listed).toBe(false)
+    expect(mandate.tool(tool('v', 'again', n)).listed).toBe(true)
+  })
+
+  test('is never the facts or the second spellings of another', () => {
+    const open = (name: string): string =>
+      `{ args: { ${name}: { present: true } }, otherArgs: permit }`
+    const mandate = compiled(`tools: { v/a: ${open('x')}, v/b: ${open('y')}, v/c: ${open('x')} }`)
+    const decided = (name: string, args: JsonObject, schema?: JsonObject): Decision =>
+      mandate.tool(tool('v', name, schema)).decide(call(args))
+    expect(decided('a', { x: 1, y: 2 }).facts).toEqual({ x: 1 })
+    expect(decided('b', { x: 1, y: 2 }).facts).toEqual({ y: 2 })
+    expect(decided('a', { x: 1, X: 2 }).effect).toBe('deny')
+    expect(decided('c', { x: 1, X: 2 }, { x: {}, X: {} }).effect).toBe('permit')
+  })
 })
