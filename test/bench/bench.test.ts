@@ -225,7 +225,7 @@ describe('figures', () => {
     )
   })
 
-  it('sums a profile: self by function, what it calls in the total, recursion once', () => {
+  it('sums a profile: of the calls alone, what a function calls in its total, recursion once', () => {
     const frame = (functionName: string, url = ''): CpuFrame => ({
       functionName,
       url,
@@ -239,10 +239,11 @@ describe('figures', () => {
           { id: 3, callFrame: frame('outer', 'file:///a/b.js') },
           { id: 4, callFrame: frame('(idle)') },
         ],
-        samples: [2, 3, 4],
-        timeDeltas: [10, 20, 70],
+        startTime: 1000,
+        samples: [3, 2, 3, 4, 2],
+        timeDeltas: [5, 10, 20, 70, 9],
       },
-      10,
+      { calls: 10, from: 1010, to: 1105 },
     )
     expect(profile.busyUsPerCall).toBe(3)
     expect(profile.functions).toEqual([{ where: 'outer b.js:1', selfUs: 3, totalUs: 3 }])

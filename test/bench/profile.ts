@@ -7,6 +7,8 @@ import { table } from './report.ts'
 
 /** The V8 sampling profile, as far as it is read here. */
 interface CpuProfile {
+  /** Of the same clock as `process.hrtime`, µs. */
+  readonly startTime: number
   readonly nodes: readonly {
     readonly id: number
     readonly callFrame: {
@@ -27,9 +29,12 @@ export interface Spent {
   readonly totalUs: number
 }
 
+/** Calls before the profile begins. */
+const WARM_UP = 50_000
+
 export interface Profile {
   readonly calls: number
-  /** With what sampling itself costs: a tenth to a fifth more than a guard that is left alone. */
+  /** By the clock: with what sampling costs, and with waiting for a core where the machine is busy. */
   readonly busyUsPerCall: number
   readonly functions: readonly Spent[]
   /** Self time by room of the house, by package, and by what is the runtime's own. */
@@ -46,20 +51,39 @@ export async function profileGuard(
   mkdirSync(into)
   const flags = ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', into]
   const { client } = await open({ ...line, args: [...flags, ...line.args] })
+  let from = 0
+  let to = 0
   try {
+    await client.calls(WARM_UP, 64)
+    from = nowUs()
     await client.calls(calls, 64)
+    to = nowUs()
   } finally {
     await client.stop()
   }
   const file = readdirSync(into).find((name) => name.endsWith('.cpuprofile'))
   if (file === undefined) throw new Error('the guard left no profile: it did not end by itself')
-  return summed(JSON.parse(readFileSync(join(into, file), 'utf8')) as CpuProfile, calls)
+  const profile = JSON.parse(readFileSync(join(into, file), 'utf8')) as CpuProfile
+  return summed(profile, { calls, from, to })
 }
 
-/** Pure, for its test. */
-export function summed(profile: CpuProfile, calls: number): Profile {
-  const functions = new Sums(profile, (frame) => functionOf(frame))
-  const rooms = new Sums(profile, (frame) => roomOf(frame))
+function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1000n)
+}
+
+/** The calls that a profile is about, and when they were under way, µs. */
+interface Span {
+  readonly calls: number
+  readonly from: number
+  readonly to: number
+}
+
+/** Pure, for its test: starting and warming up are left out. */
+export function summed(profile: CpuProfile, span: Span): Profile {
+  const { calls } = span
+  const own = ownTimes(profile, span)
+  const functions = new Sums(profile, own, functionOf)
+  const rooms = new Sums(profile, own, roomOf)
   const idle = functions.self('(idle)')
   return {
     calls,
@@ -69,22 +93,36 @@ export function summed(profile: CpuProfile, calls: number): Profile {
   }
 }
 
+/** The time of each node itself, by its id, µs. */
+function ownTimes(profile: CpuProfile, { from, to }: Span): ReadonlyMap<number, number> {
+  const own = new Map<number, number>()
+  let at = profile.startTime
+  profile.samples.forEach((id, index) => {
+    const took = profile.timeDeltas[index] ?? 0
+    at += took
+    if (at >= from && at <= to) own.set(id, (own.get(id) ?? 0) + took)
+  })
+  return own
+}
+
 type Frame = CpuProfile['nodes'][number]['callFrame']
 
 /** Adds up the samples of a profile by a name that each frame is given. */
 class Sums {
   readonly all: number
   readonly #nodes: ReadonlyMap<number, CpuProfile['nodes'][number]>
-  readonly #own = new Map<number, number>()
+  readonly #own: ReadonlyMap<number, number>
   readonly #sums = new Map<string, { self: number; total: number }>()
   readonly #nameOf: (frame: Frame) => string
 
-  constructor(profile: CpuProfile, nameOf: (frame: Frame) => string) {
+  constructor(
+    profile: CpuProfile,
+    own: ReadonlyMap<number, number>,
+    nameOf: (frame: Frame) => string,
+  ) {
+    this.#own = own
     this.#nameOf = nameOf
     this.#nodes = new Map(profile.nodes.map((node) => [node.id, node]))
-    profile.samples.forEach((id, index) => {
-      this.#own.set(id, (this.#own.get(id) ?? 0) + (profile.timeDeltas[index] ?? 0))
-    })
     this.all = this.#walk(profile.nodes[0]?.id ?? 0, new Set())
   }
 
@@ -143,7 +181,7 @@ export function profileText(profile: Profile): string {
       .filter((one) => one.selfUs >= 0.03)
       .slice(0, 70)
       .map((one) => [one.where, one.selfUs.toFixed(2), one.totalUs.toFixed(2)])
-  const title = `${profile.calls} calls, 64 in flight, ${profile.busyUsPerCall.toFixed(2)} µs busy a call, sampling included`
+  const title = `${profile.calls} calls, 64 in flight, ${profile.busyUsPerCall.toFixed(2)} µs busy a call by the clock`
   const head = ['self µs/call', 'with what it calls']
   const parts = [
     title,
