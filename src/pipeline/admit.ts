@@ -104,12 +104,18 @@ function named(kind: 'tool' | 'prompt', params: JsonObject): Asked | undefined {
 
 /** A completion acts on what its `ref` names: values of a hidden prompt or template would leak otherwise. */
 function completed(params: JsonObject): Asked | undefined {
-  const ref = params['ref']
-  const argument = params['argument']
+  const { ref, argument, context } = params
   if (!isObject(ref) || !isObject(argument)) return undefined
+  const half = typeof argument['name'] === 'string' ? argument['name'] : undefined
+  const given = isObject(context) ? (context['arguments'] ?? NO_ARGUMENTS) : NO_ARGUMENTS
+  if (half === undefined || !isObject(given)) return undefined
+  if (context !== undefined && !isObject(context)) return undefined
   const { type, name, uri } = ref
-  if (type === 'ref/prompt' && typeof name === 'string')
-    return { kind: 'prompt', name, args: NO_ARGUMENTS }
+  if (type === 'ref/prompt' && typeof name === 'string') {
+    // The names are judged by the closed world of the grant; the value is only half typed.
+    const args = Object.fromEntries([...Object.entries(given), [half, argument['value'] ?? null]])
+    return { kind: 'prompt', name, args }
+  }
   if (type === 'ref/resource' && typeof uri === 'string') return { kind: 'resource', uri }
   return undefined
 }

@@ -321,3 +321,61 @@ test('a call that was cancelled before it left is not sent', async () => {
   expect(concluded).toHaveProperty('refusal.reason', 'cancelled')
   expect(departed).toEqual([])
 })
+
+describe('a completion', () => {
+  const PROMPTS = mandateOf(`
+mandate: m
+agent: intake-bot
+purpose: p
+valid: { until: 2026-12-01T00:00:00Z }
+prompts: { vendors/summary: { args: { vendor: { prefix: ACME- } } } }
+`)
+  const complete = (argument: JsonObject, context?: JsonObject): Inbound => ({
+    era: 'legacy',
+    method: 'completion/complete',
+    params: {
+      ref: { type: 'ref/prompt', name: 'summary' },
+      argument,
+      ...(context ? { context } : {}),
+    },
+    cancelled: new Cancellation(),
+  })
+
+  test('of an argument that the mandate names passes, half typed as it is', async () => {
+    const { concluded, departed } = await take(complete({ name: 'vendor', value: 'A' }), {
+      mandate: PROMPTS,
+    })
+    expect(concluded).toHaveProperty('answer')
+    expect(departed).toHaveLength(1)
+  })
+
+  test.each([
+    [
+      'an argument that the mandate does not name',
+      complete({ name: 'secret', value: 'A' }),
+      'outside_mandate',
+    ],
+    [
+      'such an argument in its context',
+      complete({ name: 'vendor', value: 'A' }, { arguments: { secret: 'x' } }),
+      'outside_mandate',
+    ],
+    ['an argument without a name', complete({ value: 'A' }), 'malformed'],
+    [
+      'a context that is no object',
+      {
+        ...complete({ name: 'vendor', value: '' }),
+        params: {
+          ref: { type: 'ref/prompt', name: 'summary' },
+          argument: { name: 'vendor', value: '' },
+          context: [],
+        },
+      },
+      'malformed',
+    ],
+  ])('of %s is refused, and nothing leaves', async (_name, inbound, reason) => {
+    const { concluded, departed } = await take(inbound, { mandate: PROMPTS })
+    expect(concluded).toHaveProperty('refusal.reason', reason)
+    expect(departed).toEqual([])
+  })
+})
