@@ -84,5 +84,5 @@ function conjunctLines(conjunct: Shown, io: CliIo): readonly string[] {
   const tail = decides ? paint(io, style, '   ← decides') : ''
   const line = `${paint(io, style, mark)} ${paint(io, 'dim', printable(rule))}  ${printable(expected)}${value}${error}${tail}`
   const helps = hint !== undefined && result !== 'holds'
-  return helps ? [line, `    would hold if ${printable(hint)}`] : [line]
+  return helps ? [line, `    ${printable(hint)}`] : [line]
 }

@@ -56,7 +56,9 @@ describe('the record of a real guard', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   test('lies where the page says, for its owner alone', () => {
-    expect(readdirSync(log)).toEqual(expect.arrayContaining(['args.key', 'audit-0.jsonl', 'objects']))
+    expect(readdirSync(log)).toEqual(
+      expect.arrayContaining(['args.key', 'audit-0.jsonl', 'objects']),
+    )
     expect(PAGE).toContain('audit-0.jsonl')
     expect(PAGE).toContain('args.key')
     if (process.platform === 'win32') return
