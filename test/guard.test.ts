@@ -591,11 +591,11 @@ async function until(happened: () => boolean): Promise<void> {
 test('an upstream that was given up is ended before the guard is, not left behind', async () => {
   let stops = 0
   const silent = fakeUpstream(() => undefined)
-  const start_ = silent.start
+  const startSilent = silent.start
   const slow = {
     ...silent,
     start: ((launch, events) => ({
-      ...start_(launch, events),
+      ...startSilent(launch, events),
       stop: () =>
         new Promise((resolve) => {
           setImmediate(() => {
@@ -603,7 +603,7 @@ test('an upstream that was given up is ended before the guard is, not left behin
             resolve()
           })
         }),
-    })) satisfies typeof start_,
+    })) satisfies typeof startSilent,
   }
   const guard = memoryGuard(MANDATE, { a: slow }, { startTimeoutMs: 1000 })
   const opened = guard.open()
