@@ -79,7 +79,7 @@ export function startupRounds(quick: boolean): number {
 
 export function memoryPlan(options: Options): MemoryPlan {
   const calls = options.million ? 1_000_000 : options.quick ? 20_000 : 100_000
-  return { warmUp: options.quick ? 10_000 : 100_000, calls, slices: 20, quietMs: 1_000 }
+  return { warmUp: options.quick ? 10_000 : 250_000, calls, slices: 20, quietMs: 1_000 }
 }
 
 export function decidePlan(quick: boolean): DecidePlan {
