@@ -155,3 +155,32 @@ describe('a request leaves as the value that was judged, not as the bytes it cam
     expect(text).toContain(`"arguments":${expected}`)
   })
 })
+
+describe('across eras', () => {
+  const META = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+
+  test.each(['{"content":[],"n":9007199254740993,"m":1.0}', '{}', ' { "content" : [ ] }'])(
+    'a legacy result %j reaches a modern agent with a result type in front, and else as it was',
+    async (text) => {
+      const modern = pool.start((path) => ({
+        mandate: { tools: { 'p/say': {} } },
+        upstreams: {
+          p: puppet(path, 'p', {
+            eras: ['legacy'],
+            results: { 'tools/list': `{"tools":[${TOOLS[1]}]}`, 'tools/call': text },
+          }),
+        },
+      }))
+      const answer = await modern.request('tools/call', { name: 'say', arguments: {}, _meta: META })
+      const rest = text.trim().slice(1).trimStart()
+      expect(payload(answer)).toBe(
+        rest === '}' ? '{"resultType":"complete"}' : `{"resultType":"complete",${rest}`,
+      )
+      const sent = received(modern.folder.path, 'p').at(-1)?.message
+      expect(sent?.params).toEqual({ name: 'say', arguments: {} })
+    },
+  )
+})
