@@ -240,7 +240,30 @@ function verdictText(verdict: Verdict): string {
 
 /** Arguments mostly arrive with their names in order, and then the platform's own writer gives the canonical form. */
 function canonicalArgs(args: JsonObject): string {
-  return inOrder(args) ? JSON.stringify(args) : canonical(args)
+  if (inOrder(args)) return JSON.stringify(args)
+  const sorted = sortedCopy(args)
+  return sorted ? JSON.stringify(sorted) : canonical(args)
+}
+
+const DIGIT = /^\d/
+
+/** A flat object with its names in order, for the platform to write; undefined where that would not be canonical. */
+function sortedCopy(args: JsonObject): JsonObject | undefined {
+  const copy: Record<string, Json> = {}
+  for (const name of Object.keys(args).sort()) {
+    const value = args[name]
+    // Names that look like numbers come first in every object, whatever order they were given in.
+    if (
+      value === undefined ||
+      typeof value === 'object' ||
+      DIGIT.test(name) ||
+      name === '__proto__'
+    )
+      return undefined
+    if (typeof value === 'number' && !Number.isFinite(value)) return undefined
+    copy[name] = value
+  }
+  return copy
 }
 
 function inOrder(value: Json): boolean {
