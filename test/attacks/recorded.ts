@@ -7,7 +7,6 @@ const FOLDER = fileURLToPath(new URL('../../../shared/evaluation/guard_attacks/'
 
 /** False in a clone without `../shared/evaluation`: what reads it is skipped, and says so. */
 export const RECORDED: boolean = existsSync(FOLDER)
-export const WHY_SKIPPED = 'skipped where ../shared/evaluation is absent'
 
 export interface FrameRow {
   readonly id: string

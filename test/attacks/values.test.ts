@@ -10,7 +10,7 @@ afterAll(() => pool.close())
 /** No text says that a name is a symbolic link; that is for the upstream, or a sandbox around it, and the manual says so. */
 const SYMBOLIC_LINK = 'path-37'
 
-describe.skipIf(!RECORDED)('recorded values', () => {
+describe.skipIf(!RECORDED)('recorded values (skipped where ../shared/evaluation is absent)', () => {
   let guard: GuardProcess
   beforeAll(async () => {
     guard = pool.start((path) => ({

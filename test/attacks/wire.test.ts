@@ -191,71 +191,81 @@ function verdictOf(
   return mandate === 'open' && ABOUT_ARGUMENTS.has(cls) ? 'forwarded' : 'denied'
 }
 
-describe.skipIf(!RECORDED)('recorded frames from the agent', () => {
-  test('there are frames to send', () => {
-    expect(FRAMES.length).toBeGreaterThan(60)
-  })
-
-  describe.each(['open', 'strict'] as const)('under the %s mandate', (mandate) => {
-    let guard: GuardProcess
-    beforeAll(async () => {
-      guard = start(MANDATES[mandate])
-      await guard.open()
+describe.skipIf(!RECORDED)(
+  'recorded frames from the agent (skipped where ../shared/evaluation is absent)',
+  () => {
+    test('there are frames to send', () => {
+      expect(FRAMES.length).toBeGreaterThan(60)
     })
 
-    describe.each(['whole', 'in pieces'] as const)('%s', (how) => {
-      test.each(FROM_CLIENT)('$id ($cls) $expect', async (row) => {
-        expect.hasAssertions()
-        const verdict = verdictOf(row, mandate)
-        const seen = await sent(guard, bytesOf(row), how, !/heard|rejected/.test(verdict))
-        VERDICTS[verdict](seen, row)
+    describe.each(['open', 'strict'] as const)('under the %s mandate', (mandate) => {
+      let guard: GuardProcess
+      beforeAll(async () => {
+        guard = start(MANDATES[mandate])
+        await guard.open()
+      })
+
+      describe.each(['whole', 'in pieces'] as const)('%s', (how) => {
+        test.each(FROM_CLIENT)('$id ($cls) $expect', async (row) => {
+          expect.hasAssertions()
+          const verdict = verdictOf(row, mandate)
+          const seen = await sent(guard, bytesOf(row), how, !/heard|rejected/.test(verdict))
+          VERDICTS[verdict](seen, row)
+        })
+      })
+
+      test('the next call is answered, and nothing stands on the prototypes', async () => {
+        const answer = await guard.call('fs_read_file', { path: '/srv/data/a.txt' }, 'last')
+        expect(payload(answer)).toBe('{"content":[{"type":"text","text":"read"}]}')
+        await guard.close()
+        const names = JSON.parse(
+          readFileSync(guard.folder.file('prototypes.json'), 'utf8'),
+        ) as unknown
+        expect(names).toEqual(
+          [Object.prototype, Array.prototype].map((one) => Reflect.ownKeys(one).map(String)),
+        )
       })
     })
+  },
+)
 
-    test('the next call is answered, and nothing stands on the prototypes', async () => {
-      const answer = await guard.call('fs_read_file', { path: '/srv/data/a.txt' }, 'last')
-      expect(payload(answer)).toBe('{"content":[{"type":"text","text":"read"}]}')
-      await guard.close()
-      const names = JSON.parse(
-        readFileSync(guard.folder.file('prototypes.json'), 'utf8'),
-      ) as unknown
-      expect(names).toEqual(
-        [Object.prototype, Array.prototype].map((one) => Reflect.ownKeys(one).map(String)),
+describe.skipIf(!RECORDED)(
+  'recorded frames from an upstream (skipped where ../shared/evaluation is absent)',
+  () => {
+    let guard: GuardProcess
+    beforeAll(async () => {
+      guard = pool.start((path) => ({
+        // Everything may be asked here, and still these are not passed on.
+        mandate: { tools: { 'up/puppet': {} }, requests: { up: ['elicitation'] } },
+        upstreams: { up: puppet(path, 'up', { results: { 'tools/list': toolsNamed('puppet') } }) },
+      }))
+      await guard.open({ elicitation: {}, sampling: {}, roots: {} })
+    })
+
+    const FROM_UPSTREAM = FRAMES.filter(({ id }) => id.startsWith('srv-'))
+    const denied = FROM_UPSTREAM.flatMap((row, at) => (row.expect === 'deny' ? [at] : []))
+    test.each(FROM_UPSTREAM)('$id ($why) $expect', async (row) => {
+      const mark = guard.frames.length
+      const bytes = bytesOf(row)
+      const { id } = JSON.parse(bytes.toString('utf8')) as { readonly id?: number }
+      const answered = row.expect === 'deny' && id !== undefined ? [{ answered: id }] : []
+      const steps = [
+        ...pieces(bytes, 'in pieces').map((piece) => ({ bytes: piece.toString('base64') })),
+        { write: '' },
+        ...answered,
+        {
+          write: '{"jsonrpc":"2.0","id":$ID,"result":{"content":[{"type":"text","text":$ANSWER}]}}',
+        },
+      ]
+      const call = await guard.call('puppet', { steps })
+      // Nothing of it is shown to the agent: neither a question, nor progress that it did not ask for, nor an answer.
+      expect(guard.frames.slice(mark)).toEqual([call])
+      const told = row.expect === 'deny' ? /"error":\{"code":-31403/ : /^"null"$|^null$/
+      expect(call.result?.content?.[0]?.text).toMatch(told)
+      const declined = guard.folder.record().filter(({ verdict }) => verdict === 'declined')
+      expect(declined).toHaveLength(
+        denied.filter((one) => one <= FROM_UPSTREAM.indexOf(row)).length,
       )
     })
-  })
-})
-
-describe.skipIf(!RECORDED)('recorded frames from an upstream', () => {
-  let guard: GuardProcess
-  beforeAll(async () => {
-    guard = pool.start((path) => ({
-      // Everything may be asked here, and still these are not passed on.
-      mandate: { tools: { 'up/puppet': {} }, requests: { up: ['elicitation'] } },
-      upstreams: { up: puppet(path, 'up', { results: { 'tools/list': toolsNamed('puppet') } }) },
-    }))
-    await guard.open({ elicitation: {}, sampling: {}, roots: {} })
-  })
-
-  const FROM_UPSTREAM = FRAMES.filter(({ id }) => id.startsWith('srv-'))
-  const denied = FROM_UPSTREAM.flatMap((row, at) => (row.expect === 'deny' ? [at] : []))
-  test.each(FROM_UPSTREAM)('$id ($why) $expect', async (row) => {
-    const mark = guard.frames.length
-    const bytes = bytesOf(row)
-    const { id } = JSON.parse(bytes.toString('utf8')) as { readonly id?: number }
-    const answered = row.expect === 'deny' && id !== undefined ? [{ answered: id }] : []
-    const steps = [
-      ...pieces(bytes, 'in pieces').map((piece) => ({ bytes: piece.toString('base64') })),
-      { write: '' },
-      ...answered,
-      { write: '{"jsonrpc":"2.0","id":$ID,"result":{"content":[{"type":"text","text":$ANSWER}]}}' },
-    ]
-    const call = await guard.call('puppet', { steps })
-    // Nothing of it is shown to the agent: neither a question, nor progress that it did not ask for, nor an answer.
-    expect(guard.frames.slice(mark)).toEqual([call])
-    const told = row.expect === 'deny' ? /"error":\{"code":-31403/ : /^"null"$|^null$/
-    expect(call.result?.content?.[0]?.text).toMatch(told)
-    const declined = guard.folder.record().filter(({ verdict }) => verdict === 'declined')
-    expect(declined).toHaveLength(denied.filter((one) => one <= FROM_UPSTREAM.indexOf(row)).length)
-  })
-})
+  },
+)
