@@ -236,6 +236,21 @@ describe('the digest of arguments', () => {
     expect(() => keyedDigest(new Uint8Array(31))).toThrow(RangeError)
   })
 
+  test('is taken over the canonical form of any arguments', () => {
+    const name = fc.oneof(
+      fc.string({ maxLength: 4 }),
+      fc.constantFrom('10', '9', 'a', 'B', '__proto__', 'ä'),
+    )
+    const value = fc.oneof(fc.jsonValue(), fc.integer(), fc.string(), fc.constant(null))
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, value), { maxLength: 6 }), (members) => {
+        const args = Object.fromEntries(members) as JsonObject
+        const expected = createHmac('sha256', KEY).update(canonical(args)).digest('hex')
+        expect(read(intent({ args }))['args_digest']).toBe(expected)
+      }),
+    )
+  })
+
   test('does not depend on the order of members', () => {
     const one = read(intent({ args: { a: 1, b: { d: 2, c: [{ f: 1, e: 2 }] } } }))
     const other = read(intent({ args: { b: { c: [{ e: 2, f: 1 }], d: 2 }, a: 1 } }))
