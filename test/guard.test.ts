@@ -620,3 +620,123 @@ test('an upstream that was given up is ended before the guard is, not left behin
   await guard.hangUp()
   expect(stops).toBe(silent.lives.length)
 })
+
+describe('when the mandate ends during the run', () => {
+  const ENDED = { 'dev.chaperone/reason': 'mandate_expired' }
+
+  test('lists are refused, calls are refused, and upstreams are neither told nor heard', async () => {
+    const a = legacyUpstream([ECHO, SLOW])
+    const guard = start(MANDATE, { a })
+    await guard.open({ elicitation: {} })
+    expect((await guard.ask('tools/list')).result).toHaveProperty('tools')
+    guard.clock.setWall('2026-12-01T00:00:00Z')
+    const list = await guard.ask('tools/list')
+    expect(list.error).toMatchObject({ code: -31_403, data: { reason: 'mandate_expired' } })
+    const call = await guard.ask('tools/call', { name: 'slow', arguments: {} })
+    expect(call.result).toMatchObject({ _meta: ENDED })
+    expect((await guard.ask('logging/setLevel', { level: 'debug' })).error).toBeDefined()
+    a.lives[0]?.say({
+      jsonrpc: '2.0',
+      id: 'e',
+      method: 'elicitation/create',
+      params: { message: 'x', requestedSchema: { type: 'object', properties: {} } },
+    })
+    await until(() => a.lives[0]?.received.some(({ id }) => String(id) === 'e') ?? false)
+    expect(guard.heard.some(({ method }) => method === 'elicitation/create')).toBe(false)
+    expect(a.calls('tools/call')).toEqual([])
+    expect(a.calls('logging/setLevel')).toEqual([])
+  })
+
+  test('a list is refused while the clock has gone back, and where nobody is known to ask', async () => {
+    const back = start(MANDATE, { a: legacyUpstream([ECHO]) })
+    await back.open()
+    back.clock.setWall('2026-11-24T09:00:00Z')
+    expect((await back.ask('tools/list')).error?.data).toEqual({ reason: 'clock_moved_back' })
+    const nobody = start(MANDATE, { a: legacyUpstream([ECHO]) }, { principal: undefined })
+    await nobody.open()
+    expect((await nobody.ask('tools/list')).error?.data).toEqual({ reason: 'unauthenticated' })
+  })
+})
+
+describe('across eras', () => {
+  test('a legacy upstream cannot ask back in an answer', async () => {
+    const a = legacyUpstream([SLOW], (message, life) => {
+      if (message.method !== 'tools/call') return false
+      const asks = {
+        q: {
+          method: 'elicitation/create',
+          params: { message: 'x', requestedSchema: { properties: { password: {} } } },
+        },
+      }
+      life.say({
+        jsonrpc: '2.0',
+        id: message.id,
+        result: { resultType: 'input_required', inputRequests: asks },
+      })
+      return true
+    })
+    const guard = start(MANDATE, { a })
+    const answer = await guard.ask('tools/call', {
+      name: 'slow',
+      _meta: modern({ elicitation: {} }),
+    })
+    expect(answer.result).toMatchObject({
+      _meta: { 'dev.chaperone/reason': 'request_not_permitted' },
+    })
+    expect(JSON.stringify(answer)).not.toContain('password')
+  })
+
+  test('and is sent no answer to a question it cannot have asked', async () => {
+    const a = legacyUpstream([SLOW])
+    const guard = start(MANDATE, { a })
+    const retry = await guard.ask('tools/call', {
+      name: 'slow',
+      _meta: modern(),
+      requestState: 's',
+      inputResponses: { q: {} },
+    })
+    expect(retry.result).toMatchObject({
+      _meta: { 'dev.chaperone/reason': 'upstream_unavailable' },
+    })
+    expect(a.calls('tools/call')).toEqual([])
+  })
+})
+
+test('a call and its cancellation in one write: the call is not sent', async () => {
+  const a = legacyUpstream([SLOW])
+  const guard = start(MANDATE, { a })
+  await guard.open()
+  await guard.ask('tools/list')
+  const call = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 5,
+    method: 'tools/call',
+    params: { name: 'slow' },
+  })
+  const cancel = JSON.stringify({
+    jsonrpc: '2.0',
+    method: 'notifications/cancelled',
+    params: { requestId: 5 },
+  })
+  guard.write(`${call}\n${cancel}\n`)
+  await guard.ask('ping')
+  await until(() => guard.log.entries.some(({ type }) => type === 'refusal' || type === 'outcome'))
+  expect(a.calls('tools/call')).toEqual([])
+  expect(guard.heard.some(({ id }) => id === 5)).toBe(false)
+})
+
+test('an id under way is taken once, whatever it asks for', async () => {
+  const a = legacyUpstream([SLOW], (message) => message.method === 'tools/call')
+  const guard = start(MANDATE, { a })
+  await guard.open()
+  const list = JSON.stringify({ jsonrpc: '2.0', id: 9, method: 'tools/list' })
+  const call = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 9,
+    method: 'tools/call',
+    params: { name: 'slow' },
+  })
+  guard.write(`${list}\n${call}\n`)
+  await until(() => guard.heard.filter(({ id }) => id === 9).length === 2)
+  expect(a.calls('tools/call')).toEqual([])
+})

@@ -3,8 +3,9 @@ import type { CompiledMandate } from '../model/authority.ts'
 import type { Environment, Principal } from '../model/call.ts'
 import type { DenyReason } from '../model/decision.ts'
 import type { Instant } from '../model/id.ts'
-import { refusal } from '../model/verdict.ts'
+import { refusal, type Refusal } from '../model/verdict.ts'
 import type { Identified } from './identify.ts'
+import type { LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
 
 export interface Bound {
@@ -37,7 +38,7 @@ export const bind: StageRow<Identified, Bound> = {
 }
 
 /** Why a mandate does not bind here and now, or undefined when it does. */
-export function unfit(
+function unfit(
   compiled: CompiledMandate,
   principal: Principal,
   environment: Environment,
@@ -55,4 +56,15 @@ export function unfit(
     case 'expired':
       return 'mandate_expired'
   }
+}
+
+/** Why the mandate does not bind at this moment, for what is no call: lists, and messages that reach an upstream. */
+export function standing(ports: LinePorts): Refusal | undefined {
+  if (ports.stopping()) return refusal('bind', 'guard_stopping')
+  if (!ports.principal) return refusal('identify', 'unauthenticated')
+  const { at, movedBack } = ports.time.read()
+  if (movedBack)
+    return refusal('bind', 'clock_moved_back', 'the wall clock went back by more than 5 s')
+  const reason = unfit(ports.mandate, ports.principal, ports.environment, at)
+  return reason === undefined ? undefined : refusal('bind', reason)
 }

@@ -29,8 +29,12 @@ export const forward: StageRow<Equipped, Forwarded> = {
 
 function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded | Refusal> {
   const { call, request } = equipped
-  const accept = (answer: UpstreamAnswer | 'cancelled'): Forwarded | Refusal =>
-    answer === 'cancelled' ? refusal('forward', 'cancelled') : { equipped, answer, call, request }
+  const accept = (answer: UpstreamAnswer | 'cancelled' | 'called_off'): Forwarded | Refusal => {
+    if (answer === 'cancelled') return refusal('forward', 'cancelled')
+    if (answer === 'called_off')
+      return refusal('forward', 'outcome_unknown', 'called off after it left')
+    return { equipped, answer, call, request }
+  }
   try {
     return ports.upstreams.forward(equipped.departure).then(accept, failed)
   } catch (error) {

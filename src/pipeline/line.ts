@@ -36,7 +36,7 @@ export const LINE: Line<Inbound, Settled> = begin(admit)
 
 /** What the agent is to be told. */
 export type Concluded =
-  | { readonly answer: UpstreamAnswer }
+  | { readonly answer: UpstreamAnswer; readonly call: CallContext }
   | { readonly refusal: Refusal; readonly request: RequestFacts; readonly call?: CallContext }
 
 /** Takes one call down the line. Never rejects: what breaks is recorded and denies with `internal_error`. */
@@ -52,7 +52,7 @@ function conclude(
   inbound: Inbound,
   ports: LinePorts,
 ): Concluded | Promise<Concluded> {
-  if (!walk.refusal) return { answer: walk.proof.answer }
+  if (!walk.refusal) return { answer: walk.proof.answer, call: walk.proof.call }
   if (walk.fault !== undefined) reportFault(walk.refusal, walk.fault, ports)
   return refused(walk.refusal, walk.last, { inbound, ports })
 }

@@ -8,7 +8,7 @@ import { STAGES, type StageName } from '../model/verdict.ts'
 
 /**
  * `decided` walks the whole line; `listed` is answered from the compiled mandate's view of the catalog;
- * `local` is answered by the guard itself and reaches no upstream undecided.
+ * `local` is answered by the guard itself; where it is handed on to upstreams, its stages hold `bind`.
  */
 export type Way = 'decided' | 'listed' | 'local'
 
@@ -25,7 +25,9 @@ const LEGACY: readonly Era[] = ['legacy']
 const MODERN: readonly Era[] = ['modern']
 const BOTH: readonly Era[] = ['legacy', 'modern']
 const LIST_STAGES: readonly StageName[] = ['admit', 'identify', 'bind', 'settle']
-const LOCAL_STAGES: readonly StageName[] = ['admit', 'identify']
+const LOCAL_STAGES: readonly StageName[] = ['admit']
+/** Reaches upstreams, though it acts on nothing: only while the mandate binds. */
+const BOUND_STAGES: readonly StageName[] = ['admit', 'identify', 'bind']
 
 function decided(action: Action, eras: readonly Era[]): MethodRow {
   return { method: action, eras, way: 'decided', kind: 'request', stages: STAGES, action }
@@ -33,11 +35,11 @@ function decided(action: Action, eras: readonly Era[]): MethodRow {
 function listed(method: string): MethodRow {
   return { method, eras: BOTH, way: 'listed', kind: 'request', stages: LIST_STAGES }
 }
-function local(method: string, eras: readonly Era[]): MethodRow {
-  return { method, eras, way: 'local', kind: 'request', stages: LOCAL_STAGES }
+function local(method: string, eras: readonly Era[], stages = LOCAL_STAGES): MethodRow {
+  return { method, eras, way: 'local', kind: 'request', stages }
 }
-function notice(method: string, eras: readonly Era[]): MethodRow {
-  return { method, eras, way: 'local', kind: 'notification', stages: LOCAL_STAGES }
+function notice(method: string, eras: readonly Era[], stages = LOCAL_STAGES): MethodRow {
+  return { method, eras, way: 'local', kind: 'notification', stages }
 }
 
 export const METHODS: readonly MethodRow[] = [
@@ -52,14 +54,14 @@ export const METHODS: readonly MethodRow[] = [
   listed('prompts/list'),
   local('initialize', LEGACY),
   local('ping', LEGACY),
-  local('logging/setLevel', LEGACY),
-  local('resources/unsubscribe', LEGACY),
+  local('logging/setLevel', LEGACY, BOUND_STAGES),
+  local('resources/unsubscribe', LEGACY, BOUND_STAGES),
   local('server/discover', MODERN),
-  local('subscriptions/listen', MODERN),
+  local('subscriptions/listen', MODERN, BOUND_STAGES),
   notice('notifications/initialized', LEGACY),
   notice('notifications/cancelled', BOTH),
   notice('notifications/progress', LEGACY),
-  notice('notifications/roots/list_changed', LEGACY),
+  notice('notifications/roots/list_changed', LEGACY, BOUND_STAGES),
 ]
 
 const BY_METHOD: ReadonlyMap<string, MethodRow> = new Map(METHODS.map((row) => [row.method, row]))

@@ -65,7 +65,8 @@ export interface Departure {
  * ERR_UPSTREAM_LOST (it left, and what became of it is not known)
  */
 export interface ForwardPort {
-  forward(departure: Departure): Promise<UpstreamAnswer | 'cancelled'>
+  /** `cancelled`: nothing left the guard. `called_off`: it had left, and what became of it is not known. */
+  forward(departure: Departure): Promise<UpstreamAnswer | 'cancelled' | 'called_off'>
 }
 
 /** Reads wall time once per call and notices when it went back. */

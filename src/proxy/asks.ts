@@ -22,6 +22,8 @@ export interface AskOptions {
   readonly log: AuditLog
   readonly time: TimeKeeper
   readonly operational: OperationalLog
+  /** Why the mandate does not bind here and now; undefined while it does. */
+  readonly unbound: () => DenyReason | undefined
   readonly sendToAgent: (frame: string) => void
 }
 
@@ -31,6 +33,15 @@ const KIND_OF: ReadonlyMap<string, UpstreamRequest> = new Map([
   ['roots/list', 'roots'],
 ])
 
+/** Declined requests of one kind that are recorded one by one. */
+const DECLINED_TOLD = 64
+const LONGEST_METHOD = 128
+
+/** What was judged is what is sent: the parsed values, without the fields of the hop they came over. */
+function onward(params: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(params).filter(([key]) => key !== '_meta'))
+}
+
 interface Waiting {
   readonly link: Link
   readonly upstreamId: RequestId
@@ -39,6 +50,7 @@ interface Waiting {
 export class Asks {
   readonly #options: AskOptions
   readonly #waiting = new Map<number, Waiting>()
+  readonly #declined = new Map<string, number>()
   #nextId = 1
 
   constructor(options: AskOptions) {
@@ -52,7 +64,10 @@ export class Asks {
       return
     }
     const reason = this.#refusal(link, request)
-    const recorded = await this.#record(link.server, request.method, reason)
+    const recorded =
+      reason === undefined
+        ? await this.#record(link.server, request.method, reason)
+        : await this.#recordDeclined(link.server, request.method, reason)
     if (reason !== undefined || !recorded) {
       const known = KIND_OF.has(request.method)
       const code = known ? CODE.denied : CODE.methodNotFound
@@ -69,7 +84,9 @@ export class Asks {
     const id = this.#nextId
     this.#nextId += 1
     this.#waiting.set(id, { link, upstreamId: request.id })
-    this.#options.sendToAgent(requestFrame(id, request.method, request.text))
+    this.#options.sendToAgent(
+      requestFrame(id, request.method, JSON.stringify(onward(request.params))),
+    )
   }
 
   /** The client's answer to one of these requests. False when there is no such request. */
@@ -103,12 +120,23 @@ export class Asks {
     const { session, mandate } = this.#options
     const kind = KIND_OF.get(request.method)
     if (kind === undefined) return 'unsupported'
+    const unbound = this.#options.unbound()
+    if (unbound !== undefined) return unbound
     if (!mandate.permitsRequest(link.server, kind)) return 'request_not_permitted'
     const sameEra = session.era === 'legacy' && link.agreement?.era === 'legacy'
     if (!sameEra || !isObject(session.capabilities[CAPABILITY[kind]])) return 'unsupported'
     return kind === 'elicitation' && asksForSecrets(request.params)
       ? 'request_not_permitted'
       : undefined
+  }
+
+  /** Told each time at first and then at every power of two: a flood cannot fill the record. */
+  async #recordDeclined(server: string, method: string, reason: DenyReason): Promise<boolean> {
+    const key = `${server}\n${reason}`
+    const count = (this.#declined.get(key) ?? 0) + 1
+    this.#declined.set(key, count)
+    if (count > DECLINED_TOLD && (count & (count - 1)) !== 0) return false
+    return this.#record(server, method.slice(0, LONGEST_METHOD), reason)
   }
 
   async #record(server: string, method: string, reason: DenyReason | undefined): Promise<boolean> {

@@ -13,6 +13,9 @@ import type { Agreement, Wish } from './upstream/handshake.ts'
 import type { Link } from './upstream/link.ts'
 import type { ProgressListener, RawAnswer } from './upstream/pending.ts'
 
+/** `cancelled`: nothing left. `called_off`: it had left, and the upstream was told. */
+type Called = 'cancelled' | 'called_off'
+
 export interface DepartureOptions {
   readonly links: ReadonlyMap<string, Link>
   readonly session: Session
@@ -29,7 +32,7 @@ export function departures(options: DepartureOptions): ForwardPort {
 function forward(
   departure: Departure,
   options: DepartureOptions,
-): Promise<UpstreamAnswer | 'cancelled'> {
+): Promise<UpstreamAnswer | Called> {
   const link = options.links.get(departure.server)
   if (!link) throw new GuardError('ERR_UPSTREAM_DOWN', `no upstream \`${departure.server}\``)
   const { agreement } = link
@@ -43,7 +46,15 @@ function depart(
   departure: Departure,
   { link, agreement }: { readonly link: Link; readonly agreement: Agreement },
   options: DepartureOptions,
-): Promise<UpstreamAnswer | 'cancelled'> {
+): Promise<UpstreamAnswer | Called> {
+  if (departure.cancelled.aborted) return Promise.resolve('cancelled')
+  const { inputResponses, requestState } = departure.params
+  if (agreement.era === 'legacy' && (inputResponses ?? requestState) !== undefined) {
+    throw new GuardError(
+      'ERR_UPSTREAM_DOWN',
+      `\`${link.server}\` is of another era: it never asked back`,
+    )
+  }
   if (agreement.era === 'modern' && departure.method === 'resources/subscribe') {
     const why = `\`${link.server}\` is of another era: subscriptions do not cross eras`
     throw new GuardError('ERR_UPSTREAM_DOWN', why)
@@ -56,7 +67,7 @@ function depart(
   departure.cancelled.onAbort(() => link.cancel(sent.id))
   const capabilities = (): JsonObject => offeredTo(departure, link, options)
   return sent.answer.then((raw) =>
-    raw === 'cancelled' ? raw : answered(raw, { departure, agreement, capabilities }),
+    raw === 'cancelled' ? 'called_off' : answered(raw, { departure, agreement, capabilities }),
   )
 }
 
@@ -143,13 +154,12 @@ interface Way {
 
 function answered(raw: RawAnswer, { departure, agreement, capabilities }: Way): UpstreamAnswer {
   if (raw.part === 'error') return { kind: 'error', text: raw.text, outcome: 'error' }
-  const type = agreement.era === 'modern' ? raw.value['resultType'] : undefined
+  const type = raw.value['resultType']
   if (type !== undefined && type !== 'complete') {
-    // A legacy agent has no form for an answer that asks back; nothing of it is handed on.
+    // An answer that asks back exists between two modern ends only; elsewhere nothing of it is handed on.
+    const mutual = departure.era === 'modern' && agreement.era === 'modern'
     const asks =
-      departure.era === 'modern' && type === 'input_required'
-        ? asksOf(raw.value, capabilities())
-        : UNKNOWN_ASK
+      mutual && type === 'input_required' ? asksOf(raw.value, capabilities()) : UNKNOWN_ASK
     return { kind: 'result', text: raw.text, outcome: 'input_required', asks }
   }
   const text = bridgedResult(raw.text, raw.value, departure.method, departure.era)

@@ -1,10 +1,10 @@
 /**
  * The `_meta` of one hop becomes the `_meta` of the next: progress tokens are rewritten, per-request protocol fields
- * are put on or taken off, everything else is kept. Results cross eras here too.
+ * are put on or taken off, and nothing else travels but the trace. Results cross eras here too.
  */
 import { isObject, member, type Json, type JsonObject } from '../model/json.ts'
 import type { Era } from '../model/record.ts'
-import { META, type Self } from './protocol.ts'
+import { LOG_LEVELS, META, type Self } from './protocol.ts'
 
 export type ProgressToken = string | number
 
@@ -23,14 +23,12 @@ export interface Dress {
   readonly self: Self
 }
 
-/** Per-request fields that belong to a hop and never travel over it. */
-const HOP_FIELDS: ReadonlySet<string> = new Set([
-  META.version,
-  META.capabilities,
-  META.clientInfo,
-  META.subscription,
-  'progressToken',
-])
+/**
+ * What of a request's `_meta` travels on: where a call stands in a trace (MCP 2026-07-28, `_meta`). Everything else could
+ * carry what no rule has looked at, so it stays.
+ */
+const TRACE_FIELDS: ReadonlySet<string> = new Set(['traceparent', 'tracestate'])
+const LONGEST_TRACE = 512
 
 /** `_meta` for the next hop, or undefined when there is nothing to say. */
 export function nextMeta(
@@ -41,10 +39,12 @@ export function nextMeta(
   const meta = member(params, '_meta')
   if (!isObject(meta) && hop.token === undefined && dress.era === 'legacy') return undefined
   const next: Record<string, Json> = {}
-  for (const [key, value] of Object.entries(isObject(meta) ? meta : {})) {
-    if (!HOP_FIELDS.has(key) && !(dress.era === 'legacy' && key === META.logLevel))
-      next[key] = value
+  for (const key of TRACE_FIELDS) {
+    const value = isObject(meta) ? member(meta, key) : undefined
+    if (typeof value === 'string' && value.length <= LONGEST_TRACE) next[key] = value
   }
+  const level = isObject(meta) && dress.era === 'modern' ? member(meta, META.logLevel) : undefined
+  if (typeof level === 'string' && LOG_LEVELS.has(level)) next[META.logLevel] = level
   if (hop.token !== undefined) next['progressToken'] = hop.token
   if (dress.era === 'modern') {
     next[META.version] = dress.version

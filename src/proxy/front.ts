@@ -1,10 +1,13 @@
 /** Joins the parts that speak MCP for one agent: session, upstream links, catalog, line and relay. */
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Environment, Principal, RiskPosture, UpstreamRequest } from '../model/call.ts'
+import type { DenyReason } from '../model/decision.ts'
 import { callId } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
+import type { Grant } from '../model/mandate.ts'
 import type { AuditLog, Clock, OperationalLog, Timers } from '../model/port.ts'
 import type { EventName } from '../model/record.ts'
+import { standing } from '../pipeline/bind.ts'
 import type { LinePorts, TimeKeeper } from '../pipeline/port.ts'
 import { timeKeeper } from '../pipeline/time.ts'
 import { Asks } from './asks.ts'
@@ -74,13 +77,24 @@ export function createFront(options: FrontOptions): Front {
     wish,
     events: catalogEvents(record, operational),
   })
-  const asks = new Asks({ session, mandate, log, time, operational, sendToAgent })
   parts.catalog = catalog
-  parts.asks = asks
-  parts.notices = new Notices({ session, catalog, asks, operational, sendToAgent })
   const byName = new Map(links.map((link) => [link.server, link]))
   const upstreams = departures({ links: byName, session, self, mandate, wish, sendToAgent })
   const ports = linePorts(options, { time, catalog, upstreams, stopping: () => state.down })
+  const unbound = (): DenyReason | undefined => standing(ports)?.reason
+  const asks = new Asks({ session, mandate, log, time, operational, unbound, sendToAgent })
+  parts.asks = asks
+  parts.notices = new Notices({
+    session,
+    catalog,
+    asks,
+    operational,
+    sendToAgent,
+    mandate: {
+      names: (server) => mandate.mandate.grants.some((grant) => grantNames(grant, server)),
+    },
+    eraOf: (server) => byName.get(server)?.agreement?.era,
+  })
   const { openingMs } = options
   const locals = new Locals({
     session,
@@ -103,6 +117,11 @@ export function createFront(options: FrontOptions): Front {
       state.down = true
     },
   }
+}
+
+/** A server pattern with a wildcard may name any server: what it then may do is decided call by call. */
+function grantNames({ server: pattern }: Grant, server: string): boolean {
+  return pattern === server || /[*?]/.test(pattern)
 }
 
 /** The parts that links report to; they need the links first. */
@@ -184,7 +203,11 @@ function linkEvents(
   }
 }
 
+/** Hidden tools that are told of in one run. */
+const MOST_HIDDEN_SAID = 1000
+
 function catalogEvents(record: Record, operational: OperationalLog): CatalogEvents {
+  const said = new Set<string>()
   return {
     onPinned: (server, facts) => record('catalog_pinned', { server, ...facts }),
     onChanged: (server, facts) => {
@@ -195,6 +218,10 @@ function catalogEvents(record: Record, operational: OperationalLog): CatalogEven
       record('catalog_changed', { server, ...facts })
     },
     onHidden: (server, tool, why) => {
+      // Once for each, however often the list is fetched, and not without end.
+      const key = `${server}\n${tool}\n${why}`
+      if (said.has(key) || said.size >= MOST_HIDDEN_SAID) return
+      said.add(key)
       operational.warn({ server, tool, why }, 'a tool is hidden')
       record('tool_hidden', { server, tool, why })
     },

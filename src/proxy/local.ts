@@ -8,6 +8,7 @@ import {
   CODE,
   errorText,
   LATEST_LEGACY,
+  LOG_LEVELS,
   LEGACY_VERSIONS,
   META,
   MODERN_VERSIONS,
@@ -95,6 +96,7 @@ export class Locals {
     session.version = LEGACY_VERSIONS.find((version) => version === asked) ?? LATEST_LEGACY
     session.capabilities = isObject(capabilities) ? capabilities : {}
     // A modern probe came first: upstreams that opened in the modern era open again in the agent's own.
+    await Promise.all(links.map((link) => link.settled()))
     await Promise.all(
       links.filter((link) => link.agreement?.era === 'modern').map((link) => link.restart()),
     )
@@ -160,12 +162,13 @@ export class Locals {
 
   #setLevel(params: JsonObject): LocalAnswer {
     const level = member(params, 'level')
-    if (typeof level !== 'string' || !LEVELS.has(level)) {
+    if (typeof level !== 'string' || !LOG_LEVELS.has(level)) {
       return {
         part: 'error',
         text: errorText(CODE.invalidParams, '`level` is not a logging level'),
       }
     }
+    this.#options.session.logLevel = LOG_LEVELS.get(level) ?? 0
     for (const link of this.#options.links) {
       if (link.agreement?.era !== 'legacy' || !isObject(link.agreement.capabilities['logging']))
         continue
@@ -175,14 +178,12 @@ export class Locals {
   }
 
   async #unsubscribe(params: JsonObject): Promise<LocalAnswer> {
-    const { session, links, catalog, mandate } = this.#options
+    const { session, links } = this.#options
     const uri = member(params, 'uri')
-    if (typeof uri !== 'string' || !session.subscribed.delete(uri)) return EMPTY
-    const found = await catalog.resource(uri, mandate)
-    const link =
-      found.state === 'found'
-        ? links.find(({ server }) => server === found.target.server)
-        : undefined
+    if (typeof uri !== 'string') return EMPTY
+    const server = session.subscribed.get(uri)
+    session.subscribed.delete(uri)
+    const link = links.find((one) => one.server === server)
     if (link) await this.#toUpstream(link, 'resources/unsubscribe', { uri })
     return EMPTY
   }
@@ -228,14 +229,3 @@ function subscribes(capabilities: JsonObject): boolean {
   const resources = capabilities['resources']
   return isObject(resources) && resources['subscribe'] === true
 }
-
-const LEVELS: ReadonlySet<string> = new Set([
-  'debug',
-  'info',
-  'notice',
-  'warning',
-  'error',
-  'critical',
-  'alert',
-  'emergency',
-])

@@ -4,10 +4,11 @@
  */
 import { member, type JsonObject } from '../model/json.ts'
 import type { OperationalLog } from '../model/port.ts'
+import type { Era } from '../model/record.ts'
 import type { Asks } from './asks.ts'
 import type { Catalog } from './catalog.ts'
 import type { ListMethod } from './offer.ts'
-import { META, notificationFrame } from './protocol.ts'
+import { LOG_LEVELS, META, notificationFrame } from './protocol.ts'
 import type { ChangeKind, Session } from './session.ts'
 
 export interface NoticeOptions {
@@ -15,8 +16,14 @@ export interface NoticeOptions {
   readonly catalog: Catalog
   readonly asks: Asks
   readonly operational: OperationalLog
+  readonly mandate: { readonly names: (server: string) => boolean }
+  /** The era that an upstream speaks, while it is up. */
+  readonly eraOf: (server: string) => Era | undefined
   readonly sendToAgent: (frame: string) => void
 }
+
+/** Longest log message that is passed on, in UTF-16 code units. */
+const LONGEST_MESSAGE = 64 * 1024
 
 const CHANGES: ReadonlyMap<
   string,
@@ -47,11 +54,10 @@ export class Notices {
     }
     switch (method) {
       case 'notifications/message':
-        if (this.#options.session.opened)
-          this.#options.sendToAgent(notificationFrame(method, params))
+        this.#message(server, params)
         return
       case 'notifications/resources/updated':
-        this.#updated(params)
+        this.#updated(server, params)
         return
       case 'notifications/cancelled':
         this.#options.asks.withdrawn(server, params)
@@ -85,10 +91,22 @@ export class Notices {
     }
   }
 
-  #updated(params: JsonObject): void {
+  /** A log message reaches an agent of the upstream's own era, at the level that it asked for, if it is no larger than that. */
+  #message(server: string, params: JsonObject): void {
+    const { session, mandate, sendToAgent, eraOf } = this.#options
+    const era = eraOf(server)
+    if (!session.opened || era !== session.era || !mandate.names(server)) return
+    const said = member(params, 'level')
+    const level = typeof said === 'string' ? LOG_LEVELS.get(said) : undefined
+    if (level === undefined || (era === 'legacy' && level < (session.logLevel ?? 0))) return
+    const frame = notificationFrame('notifications/message', params)
+    if (frame.length <= LONGEST_MESSAGE) sendToAgent(frame)
+  }
+
+  #updated(server: string, params: JsonObject): void {
     const uri = member(params, 'uri')
-    if (typeof uri !== 'string' || !this.#options.session.subscribed.has(uri)) return
-    this.#options.sendToAgent(notificationFrame('notifications/resources/updated', params))
+    if (typeof uri !== 'string' || this.#options.session.subscribed.get(uri) !== server) return
+    this.#options.sendToAgent(notificationFrame('notifications/resources/updated', { uri }))
   }
 
   /** A flood of changes costs one refresh after the one under way, not one each. */

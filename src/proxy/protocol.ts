@@ -65,3 +65,10 @@ export function answerFrame(id: RequestId | null, part: 'result' | 'error', text
 export function errorText(code: number, message: string, data?: Json): string {
   return canonical(data === undefined ? { code, message } : { code, message, data })
 }
+
+/** RFC 5424 severities as MCP names them, the least first. */
+export const LOG_LEVELS: ReadonlyMap<string, number> = new Map(
+  ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'].map(
+    (level, index) => [level, index] as const,
+  ),
+)

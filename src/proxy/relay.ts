@@ -5,9 +5,9 @@
 import { isObject, type JsonObject } from '../model/json.ts'
 import type { RequestFacts } from '../model/record.ts'
 import { isRefusal, refusal, type Refusal } from '../model/verdict.ts'
-import { unfit } from '../pipeline/bind.ts'
+import { standing } from '../pipeline/bind.ts'
 import { recordRefusal, takeCall, type Concluded } from '../pipeline/line.ts'
-import { methodRow } from '../pipeline/method.ts'
+import { methodRow, type Way } from '../pipeline/method.ts'
 import type { LinePorts } from '../pipeline/port.ts'
 import { told } from '../pipeline/refusal.ts'
 import type { Asks } from './asks.ts'
@@ -95,35 +95,54 @@ export class Relay {
   }
 
   #request(id: RequestId, method: string, params: JsonObject): void {
-    const { session } = this.#options
+    const { session, ports } = this.#options
     const era = eraOf(method, params)
     if (era === 'incomplete') {
-      this.#error(id, CODE.invalidParams, 'per-request metadata is not whole')
+      this.#unfit(id, CODE.invalidParams, 'per-request metadata is not whole')
       return
     }
     if (era === 'modern' && !this.#speaks(id, params)) return
+    const request = { era, method }
     const row = methodRow(method, era)
     if (row?.kind !== 'request') {
-      void this.#refuse(id, refusal('admit', 'unsupported', 'a method in no row of the table'), {
-        era,
-        method,
-      })
+      void this.#refuse(
+        id,
+        refusal('admit', 'unsupported', 'a method in no row of the table'),
+        request,
+      )
       return
     }
-    if (session.inflight.has(id)) {
+    if (session.inflight.has(id) || session.listening.has(id)) {
       void this.#refuse(
         id,
         refusal('admit', 'malformed', 'the id of a request that is under way'),
-        { era, method },
+        request,
       )
       return
     }
     if (era === 'modern') session.era = 'modern'
     session.opened ||= era === 'modern'
-    const incoming: Incoming = { id, method, params, era }
-    if (row.way === 'decided') this.#decided(incoming)
-    else if (row.way === 'listed') void this.#listed(incoming)
-    else void this.#local(incoming)
+    // A call is bound in its own line; for the rest the table says whether the mandate has to bind.
+    const unbound =
+      row.way !== 'decided' && row.stages.includes('bind') ? standing(ports) : undefined
+    if (unbound) void this.#refuse(id, unbound, request)
+    else this.#take({ id, method, params, era }, row.way)
+  }
+
+  /** Under way until it is answered; MCP, Cancellation: a cancelled request gets no answer. */
+  #take(incoming: Incoming, way: Way): void {
+    const { session } = this.#options
+    const { id } = incoming
+    const cancelled = new Cancellation()
+    session.inflight.set(id, cancelled)
+    const done = (answer: () => void): void => {
+      session.inflight.delete(id)
+      cancelled.release()
+      if (!cancelled.aborted) answer()
+      if (session.inflight.size === 0) this.#whenIdle?.()
+    }
+    if (way === 'decided') this.#decided(incoming, cancelled, done)
+    else void (way === 'listed' ? this.#listed(incoming) : this.#local(incoming)).then(done)
   }
 
   /** MCP 2026-07-28, Protocol Version Negotiation: a version that is not spoken is refused by name. */
@@ -132,25 +151,18 @@ export class Relay {
     const requested = isObject(meta) ? meta[META.version] : undefined
     if (typeof requested === 'string' && MODERN_VERSIONS.some((version) => version === requested))
       return true
-    this.#error(id, CODE.unsupportedVersion, 'Unsupported protocol version', {
+    this.#unfit(id, CODE.unsupportedVersion, 'Unsupported protocol version', {
       supported: [...MODERN_VERSIONS],
       requested: requested ?? null,
     })
     return false
   }
 
-  #decided(incoming: Incoming): void {
-    const { session, ports } = this.#options
-    const { id, method, params, era } = incoming
-    const cancelled = new Cancellation()
-    session.inflight.set(id, cancelled)
-    void takeCall({ era, method, params, cancelled }, ports).then((concluded) => {
-      session.inflight.delete(id)
-      cancelled.release()
-      if (session.inflight.size === 0) this.#whenIdle?.()
-      // MCP, Cancellation: a cancelled request gets no answer.
-      if (!cancelled.aborted) this.#conclude(incoming, concluded)
-    })
+  #decided(incoming: Incoming, cancelled: Cancellation, done: (answer: () => void) => void): void {
+    const { method, params, era } = incoming
+    void takeCall({ era, method, params, cancelled }, this.#options.ports).then((concluded) =>
+      done(() => this.#conclude(incoming, concluded)),
+    )
   }
 
   #conclude({ id, method, params, era }: Incoming, concluded: Concluded): void {
@@ -165,20 +177,17 @@ export class Relay {
       outcome === 'complete' &&
       typeof params['uri'] === 'string'
     ) {
-      session.subscribed.add(params['uri'])
+      session.subscribed.set(params['uri'], concluded.call.resource.server)
     }
     sendToAgent(answerFrame(id, kind, text))
   }
 
-  async #listed({ id, method, params, era }: Incoming): Promise<void> {
+  async #listed({ id, method, params, era }: Incoming): Promise<() => void> {
     const { ports, sendToAgent } = this.#options
     const text = await this.#listText({ id, method, params, era })
-    if (isRefusal(text)) {
-      await recordRefusal(text, { request: { era, method } }, ports)
-      this.#tell(id, text, { era, method, name: undefined })
-      return
-    }
-    sendToAgent(answerFrame(id, 'result', text.text))
+    if (!isRefusal(text)) return () => sendToAgent(answerFrame(id, 'result', text.text))
+    await recordRefusal(text, { request: { era, method } }, ports)
+    return () => this.#tell(id, text, { era, method, name: undefined })
   }
 
   async #listText({ method, params, era }: Incoming): Promise<Refusal | { readonly text: string }> {
@@ -186,20 +195,18 @@ export class Relay {
     if (!isList(method)) return refusal('admit', 'unsupported')
     if (params['cursor'] !== undefined)
       return refusal('admit', 'malformed', 'a cursor that the guard never gave')
-    const { at, movedBack } = ports.time.read()
-    if (movedBack) return refusal('bind', 'clock_moved_back')
-    if (!ports.principal) return refusal('identify', 'unauthenticated')
-    const reason = unfit(ports.mandate, ports.principal, ports.environment, at)
-    if (reason !== undefined) return refusal('bind', reason)
     try {
-      const view = await catalog.view(method)
-      const { offered, hidden, digest } = view
+      const { at } = ports.time.read()
+      const { offered, hidden, digest, itemsText } = await catalog.view(method)
+      // Fetching may have taken its time: the mandate has to bind when the list is served.
+      const unbound = standing(ports)
+      if (unbound) return unbound
       await ports.log.append({ type: 'listed', at, era, method, offered, hidden, catalog: digest })
       const head =
         era === 'modern'
           ? `"cacheScope":"private","resultType":"complete","ttlMs":${LIST_TTL_MS},`
           : ''
-      return { text: `{${head}"${LISTS[method]}":${view.itemsText}}` }
+      return { text: `{${head}"${LISTS[method]}":${itemsText}}` }
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error)
       ports.operational.error({ method, error: detail }, 'a list could not be served')
@@ -207,15 +214,19 @@ export class Relay {
     }
   }
 
-  async #local({ id, method, params, era }: Incoming): Promise<void> {
+  async #local({ id, method, params, era }: Incoming): Promise<() => void> {
     const { locals, ports, sendToAgent } = this.#options
     try {
       const answer = await locals.answer(id, method, params)
-      if (answer !== undefined) sendToAgent(answerFrame(id, answer.part, answer.text))
+      return () => {
+        if (answer !== undefined) sendToAgent(answerFrame(id, answer.part, answer.text))
+      }
     } catch (fault) {
       const error = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)
       ports.operational.error({ method, error }, 'a fault in the guard refused a request')
-      await this.#refuse(id, refusal('admit', 'internal_error'), { era, method })
+      const refused = refusal('admit', 'internal_error')
+      await recordRefusal(refused, { request: { era, method } }, ports)
+      return () => this.#tell(id, refused, { era, method, name: undefined })
     }
   }
 
@@ -229,7 +240,9 @@ export class Relay {
       )
       return
     }
-    if (method === 'notifications/cancelled') this.#cancel(params)
+    const unbound = row.stages.includes('bind') ? standing(this.#options.ports) : undefined
+    if (unbound) void this.#record(unbound, method)
+    else if (method === 'notifications/cancelled') this.#cancel(params)
     else locals.hear(method, params)
   }
 
@@ -239,6 +252,12 @@ export class Relay {
     if (typeof id !== 'string' && typeof id !== 'number') return
     session.listening.delete(id)
     session.inflight.get(id)?.abort()
+  }
+
+  /** A message that cannot be served as it is: answered, and on record. */
+  #unfit(id: RequestId, code: number, message: string, data?: JsonObject): void {
+    void this.#record(refusal('admit', 'malformed', message), '')
+    this.#error(id, code, message, data)
   }
 
   #malformed(why: string, code: number = CODE.invalidRequest, id?: RequestId | null): void {

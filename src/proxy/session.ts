@@ -54,7 +54,10 @@ export class Session {
   capabilities: JsonObject = {}
   readonly inflight: Map<RequestId, Cancellation> = new Map()
   readonly listening: Map<RequestId, Listening> = new Map()
-  readonly subscribed: Set<string> = new Set()
+  /** Which upstream a resource is watched at. */
+  readonly subscribed: Map<string, string> = new Map()
+  /** The least severity that a legacy agent wants to hear of, once it has said so. */
+  logLevel: number | undefined
 
   /** What of the agent's capabilities an upstream is told of: only kinds that the mandate permits it to ask for. */
   offered(declared: JsonObject, permits: (request: UpstreamRequest) => boolean): JsonObject {

@@ -7,24 +7,26 @@ const MODERN = { era: 'modern', version: '2026-07-28', self: SELF } as const
 const V = 'io.modelcontextprotocol/protocolVersion'
 const C = 'io.modelcontextprotocol/clientCapabilities'
 
-test('the fields of a hop stay on it; everything else travels', () => {
+test('the fields of a hop stay on it; of the rest only the trace travels', () => {
   const params = {
     _meta: {
       [V]: '2026-07-28',
       [C]: { sampling: {} },
       progressToken: 'theirs',
       traceparent: '00',
+      tracestate: { not: 'a text' },
+      baggage: 'user=dana',
+      'io.modelcontextprotocol/logLevel': 'info',
       'x/y': [1],
     },
   }
   expect(nextMeta(params, LEGACY, { token: 7, capabilities: {} })).toEqual({
     traceparent: '00',
-    'x/y': [1],
     progressToken: 7,
   })
   expect(nextMeta(params, MODERN, { capabilities: { roots: {} } })).toEqual({
     traceparent: '00',
-    'x/y': [1],
+    'io.modelcontextprotocol/logLevel': 'info',
     [V]: '2026-07-28',
     [C]: { roots: {} },
     'io.modelcontextprotocol/clientInfo': SELF,

@@ -57,10 +57,19 @@ const PROBE_MS = 5000
 const FIRST_BACKOFF_MS = 500
 const LONGEST_BACKOFF_MS = 30_000
 
+/** An upstream that ends this soon after it was ready is likely to do so again. */
+const SOON_MS = 10_000
+
+function backoff(failures: number): number {
+  return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1))
+}
+
 /** One life of the process behind a link. */
 interface Life {
   readonly process: UpstreamProcess
   readonly pending: Pending
+  /** How it ended, once it has. */
+  readonly gone: Promise<string>
   ended: boolean
 }
 
@@ -71,8 +80,10 @@ export class Link {
   #agreement: Agreement | undefined
   #connecting: Promise<Agreement> | undefined
   #failures = 0
+  #crashes = 0
+  #readyAt = 0
   #retryAt = 0
-  #garbage = 0
+  readonly #garbage = new Map<string, number>()
   #stopped = false
   readonly #ending = new Set<Promise<void>>()
 
@@ -111,7 +122,8 @@ export class Link {
       throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is not running`)
     const id = life.pending.nextId()
     if (!life.process.send(requestFrame(id, method, params(id)))) {
-      throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` takes no more input`)
+      const what = life.process.pid === undefined ? 'could not be started' : 'takes no more input'
+      throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` ${what}`)
     }
     const answer = life.pending.wait(id, {
       timeoutMs: options.timeoutMs ?? this.#options.callTimeoutMs,
@@ -135,6 +147,11 @@ export class Link {
 
   reply(id: RequestId, part: 'result' | 'error', text: string): void {
     this.#life?.process.send(answerFrame(id, part, text))
+  }
+
+  /** Resolves when no opening is under way, however it ended. */
+  async settled(): Promise<void> {
+    await this.#connecting?.catch(() => undefined)
   }
 
   /** Ends the process and forgets what was agreed, so that `connect` begins anew in another era. */
@@ -164,6 +181,7 @@ export class Link {
       const agreement = await this.#attempt(wish)
       this.#failures = 0
       this.#agreement = agreement
+      this.#readyAt = this.#options.clock.monotonic()
       this.#options.events.onState(this, 'ready', {
         era: agreement.era,
         version: agreement.version,
@@ -194,8 +212,15 @@ export class Link {
     }
   }
 
-  #shake(wish: Wish): Promise<Agreement> {
-    this.#life ??= this.#begin()
+  async #shake(wish: Wish): Promise<Agreement> {
+    if (this.#stopped) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is stopped`)
+    const life = (this.#life ??= this.#begin())
+    if (life.process.pid === undefined) {
+      throw new GuardError(
+        'ERR_UPSTREAM_DOWN',
+        `\`${this.server}\` could not be started: ${await life.gone}`,
+      )
+    }
     const wire = {
       request: (method: string, params: JsonObject, timeoutMs: number) =>
         this.send(method, () => JSON.stringify(params), { timeoutMs }).answer,
@@ -213,8 +238,7 @@ export class Link {
   #failed(error: unknown): void {
     const { events, clock, operational } = this.#options
     this.#failures += 1
-    this.#retryAt =
-      clock.monotonic() + Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 1))
+    this.#retryAt = clock.monotonic() + backoff(this.#failures)
     const why = error instanceof Error ? error.message : String(error)
     events.onState(this, 'failed', { why })
     operational.error({ server: this.server, why }, 'upstream could not be opened')
@@ -233,10 +257,8 @@ export class Link {
     const { clock, timers, launch, events, operational } = this.#options
     const pending = new Pending({ clock, timers, server: this.server })
     const masked = lineMask()
-    const life: { process?: UpstreamProcess; pending: Pending; ended: boolean } = {
-      pending,
-      ended: false,
-    }
+    const gone = Promise.withResolvers<string>()
+    const life = { pending, gone: gone.promise, ended: false }
     const process = this.#options.start(launch, {
       onLine: (line) => this.#onLine(pending, line),
       onStderr: (text, dropped) =>
@@ -247,7 +269,7 @@ export class Link {
       onTooLong: (bytes, cut) => this.#onTooLong(pending, bytes, cut),
       onExit: (exit) => {
         life.ended = true
-        this.#onExit(life.pending, exit)
+        gone.resolve(this.#onExit(pending, exit))
       },
     })
     events.onState(this, 'started', process.pid === undefined ? {} : { pid: process.pid })
@@ -257,13 +279,14 @@ export class Link {
   #onExit(
     pending: Pending,
     exit: { code: number | null; signal: string | null; error?: string },
-  ): void {
+  ): string {
     const { events, operational } = this.#options
     const how =
       exit.error ??
       (exit.signal === null ? `with code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`)
     const unanswered = pending.size
     if (this.#life?.pending === pending) {
+      if (this.#agreement && !this.#stopped) this.#noteCrash()
       this.#life = undefined
       this.#agreement = undefined
     }
@@ -274,6 +297,14 @@ export class Link {
     )
     events.onState(this, 'exited', { how, unanswered })
     if (!this.#stopped) operational.warn({ server: this.server, how, unanswered }, 'upstream ended')
+    return how
+  }
+
+  /** One crash is started again at once; one that follows soon after its start waits as a failed start does. */
+  #noteCrash(): void {
+    const now = this.#options.clock.monotonic()
+    this.#crashes = now - this.#readyAt < SOON_MS ? this.#crashes + 1 : 1
+    if (this.#crashes > 1) this.#retryAt = now + backoff(this.#crashes - 1)
   }
 
   #onTooLong(pending: Pending, bytes: number, cut: CutLine): void {
@@ -304,7 +335,8 @@ export class Link {
         return
       case 'garbage':
         this.#noteGarbage(message.why)
-        this.#spoil(pending, endsOf(line), 'an answer that cannot be read')
+        if (looksLikeAnswer(line))
+          this.#spoil(pending, endsOf(line), 'an answer that cannot be read')
     }
   }
 
@@ -317,8 +349,9 @@ export class Link {
   }
 
   #noteGarbage(why: string): void {
-    this.#garbage += 1
-    this.#options.events.onGarbage(this.server, why, this.#garbage)
+    const count = (this.#garbage.get(why) ?? 0) + 1
+    this.#garbage.set(why, count)
+    this.#options.events.onGarbage(this.server, why, count)
   }
 
   #tellCancelled(life: Life, requestId: number, reason: string): void {
@@ -330,4 +363,9 @@ const END_BYTES = 256
 
 function endsOf(line: Buffer): CutLine {
   return { head: line.subarray(0, END_BYTES), tail: line.subarray(-END_BYTES) }
+}
+
+/** A log line on stdout may hold an `id` of its own: only what names itself an answer of JSON-RPC is taken for one. */
+function looksLikeAnswer(line: Buffer): boolean {
+  return line.includes('"jsonrpc"') && (line.includes('"result"') || line.includes('"error"'))
 }
