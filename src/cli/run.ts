@@ -68,11 +68,11 @@ interface Launch {
 }
 
 async function serve({ settings, mandate, upstreams }: Launch, io: CliIo): Promise<void> {
-  // Without --agent the launch line says who acts by the mandate that it names.
-  const principal: Principal = {
-    agent: settings.agent ?? mandate.mandate.agent,
-    assurance: 'launch_line',
-  }
+  // Without --agent the launch line names nobody but the mandate: the agent is taken to be the one it was given to.
+  const principal: Principal =
+    settings.agent === undefined
+      ? { agent: mandate.mandate.agent, assurance: 'mandate' }
+      : { agent: settings.agent, assurance: 'launch_line' }
   const instance = `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${randomBytes(4).toString('hex')}`
   const record = join(stateDir(io.env, settings.stateDir), 'log', instance)
   const operational = operationalLog({
@@ -102,7 +102,11 @@ async function serve({ settings, mandate, upstreams }: Launch, io: CliIo): Promi
     log.append(event('mandate_loaded', mandateFacts(mandate.mandate))),
   ])
   operational.info({ mandate: mandate.mandate.name, agent: principal.agent, record }, 'guarding')
-  await whileServing(guard, io)
+  try {
+    await whileServing(guard, io)
+  } finally {
+    operational.close()
+  }
 }
 
 /** Agents call less often than this; only a flood of calls shares a look at the file. */

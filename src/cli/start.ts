@@ -3,13 +3,19 @@ import { type CliIo, wantsColor } from './io.ts'
 import { main } from './main.ts'
 
 const DEFAULT_COLUMNS = 100
+/** What a shell sees of a process that was interrupted. */
+const EXIT_IMPATIENT = 130
 
 /** Runs the command line of this process and leaves with its exit code. */
 export async function start(): Promise<void> {
   const stopping = new AbortController()
+  let signals = 0
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    // The first asks the command to stop; the second finds no listener, and ends the process.
-    process.once(signal, () => {
+    // The first asks the command to stop, which takes seconds at the most and leaves no child behind; a second changes
+    // nothing; a third ends the process at once, for who would rather not wait.
+    process.on(signal, () => {
+      signals += 1
+      if (signals > 2) process.exit(EXIT_IMPATIENT)
       stopping.abort(signal)
     })
   }

@@ -46,6 +46,9 @@ export function compileMandate(mandate: Mandate, problems: Problems): CompiledMa
   return {
     mandate,
     tool,
+    names: (server, name) =>
+      index.naming('tool', server, name).length > 0 &&
+      index.blocking('tool', server, name).length === 0,
     resource,
     prompt: (server, name) =>
       prompts.get(server, name) ?? prompts.set(server, name, promptAuthority(source, server, name)),

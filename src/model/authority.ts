@@ -27,6 +27,8 @@ export interface CompiledMandate {
   readonly mandate: Mandate
   /** Memoised by server, name and definition hash. */
   tool(definition: ToolDefinition): Authority
+  /** Does a grant name this tool, and no `never`? Says nothing of its definition, which may not be known yet. */
+  names(server: string, tool: string): boolean
   resource(server: string, uri: string): Authority
   prompt(server: string, name: string): Authority
   /** True when some grant names this server at all, for a resource or template that it lists. */

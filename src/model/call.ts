@@ -26,11 +26,12 @@ export type UpstreamRequest = (typeof UPSTREAM_REQUESTS)[number]
 
 /**
  * Who acts. `assurance` says how far that is known: `launch_line` is the word of whoever started
- * the guard (`--agent`, `CHAPERONE_AGENT`), the weakest there is.
+ * the guard (`--agent`, `CHAPERONE_AGENT`); `mandate` is weaker still: nobody was named, and whoever uses the mandate is
+ * taken for the agent it was given to.
  */
 export interface Principal {
   readonly agent: string
-  readonly assurance: 'launch_line'
+  readonly assurance: 'launch_line' | 'mandate'
   readonly onBehalfOf?: string
 }
 

@@ -96,7 +96,7 @@ export interface RecordHead {
   /** Names this guard instance's log. */
   readonly log: string
   readonly agent: string
-  readonly assurance: 'launch_line'
+  readonly assurance: 'launch_line' | 'mandate'
   readonly mandate: { readonly name: string; readonly digest: Sha256; readonly signed: boolean }
 }
 

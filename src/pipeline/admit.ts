@@ -47,8 +47,7 @@ export const admit: StageRow<Inbound, Admitted> = {
     if (row?.action === undefined)
       return refusal('admit', 'unsupported', 'a method in no row of the table')
     const stray = strayMember(row.action, inbound)
-    if (stray !== undefined)
-      return refusal('admit', 'malformed', `unknown member \`${stray}\` in params`)
+    if (stray !== undefined) return refusal('admit', 'malformed', 'an unknown member in params')
     const asked = askedOf(row.action, inbound.params)
     if (!asked) return refusal('admit', 'malformed', 'params do not have the form of the method')
     const time = ports.time.read()
@@ -106,16 +105,26 @@ function named(kind: 'tool' | 'prompt', params: JsonObject): Asked | undefined {
 function completed(params: JsonObject): Asked | undefined {
   const { ref, argument, context } = params
   if (!isObject(ref) || !isObject(argument)) return undefined
+  if (hasOther(ref, REF) || hasOther(argument, ARGUMENT) || typeof argument['value'] !== 'string')
+    return undefined
   const half = typeof argument['name'] === 'string' ? argument['name'] : undefined
   const given = isObject(context) ? (context['arguments'] ?? NO_ARGUMENTS) : NO_ARGUMENTS
   if (half === undefined || !isObject(given)) return undefined
-  if (context !== undefined && !isObject(context)) return undefined
+  if (context !== undefined && (!isObject(context) || hasOther(context, CONTEXT))) return undefined
   const { type, name, uri } = ref
   if (type === 'ref/prompt' && typeof name === 'string') {
     // The names are judged by the closed world of the grant; the value is only half typed.
-    const args = Object.fromEntries([...Object.entries(given), [half, argument['value'] ?? null]])
+    const args = Object.fromEntries([...Object.entries(given), [half, argument['value']]])
     return { kind: 'prompt', name, args }
   }
   if (type === 'ref/resource' && typeof uri === 'string') return { kind: 'resource', uri }
   return undefined
+}
+
+const REF: ReadonlySet<string> = new Set(['type', 'name', 'title', 'uri'])
+const ARGUMENT: ReadonlySet<string> = new Set(['name', 'value'])
+const CONTEXT: ReadonlySet<string> = new Set(['arguments'])
+
+function hasOther(value: JsonObject, known: ReadonlySet<string>): boolean {
+  return Object.keys(value).some((key) => !known.has(key))
 }

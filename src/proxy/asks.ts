@@ -10,6 +10,7 @@ import type { AuditLog, OperationalLog } from '../model/port.ts'
 import type { TimeKeeper } from '../pipeline/port.ts'
 import type { UpstreamLine } from './answer.ts'
 import { asksForSecrets } from './elicitation.ts'
+import { parseExact, printExact } from './exact.ts'
 import { CODE, errorText, notificationFrame, requestFrame, type RequestId } from './protocol.ts'
 import { CAPABILITY, type Session } from './session.ts'
 import type { Link } from './upstream/link.ts'
@@ -37,9 +38,14 @@ const KIND_OF: ReadonlyMap<string, UpstreamRequest> = new Map([
 const DECLINED_TOLD = 64
 const LONGEST_METHOD = 128
 
-/** What was judged is what is sent: the parsed values, without the fields of the hop they came over. */
-function onward(params: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(params).filter(([key]) => key !== '_meta'))
+/**
+ * What was judged is what is sent: one value for each name, as the parser took it, without the fields of the hop it came
+ * over. Numbers keep their spelling.
+ */
+function onward(paramsText: string): string {
+  const params = parseExact(paramsText)
+  if (typeof params !== 'object' || params === null) return '{}'
+  return printExact(Object.fromEntries(Object.entries(params).filter(([key]) => key !== '_meta')))
 }
 
 interface Waiting {
@@ -84,9 +90,7 @@ export class Asks {
     const id = this.#nextId
     this.#nextId += 1
     this.#waiting.set(id, { link, upstreamId: request.id })
-    this.#options.sendToAgent(
-      requestFrame(id, request.method, JSON.stringify(onward(request.params))),
-    )
+    this.#options.sendToAgent(requestFrame(id, request.method, onward(request.text)))
   }
 
   /** The client's answer to one of these requests. False when there is no such request. */

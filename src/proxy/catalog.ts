@@ -3,9 +3,11 @@
  * run. The agent's lists are this catalog filtered by the compiled mandate, the same object that decides its calls.
  */
 import type { CompiledMandate } from '../model/authority.ts'
+import { problemText } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import type { Sha256 } from '../model/id.ts'
 import { isObject, type Json, type JsonObject } from '../model/json.ts'
+import type { Timers } from '../model/port.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import type { CatalogPort, Found, PromptTarget } from '../pipeline/port.ts'
 import type { Self } from './protocol.ts'
@@ -26,6 +28,8 @@ export interface CatalogEvents {
   onPinned(server: string, facts: JsonObject): void
   onChanged(server: string, facts: JsonObject): void
   onHidden(server: string, tool: string, why: string): void
+  /** A grant names what no upstream has. */
+  onUnmatched(why: string): void
 }
 
 export interface CatalogOptions {
@@ -33,6 +37,9 @@ export interface CatalogOptions {
   readonly mandate: CompiledMandate
   readonly self: Self
   readonly events: CatalogEvents
+  readonly timers: Timers
+  /** How long a list waits for an upstream that starts slowly. */
+  readonly openingMs: number
   /** What an upstream is asked to agree to; known once the agent has spoken. */
   readonly wish: (server: string) => Wish
 }
@@ -46,6 +53,8 @@ export interface View {
   readonly digest: Sha256
 }
 
+const FETCH_ATTEMPTS = 3
+
 /** One upstream's lists, as far as they were fetched. */
 interface Shelf {
   readonly link: Link
@@ -53,12 +62,15 @@ interface Shelf {
   readonly pins: Map<string, Sha256>
   readonly tools: Map<string, ToolDefinition>
   fetching: Map<ListMethod, Promise<Offer>>
+  /** Grows when a list is known to have changed: what was fetched before is not kept. */
+  readonly generation: Map<ListMethod, number>
 }
 
 export class Catalog implements CatalogPort {
   readonly #options: CatalogOptions
   readonly #shelves: readonly Shelf[]
   readonly #names: PublicNames
+  #told = false
   readonly #views = new Map<ListMethod, { readonly key: string; readonly view: View }>()
 
   constructor(options: CatalogOptions) {
@@ -70,6 +82,7 @@ export class Catalog implements CatalogPort {
       pins: new Map(),
       tools: new Map(),
       fetching: new Map(),
+      generation: new Map(),
     }))
   }
 
@@ -90,6 +103,8 @@ export class Catalog implements CatalogPort {
     const target = this.#names.split(publicName)
     const shelf = target && this.#shelf(target.server)
     if (!target || !shelf) return { state: 'unknown' }
+    if (!this.#options.mandate.prompt(target.server, target.name).listed)
+      return { state: 'unknown' }
     const offer = await this.#offer(shelf, 'prompts/list')
     if (offer instanceof GuardError) return { state: 'unavailable', target, detail: offer.message }
     return offer.items.some((item) => item.value['name'] === target.name)
@@ -124,6 +139,7 @@ export class Catalog implements CatalogPort {
   /** Starts every upstream and fetches its tools; what fails is told by the link and leaves the others alone. */
   async prepare(): Promise<void> {
     await Promise.all(this.#shelves.map((shelf) => this.#offer(shelf, 'tools/list')))
+    this.#tellUnmatched()
   }
 
   /** The list as this mandate shows it: filtered once per change of what an upstream sent, not per request. */
@@ -131,7 +147,7 @@ export class Catalog implements CatalogPort {
     const offers = await Promise.all(
       this.#shelves.map(async (shelf) => ({
         shelf,
-        offer: await this.#offer(shelf, method, 'fresh'),
+        offer: await this.#inTime(shelf, this.#offer(shelf, method, 'fresh')),
       })),
     )
     const key = offers.map(({ offer }) => (offer instanceof GuardError ? '-' : offer.digest)).join()
@@ -147,7 +163,7 @@ export class Catalog implements CatalogPort {
     const shelf = this.#shelf(server)
     if (!shelf) return false
     const before = this.#views.get(method)?.view.itemsText
-    shelf.offers.delete(method)
+    outdated(shelf, method)
     // An agent that has not asked yet has nothing to hear of.
     if (before === undefined) return false
     return (await this.view(method)).itemsText !== before
@@ -156,8 +172,9 @@ export class Catalog implements CatalogPort {
   /** An upstream ended: what it offered is asked for again once it is back. */
   forget(server: string): void {
     const shelf = this.#shelf(server)
-    shelf?.offers.clear()
-    shelf?.fetching.clear()
+    if (!shelf) return
+    for (const method of shelf.offers.keys()) outdated(shelf, method)
+    for (const method of shelf.fetching.keys()) outdated(shelf, method)
   }
 
   /** What an upstream agreed to, for those that are up. */
@@ -168,6 +185,21 @@ export class Catalog implements CatalogPort {
   /** Every tool of every upstream that is up, hidden or not: what `check` compares the mandate with. */
   tools(): readonly ToolDefinition[] {
     return this.#shelves.flatMap((shelf) => [...shelf.tools.values()])
+  }
+
+  /** Grants that name what no upstream has: most often misspelt. Told once, when all of them are up to be asked. */
+  #tellUnmatched(): void {
+    if (this.#told || this.#shelves.some(({ link }) => !link.agreement)) return
+    this.#told = true
+    const servers = this.#shelves.map(({ link }) => link.server)
+    for (const problem of this.#options.mandate.unmatched({
+      servers,
+      tools: this.tools(),
+      prompts: [],
+    })) {
+      // Prompts are listed when they are first asked for.
+      if (problem.id !== 'unknown_prompt') this.#options.events.onUnmatched(problemText(problem))
+    }
   }
 
   #shelf(server: string): Shelf | undefined {
@@ -182,7 +214,7 @@ export class Catalog implements CatalogPort {
       definition: digestOf(''),
     }
     // Nobody waits for an upstream to start, or learns that it is down, on account of a tool that no grant names.
-    if (!this.#options.mandate.tool(bare).listed) return { state: 'unknown' }
+    if (!this.#options.mandate.names(shelf.link.server, name)) return { state: 'unknown' }
     const offer = await this.#offer(shelf, 'tools/list')
     if (offer instanceof GuardError)
       return { state: 'unavailable', target: bare, detail: offer.message }
@@ -197,6 +229,20 @@ export class Catalog implements CatalogPort {
         listing.push(shelf)
     }
     return listing.length === 1 ? listing[0] : undefined
+  }
+
+  /** One that starts slowly is left out of the list; the agent hears of a change when it is up. */
+  #inTime(shelf: Shelf, offer: Promise<Offer | GuardError>): Promise<Offer | GuardError> {
+    if (shelf.link.agreement) return offer
+    const { timers, openingMs } = this.#options
+    return new Promise((resolve) => {
+      const late = new GuardError('ERR_UPSTREAM_DOWN', `\`${shelf.link.server}\` is not up yet`)
+      const stop = timers.after(openingMs, () => resolve(late))
+      void offer.then((answer) => {
+        stop()
+        resolve(answer)
+      })
+    })
   }
 
   /** A list of one upstream; `fresh` asks again where the upstream does not announce changes. */
@@ -216,7 +262,7 @@ export class Catalog implements CatalogPort {
     }
   }
 
-  #fetch(shelf: Shelf, method: ListMethod, agreement: Agreement): Promise<Offer> {
+  #fetch(shelf: Shelf, method: ListMethod, agreement: Agreement, attempt = 1): Promise<Offer> {
     if (!isObject(agreement.capabilities[LIST_CAPABILITY[method]])) {
       const nothing: Offer = { items: [], strange: 0, digest: digestOf('') }
       shelf.offers.set(method, nothing)
@@ -225,13 +271,21 @@ export class Catalog implements CatalogPort {
     const under = shelf.fetching.get(method)
     if (under) return under
     const dress = { era: agreement.era, version: agreement.version, self: this.#options.self }
-    const fetching = fetchOffer(shelf.link, method, dress)
+    const generation = shelf.generation.get(method)
+    const fetching: Promise<Offer> = fetchOffer(shelf.link, method, dress)
       .then((offer) => {
+        // It changed while it was on its way: what came is fetched again, but not without end.
+        if (shelf.generation.get(method) !== generation && attempt < FETCH_ATTEMPTS) {
+          if (shelf.fetching.get(method) === fetching) shelf.fetching.delete(method)
+          return this.#fetch(shelf, method, agreement, attempt + 1)
+        }
         shelf.offers.set(method, offer)
         if (method === 'tools/list') this.#pin(shelf, offer)
         return offer
       })
-      .finally(() => shelf.fetching.delete(method))
+      .finally(() => {
+        if (shelf.fetching.get(method) === fetching) shelf.fetching.delete(method)
+      })
     shelf.fetching.set(method, fetching)
     return fetching
   }
@@ -309,7 +363,7 @@ export class Catalog implements CatalogPort {
       return false
     const authority = this.#options.mandate.tool(tool)
     for (const problem of authority.problems) {
-      this.#options.events.onHidden(shelf.link.server, tool.name, problem.message)
+      this.#options.events.onHidden(shelf.link.server, tool.name, problemText(problem))
     }
     return authority.listed
   }
@@ -338,4 +392,10 @@ function announces({ capabilities }: Agreement, method: ListMethod): boolean {
     capability['listChanged'] === true &&
     method !== 'resources/templates/list'
   )
+}
+
+function outdated(shelf: Shelf, method: ListMethod): void {
+  shelf.generation.set(method, (shelf.generation.get(method) ?? 0) + 1)
+  shelf.offers.delete(method)
+  shelf.fetching.delete(method)
 }

@@ -153,7 +153,11 @@ interface Way {
 }
 
 function answered(raw: RawAnswer, { departure, agreement, capabilities }: Way): UpstreamAnswer {
-  if (raw.part === 'error') return { kind: 'error', text: raw.text, outcome: 'error' }
+  if (raw.part === 'error') {
+    // An error can ask as well: for a visit to an address of the upstream's choosing.
+    const asks = raw.value['code'] === URL_ELICITATION ? { asks: UNKNOWN_ASK } : {}
+    return { kind: 'error', text: raw.text, outcome: 'error', ...asks }
+  }
   const type = raw.value['resultType']
   if (type !== undefined && type !== 'complete') {
     // An answer that asks back exists between two modern ends only; elsewhere nothing of it is handed on.
@@ -170,6 +174,8 @@ function answered(raw: RawAnswer, { departure, agreement, capabilities }: Way): 
   }
 }
 
+/** MCP 2025-11-25: URL elicitation required. */
+const URL_ELICITATION = -32_042
 const UNKNOWN_ASK = ['unknown'] as const
 const KINDS: ReadonlyMap<Json | undefined, UpstreamRequest> = new Map([
   ['elicitation/create', 'elicitation'],

@@ -76,6 +76,8 @@ export function createFront(options: FrontOptions): Front {
     self,
     wish,
     events: catalogEvents(record, operational),
+    timers,
+    openingMs: options.openingMs,
   })
   parts.catalog = catalog
   const byName = new Map(links.map((link) => [link.server, link]))
@@ -93,6 +95,8 @@ export function createFront(options: FrontOptions): Front {
     mandate: {
       names: (server) => mandate.mandate.grants.some((grant) => grantNames(grant, server)),
     },
+    timers,
+    onUnknown: (server) => byName.get(server)?.noteGarbage('a notification of no known kind'),
     eraOf: (server) => byName.get(server)?.agreement?.era,
   })
   const { openingMs } = options
@@ -216,6 +220,10 @@ function catalogEvents(record: Record, operational: OperationalLog): CatalogEven
         'tool definitions changed since they were first seen; the tools are hidden',
       )
       record('catalog_changed', { server, ...facts })
+    },
+    onUnmatched: (why) => {
+      operational.warn({ why }, 'a grant names what no upstream has')
+      record('tool_hidden', { why })
     },
     onHidden: (server, tool, why) => {
       // Once for each, however often the list is fetched, and not without end.

@@ -39,6 +39,7 @@ export interface LocalAnswer {
 
 const EMPTY: LocalAnswer = { part: 'result', text: '{}' }
 const DISCOVER_TTL_MS = 5000
+const MOST_LISTENING = 64
 
 export class Locals {
   readonly #options: LocalOptions
@@ -206,6 +207,12 @@ export class Locals {
     const wanted = member(params, 'notifications')
     if (!isObject(wanted)) {
       return { part: 'error', text: errorText(CODE.invalidParams, '`notifications` is missing') }
+    }
+    if (session.listening.size >= MOST_LISTENING) {
+      return {
+        part: 'error',
+        text: errorText(CODE.invalidRequest, 'too many subscriptions are open'),
+      }
     }
     const kinds = new Set<ChangeKind>()
     const honoured: Record<string, Json> = {}

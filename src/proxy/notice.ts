@@ -3,7 +3,7 @@
  * the agent hears of it only when its own view changed.
  */
 import { member, type JsonObject } from '../model/json.ts'
-import type { OperationalLog } from '../model/port.ts'
+import type { OperationalLog, Timers } from '../model/port.ts'
 import type { Era } from '../model/record.ts'
 import type { Asks } from './asks.ts'
 import type { Catalog } from './catalog.ts'
@@ -16,11 +16,16 @@ export interface NoticeOptions {
   readonly catalog: Catalog
   readonly asks: Asks
   readonly operational: OperationalLog
+  readonly timers: Timers
   readonly mandate: { readonly names: (server: string) => boolean }
   /** The era that an upstream speaks, while it is up. */
   readonly eraOf: (server: string) => Era | undefined
+  /** A notification of no known kind was dropped. */
+  readonly onUnknown: (server: string) => void
   readonly sendToAgent: (frame: string) => void
 }
+
+const REFRESH_PAUSE_MS = 1000
 
 /** Longest log message that is passed on, in UTF-16 code units. */
 const LONGEST_MESSAGE = 64 * 1024
@@ -65,10 +70,7 @@ export class Notices {
       case 'notifications/subscriptions/acknowledged':
         return
       default:
-        this.#options.operational.warn(
-          { server, method: method.slice(0, 100) },
-          'a notification of no known kind was dropped',
-        )
+        this.#options.onUnknown(server)
     }
   }
 
@@ -127,10 +129,16 @@ export class Notices {
       while (state.again) {
         state.again = false
         await this.#once(server, change)
+        // Who keeps saying that it changed is asked once a second.
+        if (state.again) await this.#pause()
       }
     } finally {
       this.#refreshing.delete(name)
     }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => void this.#options.timers.after(REFRESH_PAUSE_MS, resolve))
   }
 
   async #once(

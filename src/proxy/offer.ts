@@ -39,6 +39,8 @@ export interface Offer {
 
 const MAX_PAGES = 1000
 const MAX_ITEMS = 100_000
+/** All pages of one list together, in UTF-16 code units. */
+const MAX_LENGTH = 32 * 1024 * 1024
 
 /** @throws GuardError when the upstream does not answer, or its pages do not end */
 export async function fetchOffer(link: Link, method: ListMethod, dress: Dress): Promise<Offer> {
@@ -46,6 +48,7 @@ export async function fetchOffer(link: Link, method: ListMethod, dress: Dress): 
   const seen = new Set<string>()
   let cursor: string | undefined
   let strange = 0
+  let length = 0
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const answer = await link.send(method, () => JSON.stringify(listParams(dress, cursor))).answer
     if (answer === 'cancelled' || answer.part === 'error') {
@@ -54,6 +57,8 @@ export async function fetchOffer(link: Link, method: ListMethod, dress: Dress): 
         `\`${link.server}\` answered ${method} with an error`,
       )
     }
+    length += answer.text.length
+    if (length > MAX_LENGTH) break
     const found = itemsOf(answer.text, answer.value, LISTS[method])
     strange += found.strange
     for (const item of found.items)
@@ -64,7 +69,10 @@ export async function fetchOffer(link: Link, method: ListMethod, dress: Dress): 
     seen.add(next)
     cursor = next
   }
-  throw new GuardError('ERR_UPSTREAM_DOWN', `\`${link.server}\` lists ${method} without an end`)
+  throw new GuardError(
+    'ERR_UPSTREAM_DOWN',
+    `\`${link.server}\` lists more under ${method} than the guard holds`,
+  )
 }
 
 function finished(items: readonly Listed[], strange: number): Offer {

@@ -8,8 +8,8 @@ export interface NamePlace {
 }
 
 const DIVIDER = '__'
-const PLAIN_NAME =
-  /^[\u0021-\u007e\u00a1-\u{10ffff}](?:[\u0020-\u007e\u00a1-\u{10ffff}]{0,126}[\u0021-\u007e\u00a1-\u{10ffff}])?$/u
+/** Nothing invisible: no controls, format characters, lone surrogates, or spaces other than the plain one. */
+const PLAIN_NAME = /^[^\p{C}\p{Z}](?:[^\p{C}\p{Z} ]|[ ]){0,126}[^\p{C}\p{Z}]$|^[^\p{C}\p{Z}]$/u
 
 export class PublicNames {
   readonly #servers: ReadonlySet<string>
@@ -39,7 +39,7 @@ export class PublicNames {
     return this.#servers.has(server) && name !== '' ? { server, name } : undefined
   }
 
-  /** A name that can be shown and told apart: no control characters, no blank at either end, at most 128 characters. */
+  /** A name that can be shown: nothing invisible in it, no blank at either end, at most 128 characters. Look-alikes pass. */
   fits(name: string): boolean {
     return PLAIN_NAME.test(name)
   }

@@ -44,6 +44,8 @@ interface Incoming {
 }
 
 const NO_PARAMS: JsonObject = {}
+/** What an agent may have under way at once; each holds its arguments. */
+const MOST_IN_FLIGHT = 10_000
 /** How long a list may stay with a modern client: revocation lives at call time, never in the list. */
 const LIST_TTL_MS = 5000
 
@@ -116,6 +118,14 @@ export class Relay {
       void this.#refuse(
         id,
         refusal('admit', 'malformed', 'the id of a request that is under way'),
+        request,
+      )
+      return
+    }
+    if (session.inflight.size >= MOST_IN_FLIGHT) {
+      void this.#refuse(
+        id,
+        refusal('admit', 'malformed', 'too many requests are under way'),
         request,
       )
       return

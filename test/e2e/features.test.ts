@@ -93,7 +93,7 @@ describe.each(PEERS.filter(({ name }) => !name.endsWith('auto')))('$name', (peer
     const outcomes = folder.record().filter((entry) => entry['call'] === call?.['call'])
     expect(outcomes.map(({ type, verdict }) => [type, verdict])).toEqual([
       ['intent', undefined],
-      ['outcome', { outcome: 'refused', stage: 'forward', reason: 'cancelled' }],
+      ['outcome', { outcome: 'refused', stage: 'forward', reason: 'outcome_unknown' }],
     ])
   })
 

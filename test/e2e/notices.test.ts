@@ -120,7 +120,7 @@ test('a cancellation reaches the upstream under its own id, once, and the call g
   expect(cancelled.map(({ params }) => params?.['requestId'])).toEqual([call?.id])
   const outcomes = guard.folder.record().filter(({ type }) => type === 'outcome')
   expect(outcomes).toHaveLength(3)
-  expect(outcomes[1]).toMatchObject({ verdict: { reason: 'cancelled' } })
+  expect(outcomes[1]).toMatchObject({ verdict: { reason: 'outcome_unknown' } })
 })
 
 test('a list change is read again and told only when this agent’s own list differs', async () => {

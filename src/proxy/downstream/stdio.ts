@@ -18,6 +18,11 @@ export interface DownstreamOptions {
   readonly onEnd: () => void
 }
 
+/** What waits for an agent that does not read: beyond the first, notifications are dropped; beyond the second, it is given up. */
+const NOTICES_WAIT_BYTES = 1024 * 1024
+const ANSWERS_WAIT_BYTES = 64 * 1024 * 1024
+const NOTICE = '{"jsonrpc":"2.0","method":'
+
 export function stdioDownstream(options: DownstreamOptions): Downstream {
   const { input, output } = options
   const reader = lineReader({
@@ -41,6 +46,12 @@ export function stdioDownstream(options: DownstreamOptions): Downstream {
   output.on('error', options.onEnd)
   return {
     send: (frame) => {
+      const waiting = output.writableLength + queue.length
+      if (waiting > NOTICES_WAIT_BYTES && frame.startsWith(NOTICE)) return
+      if (waiting > ANSWERS_WAIT_BYTES) {
+        options.onEnd()
+        return
+      }
       if (queue === '') queueMicrotask(flush)
       queue += `${frame}\n`
     },

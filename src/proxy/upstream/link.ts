@@ -59,6 +59,7 @@ const LONGEST_BACKOFF_MS = 30_000
 
 /** An upstream that ends this soon after it was ready is likely to do so again. */
 const SOON_MS = 10_000
+const CRASHES_BORNE = 8
 
 function backoff(failures: number): number {
   return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1))
@@ -300,15 +301,15 @@ export class Link {
     return how
   }
 
-  /** One crash is started again at once; one that follows soon after its start waits as a failed start does. */
+  /** It is started again at once, but not without end: who keeps ending soon after the start waits as a failed start does. */
   #noteCrash(): void {
     const now = this.#options.clock.monotonic()
     this.#crashes = now - this.#readyAt < SOON_MS ? this.#crashes + 1 : 1
-    if (this.#crashes > 1) this.#retryAt = now + backoff(this.#crashes - 1)
+    if (this.#crashes > CRASHES_BORNE) this.#retryAt = now + backoff(this.#crashes - CRASHES_BORNE)
   }
 
   #onTooLong(pending: Pending, bytes: number, cut: CutLine): void {
-    this.#noteGarbage('a line over the limit')
+    this.noteGarbage('a line over the limit')
     this.#spoil(pending, cut, `an answer of ${bytes} bytes`)
   }
 
@@ -325,7 +326,7 @@ export class Link {
     switch (message.kind) {
       case 'answer':
         if (!pending.answer(message.id, message))
-          this.#noteGarbage('an answer that nobody waits for')
+          this.noteGarbage('an answer that nobody waits for')
         return
       case 'notification':
         this.#onNotification(pending, message.method, message.params)
@@ -334,7 +335,7 @@ export class Link {
         this.#options.events.onRequest(this, message)
         return
       case 'garbage':
-        this.#noteGarbage(message.why)
+        this.noteGarbage(message.why)
         if (looksLikeAnswer(line))
           this.#spoil(pending, endsOf(line), 'an answer that cannot be read')
     }
@@ -344,11 +345,12 @@ export class Link {
     if (method !== 'notifications/progress') {
       this.#options.events.onNotification(this.server, method, params)
     } else if (!pending.progress(params['progressToken'] ?? null, params)) {
-      this.#noteGarbage('progress for a token that nobody gave it')
+      this.noteGarbage('progress for a token that nobody gave it')
     }
   }
 
-  #noteGarbage(why: string): void {
+  /** It wrote something that is no message for anybody. */
+  noteGarbage(why: string): void {
     const count = (this.#garbage.get(why) ?? 0) + 1
     this.#garbage.set(why, count)
     this.#options.events.onGarbage(this.server, why, count)

@@ -44,6 +44,8 @@ export interface WaitOptions {
 /** One table for one life of an upstream process; ids grow and are never reused. */
 export class Pending {
   readonly #waiting = new Slots<Waiting>()
+  /** What has no deadline, such as a subscription, would hold a slot for ever. */
+  readonly #endless = new Map<number, Waiting>()
   readonly #options: PendingOptions
   #nextId = 1
   #sweep: { readonly at: number; readonly stop: () => void } | undefined
@@ -53,7 +55,7 @@ export class Pending {
   }
 
   get size(): number {
-    return this.#waiting.size
+    return this.#waiting.size + this.#endless.size
   }
 
   nextId(): number {
@@ -64,7 +66,7 @@ export class Pending {
 
   wait(id: number, options: WaitOptions): Promise<RawAnswer | 'cancelled'> {
     return new Promise((resolve, reject) => {
-      this.#waiting.set({
+      const waiting: Waiting = {
         id,
         resolve,
         reject,
@@ -72,7 +74,9 @@ export class Pending {
         onTimeout: options.onTimeout,
         timeoutMs: options.timeoutMs,
         deadline: this.#options.clock.monotonic() + options.timeoutMs,
-      })
+      }
+      if (Number.isFinite(options.timeoutMs)) this.#waiting.set(waiting)
+      else this.#endless.set(id, waiting)
       this.#watch(options.timeoutMs)
     })
   }
@@ -108,7 +112,8 @@ export class Pending {
 
   /** The process ended: what became of these is not known. */
   lose(detail: string): void {
-    const lost = this.#waiting.all()
+    const lost = [...this.#waiting.all(), ...this.#endless.values()]
+    this.#endless.clear()
     this.#sweep?.stop()
     this.#sweep = undefined
     for (const { id, reject } of lost) {
@@ -118,7 +123,10 @@ export class Pending {
   }
 
   #take(id: Json): Waiting | undefined {
-    return typeof id === 'number' ? this.#waiting.take(id) : undefined
+    if (typeof id !== 'number') return undefined
+    const waiting = this.#waiting.take(id) ?? this.#endless.get(id)
+    this.#endless.delete(id)
+    return waiting
   }
 
   /** One timer for all: it wakes when the next deadline may have passed, however many wait. */
