@@ -1,4 +1,5 @@
 /** What a mandate lets an agent write: the folders that its grants name, or those that the upstream was started with. */
+import { homedir } from 'node:os'
 import { delimiter, dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { DocNode, Place } from '../model/document.ts'
@@ -57,13 +58,15 @@ function serves(pattern: string, server: string): boolean {
   return wild === -1 ? pattern === server : server.startsWith(pattern.slice(0, wild))
 }
 
-const PATH_NAME = /path|file|dir|folder|dest|location|uri/i
+/** Arguments that are what is written, or how, and never where; every other one may name a place. */
+const NO_PLACE =
+  /^(?:content|contents|text|body|data|message|subject|title|description|comment|notes?|summary|query|pattern|(?:old|new)_?(?:text|str|string)|edits|head|tail|limit|offset|count|encoding|mode|dry_?run|recursive)$/i
 
 /** True when the constraints leave the agent no path of its own choice. */
 function bounded(grant: Grant, named: boolean): boolean {
   if (grant.otherArgs === 'permit') return false
   if (grant.args.size === 0) return true
-  const free = [...grant.args].some(([name, node]) => PATH_NAME.test(name) && isFree(node))
+  const free = [...grant.args].some(([name, node]) => !NO_PLACE.test(name) && isFree(node))
   return named && !free
 }
 
@@ -75,9 +78,14 @@ const FREE: ReadonlySet<string> = new Set(
 function isFree(node: DocNode): boolean {
   if (node.kind === 'list') return node.items.some(isFree)
   if (node.kind !== 'map') return false
-  return node.entries.every(({ key, value }) =>
-    key === 'each' || key === 'any' ? isFree(value) : FREE.has(key),
-  )
+  return node.entries.every(({ key, value }) => {
+    if (key === 'each' || key === 'any') return isFree(value)
+    if (key === 'fields')
+      return value.kind === 'map' && value.entries.some((one) => isFree(one.value))
+    // A relative pattern, or one that begins with a wildcard, bounds no place; nor does a prefix that `..` climbs out of.
+    if (key === 'glob') return texts(value).some(({ text }) => beforeWildcard(text).length < 2)
+    return FREE.has(key)
+  })
 }
 
 interface Naming {
@@ -184,15 +192,27 @@ function startedWith(upstream: Upstream, { tool, unclassified }: Naming): readon
   const words = upstream.args
     .map((arg) => (arg.startsWith('-') ? arg.slice(arg.indexOf('=') + 1 || arg.length) : arg))
     .filter((word) => word !== '')
-    .flatMap((word) => [word, ...word.split(/[,:;]/).filter((part) => isAbsolute(part))])
-  const values = Object.values(upstream.env)
-    .flatMap((value) => value.split(delimiter))
-    .filter((value) => isAbsolute(value))
-  return [...new Set([...words, ...values])].map((word) => ({
-    path: absolute(word) ?? resolve(upstream.cwd, word),
+    .flatMap((word) => [word, ...word.split(PARTS).filter(isPlace)])
+  const flags = upstream.args.flatMap((arg) => arg.split(PARTS).filter(isPlace))
+  const values = Object.values(upstream.env).flatMap((value) => value.split(PARTS).filter(isPlace))
+  const places = new Set([...words, ...flags, ...values])
+  return [...places].map((word) => ({
+    path: absolute(home(word)) ?? resolve(upstream.cwd, word),
     tool,
     unclassified,
     named: `\`${word}\` in the launch line of \`${upstream.server}\` (${upstream.place.file}:${upstream.place.line})`,
     place: upstream.place,
   }))
+}
+
+/** What lists of folders, `key=value` words, quoted and shell lines are divided by. */
+const PARTS = new RegExp(`[\\s,;='"\\[\\]${delimiter}:]+`)
+
+function isPlace(part: string): boolean {
+  return isAbsolute(part) || /^~(?:[\\/]|$)/.test(part)
+}
+
+/** Servers expand `~`, and so does this. */
+function home(word: string): string {
+  return /^~(?:[\\/]|$)/.test(word) ? join(homedir(), word.slice(1)) : word
 }

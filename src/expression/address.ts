@@ -72,6 +72,10 @@ function carriesV4(parts: readonly number[]): boolean {
     parts.slice(from, to).every((part) => part === 0)
   const last = (parts[6] ?? 0) * 65_536 + (parts[7] ?? 0)
   if (zeros(0, 5) && (parts[5] === 0xff_ff || (parts[5] === 0 && last > 1))) return true
+  // 6to4 (RFC 3056), Teredo (RFC 4380), ISATAP (RFC 5214) and SIIT (RFC 2765) carry one as well.
+  if (parts[0] === 0x20_02 || (parts[0] === 0x20_01 && parts[1] === 0)) return true
+  if (((parts[4] ?? 0) & 0xfd_ff) === 0 && parts[5] === 0x5e_fe) return true
+  if (zeros(0, 4) && parts[4] === 0xff_ff && parts[5] === 0) return true
   return parts[0] === 0x64 && parts[1] === 0xff_9b && (parts[2] === 1 || zeros(2, 6))
 }
 

@@ -2,7 +2,7 @@
 
 const PRINTABLE_ASCII = /^[ -~]*$/
 const INVISIBLE =
-  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]/u
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]|[^\P{Zs} ]/u
 /**
  * Slashes, backslashes and full stops of other scripts that Unicode's compatibility mapping leaves as they are, but
  * that file systems, fonts or people take for the ASCII ones.
@@ -10,7 +10,7 @@ const INVISIBLE =
 const LOOKALIKE =
   /[\u0589\u06d4\u0701\u0702\u1735\u2044\u2215\u2216\u2236\u2571\u2572\u27cb\u27cd\u29f5\u29f8\u29f9\u3002\ua4f8\ua60e\ua789]/u
 
-/** No controls, format characters, lone surrogates, private or ignorable characters. */
+/** No controls, format characters, lone surrogates, private or ignorable characters, nor spaces but the plain one. */
 export function isVisible(text: string): boolean {
   return PRINTABLE_ASCII.test(text) || !INVISIBLE.test(text)
 }

@@ -12,8 +12,12 @@ export interface Email {
   readonly domain: string
 }
 
-/** A dot-atom (RFC 5322) without `%` and `!`, which route mail on to elsewhere. */
-const LOCAL = /^[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*$/
+/**
+ * The dot-atoms (RFC 5322) that people have: letters, digits and `_ + ' -`. The other characters are read as something
+ * else by some mail program: `%` and `!` as routes, `=?…?=` as an encoded word, `|` and `/` as a command or a file, `&` as
+ * an encoding, a leading `-` as an option.
+ */
+const LOCAL = /^[A-Za-z0-9_](?:[A-Za-z0-9_+'-]*)(?:\.[A-Za-z0-9_+'-]+)*$/
 
 /**
  * Reads one address: no display name, group, comment, quoting, white space, percent or bang routes, address

@@ -14,7 +14,7 @@ import { Asks } from './asks.ts'
 import { Catalog, type CatalogEvents } from './catalog.ts'
 import { departures } from './departure.ts'
 import { Locals } from './local.ts'
-import { Notices } from './notice.ts'
+import { Notices, type NoticeOptions } from './notice.ts'
 import type { Self } from './protocol.ts'
 import { Relay } from './relay.ts'
 import { Session } from './session.ts'
@@ -86,19 +86,11 @@ export function createFront(options: FrontOptions): Front {
   const unbound = (): DenyReason | undefined => standing(ports)?.reason
   const asks = new Asks({ session, mandate, log, time, operational, unbound, sendToAgent })
   parts.asks = asks
-  parts.notices = new Notices({
-    session,
-    catalog,
-    asks,
-    operational,
-    sendToAgent,
-    mandate: {
-      names: (server) => mandate.mandate.grants.some((grant) => grantNames(grant, server)),
-    },
-    timers,
-    onUnknown: (server) => byName.get(server)?.noteGarbage('a notification of no known kind'),
-    eraOf: (server) => byName.get(server)?.agreement?.era,
-  })
+  parts.notices = noticesOf(
+    { session, catalog, asks, operational, timers, sendToAgent },
+    mandate,
+    byName,
+  )
   const { openingMs } = options
   const locals = new Locals({
     session,
@@ -121,6 +113,21 @@ export function createFront(options: FrontOptions): Front {
       state.down = true
     },
   }
+}
+
+type Told = 'session' | 'catalog' | 'asks' | 'operational' | 'timers' | 'sendToAgent'
+
+function noticesOf(
+  given: Pick<NoticeOptions, Told>,
+  { mandate }: CompiledMandate,
+  links: ReadonlyMap<string, Link>,
+): Notices {
+  return new Notices({
+    ...given,
+    mandate: { names: (server) => mandate.grants.some((grant) => grantNames(grant, server)) },
+    onUnknown: (server) => links.get(server)?.noteGarbage('a notification of no known kind'),
+    eraOf: (server) => links.get(server)?.agreement?.era,
+  })
 }
 
 /** A server pattern with a wildcard may name any server: what it then may do is decided call by call. */

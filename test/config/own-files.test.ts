@@ -189,6 +189,30 @@ describe('where no constraint bounds the path, the folders the upstream was star
     ).toHaveLength(1)
   })
 
+  test.each([
+    [
+      'another name for a destination',
+      'args: { path: { path: { under: /tmp } }, target: { length: 0..99 } }',
+    ],
+    [
+      'a list of objects with paths',
+      'args: { path: { path: { under: /tmp } }, files: { each: { fields: { where: { present: true } } } } }',
+    ],
+    [
+      'a pattern that matches everywhere',
+      'args: { path: { path: { under: /tmp } }, to: { glob: "**" } }',
+    ],
+  ])('%s is free, too', (_name, args) => {
+    expect(refused({ 'files/write_file': `{ ${args} }` }, files('/srv'))).toHaveLength(1)
+  })
+
+  test.each([['src=/srv,dst=/projects'], ['["/tmp","/srv"]'], ['-c exec server "/srv"']])(
+    'a folder stands in `%s`',
+    (word) => {
+      expect(refused({ 'files/write_file': '{}' }, files(word))[0]).toContain(launch('/srv'))
+    },
+  )
+
   test('a tool that takes no arguments cannot be pointed anywhere', () => {
     expect(refused({ 'files/write_file': 'args: {}' }, files('/srv'))).toEqual([])
   })
