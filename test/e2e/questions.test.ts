@@ -88,7 +88,7 @@ test.each([
   expect(guard.frames.filter(({ method }) => method === 'elicitation/create')).toEqual([])
   const declined = guard.folder.record().filter(({ type }) => type === 'upstream_request')
   expect(declined).toMatchObject([{ verdict: 'declined', reason }])
-  expect(guard.stderr).toMatch(/a request from an upstream was declined/)
+  await guard.logged(/a request from an upstream was declined/)
 })
 
 test.each([

@@ -159,7 +159,7 @@ describe('fifty seeded secrets', () => {
     await guard.open()
     await guard.call('say')
     await guard.close()
-    expect(guard.stderr).toContain('connecting with')
+    await guard.logged(/connecting with/)
     const telling = SECRETS.filter((secret) => secret.telling)
     expect(leaks(written(guard), telling)).toEqual([])
   })
