@@ -740,3 +740,28 @@ test('an id under way is taken once, whatever it asks for', async () => {
   await until(() => guard.heard.filter(({ id }) => id === 9).length === 2)
   expect(a.calls('tools/call')).toEqual([])
 })
+
+test('an upstream that starts slowly is left out of the list, and announced when it is up', async () => {
+  const held: (() => void)[] = []
+  const slow = legacyUpstream([ECHO], (message, life) => {
+    if (message.method !== 'initialize') return false
+    const result = { protocolVersion: '2025-11-25', capabilities: { tools: { listChanged: true } } }
+    held.push(() => life.say({ jsonrpc: '2.0', id: message.id, result }))
+    return true
+  })
+  const two = MANDATE.replace('tools:', 'tools:\n  b/echo: { effect: read }')
+  const guard = start(two, { a: slow, b: legacyUpstream([ECHO]) }, { openingMs: 1000 })
+  const opened = guard.open()
+  await until(() => held.length > 0)
+  guard.clock.advance(1000)
+  await opened
+  const listed = guard.ask('tools/list')
+  await new Promise((resolve) => setImmediate(resolve))
+  guard.clock.advance(1000)
+  const names = async (list: Promise<{ readonly result?: object }>) =>
+    JSON.stringify((await list).result)
+  expect(await names(listed)).not.toContain('a__echo')
+  for (const answer of held) answer()
+  await guard.hears(({ method }) => method === 'notifications/tools/list_changed')
+  expect(await names(guard.ask('tools/list'))).toContain('a__echo')
+})
