@@ -22,6 +22,7 @@ import {
 import { PublicNames } from './public-name.ts'
 import { printExact } from './exact.ts'
 import type { Link } from './upstream/link.ts'
+import { announces, knownTool, newShelf, outdated, type Shelf } from './shelf.ts'
 import type { Agreement, Wish } from './upstream/handshake.ts'
 
 export interface CatalogEvents {
@@ -55,17 +56,6 @@ export interface View {
 
 const FETCH_ATTEMPTS = 3
 
-/** One upstream's lists, as far as they were fetched. */
-interface Shelf {
-  readonly link: Link
-  readonly offers: Map<ListMethod, Offer>
-  readonly pins: Map<string, Sha256>
-  readonly tools: Map<string, ToolDefinition>
-  fetching: Map<ListMethod, Promise<Offer>>
-  /** Grows when a list is known to have changed: what was fetched before is not kept. */
-  readonly generation: Map<ListMethod, number>
-}
-
 export class Catalog implements CatalogPort {
   readonly #options: CatalogOptions
   readonly #shelves: readonly Shelf[]
@@ -76,14 +66,7 @@ export class Catalog implements CatalogPort {
   constructor(options: CatalogOptions) {
     this.#options = options
     this.#names = new PublicNames(options.links.map((link) => link.server))
-    this.#shelves = options.links.map((link) => ({
-      link,
-      offers: new Map(),
-      pins: new Map(),
-      tools: new Map(),
-      fetching: new Map(),
-      generation: new Map(),
-    }))
+    this.#shelves = options.links.map(newShelf)
   }
 
   /** The names agents use; with one upstream its own, with several `server__tool`. */
@@ -374,28 +357,4 @@ export class Catalog implements CatalogPort {
     if (!named || typeof name !== 'string' || !this.#names.renames) return printExact(item.exact)
     return printExact({ ...item.exact, name: this.#names.join(server, name) })
   }
-}
-
-function knownTool(shelf: Shelf, name: string): Found<ToolDefinition> {
-  const tool = shelf.tools.get(name)
-  if (!tool) return { state: 'unknown' }
-  return shelf.pins.get(name) === tool.definition
-    ? { state: 'found', target: tool }
-    : { state: 'changed', target: tool }
-}
-
-/** Whether an upstream says when a list changes; one that does not is asked each time. */
-function announces({ capabilities }: Agreement, method: ListMethod): boolean {
-  const capability = capabilities[LIST_CAPABILITY[method]]
-  return (
-    isObject(capability) &&
-    capability['listChanged'] === true &&
-    method !== 'resources/templates/list'
-  )
-}
-
-function outdated(shelf: Shelf, method: ListMethod): void {
-  shelf.generation.set(method, (shelf.generation.get(method) ?? 0) + 1)
-  shelf.offers.delete(method)
-  shelf.fetching.delete(method)
 }

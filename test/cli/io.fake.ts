@@ -18,7 +18,7 @@ export function fakeIo(over: Partial<CliIo> = {}): FakeIo {
     },
     color: false,
     columns: 100,
-    cwd: '/work',
+    cwd: '/desk',
     env: {},
     out: () => written.out,
     err: () => written.err,

@@ -3,7 +3,7 @@ import { clientFiles, directlyReachable, type Machine } from '../../src/config/c
 import type { Upstream } from '../../src/config/mcp-json.ts'
 import { problemText } from '../../src/model/document.ts'
 
-const linux: Machine = { platform: 'linux', env: { HOME: '/home/me' }, projects: ['/work'] }
+const linux: Machine = { platform: 'linux', env: { HOME: '/home/me' }, projects: ['/desk'] }
 
 const upstream = (server: string, command: string, ...args: string[]): Upstream => ({
   server,
@@ -111,7 +111,7 @@ test("reads Claude Code's entries of every project, and entries that are switche
   const text = {
     numStartups: 2 ** 60,
     mcpServers: { a: server, off: { ...server, disabled: true } },
-    projects: { '/work': { mcpServers: { b: server } }, '/other': { history: [] } },
+    projects: { '/desk': { mcpServers: { b: server } }, '/other': { history: [] } },
   }
   const found = warnings(text, [filesystem], '/home/me/.claude.json')
   expect(found.map((line) => /entry `(\w+)`/.exec(line)?.[1])).toEqual(['a', 'b'])
@@ -121,7 +121,7 @@ test("reads VS Code's spelling with comments, its settings, and Zed's", () => {
   const inner =
     '{ "fs": { "command": "npx", "args": ["@modelcontextprotocol/server-filesystem"], }, }'
   const commented = `{ // mine\n "servers": ${inner} }`
-  expect(warnings(commented, [filesystem], '/work/.vscode/mcp.json')).toHaveLength(1)
+  expect(warnings(commented, [filesystem], '/desk/.vscode/mcp.json')).toHaveLength(1)
   const settings = `{ "mcp": { "servers": ${inner} } }`
   expect(warnings(settings, [filesystem], '/home/me/.config/Code/User/settings.json')).toHaveLength(
     1,
@@ -145,8 +145,8 @@ describe('where clients keep their entries', () => {
     const found = paths(linux)
     expect(found).toContain('Claude Desktop: /home/me/.config/Claude/claude_desktop_config.json')
     expect(found).toContain('Claude Code: /home/me/.claude.json')
-    expect(found).toContain('Claude Code: /work/.mcp.json')
-    expect(found).toContain('Cursor: /work/.cursor/mcp.json')
+    expect(found).toContain('Claude Code: /desk/.mcp.json')
+    expect(found).toContain('Cursor: /desk/.cursor/mcp.json')
     expect(found).toContain('VS Code: /home/me/.config/Code/User/mcp.json')
     expect(found).toContain('Windsurf: /home/me/.codeium/windsurf/mcp_config.json')
   })
@@ -170,7 +170,7 @@ describe('where clients keep their entries', () => {
   })
 
   test('without a home there are only the project files', () => {
-    const found = paths({ platform: 'linux', env: {}, projects: ['/work'] })
-    expect(found.every((line) => line.includes(': /work/'))).toBe(true)
+    const found = paths({ platform: 'linux', env: {}, projects: ['/desk'] })
+    expect(found.every((line) => line.includes(': /desk/'))).toBe(true)
   })
 })

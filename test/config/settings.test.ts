@@ -4,7 +4,7 @@ import { GuardError } from '../../src/model/error.ts'
 
 function refused(flags: SettingFlags, env: Record<string, string> = {}): string {
   try {
-    readSettings(flags, env, '/work')
+    readSettings(flags, env, '/desk')
   } catch (error) {
     if (error instanceof GuardError && error.code === 'ERR_USAGE') return error.message
     throw error
@@ -13,7 +13,7 @@ function refused(flags: SettingFlags, env: Record<string, string> = {}): string 
 }
 
 test('everything but the agent has a default', () => {
-  expect(readSettings({}, {}, '/work')).toEqual({
+  expect(readSettings({}, {}, '/desk')).toEqual({
     environment: 'dev',
     startTimeoutMs: 20_000,
     callTimeoutMs: 60_000,
@@ -30,14 +30,14 @@ test('reads the environment, and the launch line wins over it', () => {
     CHAPERONE_STATE_DIR: '/state',
     CHAPERONE_CALL_TIMEOUT: '5',
   }
-  expect(readSettings({}, env, '/work')).toMatchObject({
+  expect(readSettings({}, env, '/desk')).toMatchObject({
     agent: 'from-env',
     environment: 'staging',
     stateDir: '/state',
     callTimeoutMs: 5000,
   })
   const flags = { agent: 'from-flag', environment: 'prod', 'call-timeout': '2m' }
-  expect(readSettings(flags, env, '/work')).toMatchObject({
+  expect(readSettings(flags, env, '/desk')).toMatchObject({
     agent: 'from-flag',
     environment: 'prod',
     callTimeoutMs: 120_000,
@@ -46,10 +46,10 @@ test('reads the environment, and the launch line wins over it', () => {
 
 test('takes relative paths from the folder it was started in', () => {
   const flags = { 'log-file': 'guard.log', 'state-dir': '../s', 'allow-writable': ['m.yaml', '/x'] }
-  expect(readSettings(flags, {}, '/work/project')).toMatchObject({
-    logFile: '/work/project/guard.log',
-    stateDir: '/work/s',
-    allowWritable: ['/work/project/m.yaml', '/x'],
+  expect(readSettings(flags, {}, '/desk/project')).toMatchObject({
+    logFile: '/desk/project/guard.log',
+    stateDir: '/desk/s',
+    allowWritable: ['/desk/project/m.yaml', '/x'],
   })
 })
 
