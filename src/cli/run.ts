@@ -105,7 +105,7 @@ async function serve({ settings, mandate, upstreams }: Launch, io: CliIo): Promi
   try {
     await whileServing(guard, io)
   } finally {
-    operational.close()
+    await operational.close()
   }
 }
 

@@ -1,4 +1,6 @@
 /** The operational log: what an operator reads when something is wrong. It goes to stderr or a file, never to stdout. */
+import { mkdirSync, openSync, write } from 'node:fs'
+import { dirname } from 'node:path'
 import { pino } from 'pino'
 import type { JsonObject } from '../model/json.ts'
 import type { OperationalLog } from '../model/port.ts'
@@ -14,39 +16,90 @@ export interface OperationalSettings {
 }
 
 export interface ClosableLog extends OperationalLog {
-  /** Hands over what still waits. */
-  close(): void
+  /** Hands over what still waits; resolves once that is written, lost, or has taken too long. */
+  close(): Promise<void>
 }
 
 /** @throws Error when the file cannot be opened */
 export function operationalLog({ level, file }: OperationalSettings): ClosableLog {
-  // Asynchronous and bounded: an operator who does not read stderr must not stop the guard. What is over it is dropped.
-  const destination = pino.destination(
-    file === undefined
-      ? { dest: 2, sync: false, maxLength: MOST_WAITING }
-      : {
-          dest: file,
-          sync: false,
-          maxLength: MOST_WAITING,
-          append: true,
-          mkdir: true,
-          mode: 0o600,
-        },
-  )
-  const stream = { write: (line: string): void => void destination.write(escaped(line)) }
+  const destination = lineWriter(file === undefined ? STDERR : opened(file))
+  const stream = { write: (line: string): void => destination.write(escaped(line)) }
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream)
   const say =
     (name: 'debug' | 'info' | 'warn' | 'error') =>
     (facts: JsonObject, message: string): void =>
       logger[name](facts, message)
-  const close = (): void => {
-    try {
-      destination.flushSync()
-    } catch {
-      // Nobody reads it: what still waits is lost, and the guard ends all the same.
-    }
+  return {
+    debug: say('debug'),
+    info: say('info'),
+    warn: say('warn'),
+    error: say('error'),
+    close: () => destination.close(),
   }
-  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error'), close }
+}
+
+const STDERR = 2
+
+function opened(file: string): number {
+  mkdirSync(dirname(file), { recursive: true })
+  return openSync(file, 'a', 0o600)
+}
+
+interface LineWriter {
+  write(line: string): void
+  close(): Promise<void>
+}
+
+const NOTHING = Buffer.alloc(0)
+const BUSY_MS = 50
+/** How long the last lines may take. */
+const CLOSE_MS = 500
+
+/**
+ * Asynchronous and bounded: an operator who does not read stderr, or a disk that is full, must not stop the guard.
+ * What is over the bound, or cannot be written, is dropped. (pino's own destination tries for ever on a full disk.)
+ */
+function lineWriter(descriptor: number): LineWriter {
+  let waiting = ''
+  let writing = NOTHING
+  let busy = false
+  let drained = (): void => undefined
+  const next = (): void => {
+    if (busy) return
+    if (writing.length === 0) {
+      writing = Buffer.from(waiting)
+      waiting = ''
+    }
+    busy = writing.length > 0
+    if (busy) write(descriptor, writing, onWritten)
+    else drained()
+  }
+  const goOn = (): void => {
+    busy = false
+    next()
+  }
+  const onWritten = (error: NodeJS.ErrnoException | null, written: number): void => {
+    if (error?.code === 'EAGAIN') {
+      setTimeout(goOn, BUSY_MS).unref()
+      return
+    }
+    writing = error ? NOTHING : writing.subarray(written)
+    goOn()
+  }
+  return {
+    write: (line) => {
+      if (waiting.length + line.length > MOST_WAITING) return
+      const first = waiting === ''
+      waiting += line
+      if (first) queueMicrotask(next)
+    },
+    close: () =>
+      new Promise((resolve) => {
+        drained = resolve
+        setTimeout(resolve, CLOSE_MS).unref()
+        next()
+      }),
+  }
 }
 
 /** What would act on a terminal, or hide or reorder text, is written as JSON escapes it; pino escapes only below U+0020. */
