@@ -698,6 +698,14 @@ describe('across eras', () => {
     expect(retry.result).toMatchObject({
       _meta: { 'dev.chaperone/reason': 'upstream_unavailable' },
     })
+    const blank = await guard.ask('tools/call', {
+      name: 'slow',
+      _meta: modern(),
+      inputResponses: null,
+    })
+    expect(blank.result).toMatchObject({
+      _meta: { 'dev.chaperone/reason': 'upstream_unavailable' },
+    })
     expect(a.calls('tools/call')).toEqual([])
   })
 })

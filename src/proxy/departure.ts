@@ -49,7 +49,8 @@ function depart(
 ): Promise<UpstreamAnswer | Called> {
   if (departure.cancelled.aborted) return Promise.resolve('cancelled')
   const { inputResponses, requestState } = departure.params
-  if (agreement.era === 'legacy' && (inputResponses ?? requestState) !== undefined) {
+  const answersBack = inputResponses !== undefined || requestState !== undefined
+  if (agreement.era === 'legacy' && answersBack) {
     throw new GuardError(
       'ERR_UPSTREAM_DOWN',
       `\`${link.server}\` is of another era: it never asked back`,
