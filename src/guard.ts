@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
+import { GuardError } from './model/error.ts'
 import type { OperationalLog } from './model/port.ts'
 import { stdioDownstream } from './proxy/downstream/stdio.ts'
 import { createFront, type Front, type FrontOptions, type GuardedUpstream } from './proxy/front.ts'
@@ -9,6 +10,7 @@ import { probe, type Probed } from './proxy/probe.ts'
 import { CODE, errorText, type Self } from './proxy/protocol.ts'
 import { REQUEST_LIMITS } from './proxy/strict.ts'
 import { Link, type LinkEvents } from './proxy/upstream/link.ts'
+import type { Connect } from './proxy/upstream/connection.ts'
 import { startProcess } from './proxy/upstream/process.ts'
 
 export type { GuardedUpstream } from './proxy/front.ts'
@@ -30,7 +32,7 @@ const SETTLE_MS = 2000
 
 /** Starts the upstream processes at once, so that their start-up runs beside whatever the agent does first. */
 export function createGuard(given: GuardOptions): Guard {
-  const options: FrontOptions = { start: startProcess, openingMs: OPENING_MS, ...given }
+  const options: FrontOptions = { start: connect, openingMs: OPENING_MS, ...given }
   const front = createFront(options)
   for (const link of front.links) link.launch()
   let stopping: Promise<void> | undefined
@@ -84,6 +86,12 @@ async function shutDown(
   }
 }
 
+/** However an upstream is reached. */
+const connect: Connect = (upstream, events) => {
+  if ('command' in upstream) return startProcess(upstream, events)
+  throw new GuardError('ERR_UPSTREAM_DOWN', `\`${upstream.server}\` is reached by URL`)
+}
+
 const SILENT: OperationalLog = { debug: ignore, info: ignore, warn: ignore, error: ignore }
 
 function ignore(): void {
@@ -103,17 +111,18 @@ export async function probeUpstreams(given: {
     onRequest: (link, request) =>
       link.reply(request.id, 'error', errorText(CODE.methodNotFound, 'Method not found')),
     onGarbage: ignore,
+    onPaused: ignore,
   }
   const links = given.upstreams.map(
-    (launch) =>
+    (upstream) =>
       new Link({
-        launch,
+        upstream,
         self,
         clock: systemClock,
         timers: systemTimers,
         operational: SILENT,
         events: quiet,
-        start: startProcess,
+        start: connect,
         startTimeoutMs: given.settings.startTimeoutMs,
         callTimeoutMs: given.settings.startTimeoutMs,
       }),

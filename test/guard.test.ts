@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { UpstreamProcess } from '../src/proxy/upstream/process.ts'
+import type { UpstreamConnection } from '../src/proxy/upstream/connection.ts'
 import { memoryGuard, modern, type MemoryGuard } from './fakes/guard.ts'
 import { fakeUpstream, legacyUpstream, type FakeLife, type Received } from './fakes/upstream.ts'
 
@@ -579,8 +579,10 @@ test('when the agent hangs up, what is under way is called off and settled, and 
 })
 
 /** A process whose input is full from the first call on. */
-function stuffed(process: UpstreamProcess): UpstreamProcess {
-  return { ...process, send: (frame) => !frame.includes('tools/call') && process.send(frame) }
+function stuffed(connection: UpstreamConnection): UpstreamConnection {
+  const send: UpstreamConnection['send'] = (frame) =>
+    !frame.includes('tools/call') && connection.send(frame)
+  return { ...connection, send }
 }
 
 /** Lets the event loop turn until something has happened; a test that waits in vain times out. */

@@ -18,6 +18,7 @@ export const forward: StageRow<Equipped, Forwarded> = {
   question: 'what did the upstream answer, in time?',
   codes: [
     'upstream_unavailable',
+    'credential_unavailable',
     'upstream_timeout',
     'outcome_unknown',
     'output_refused',
@@ -47,6 +48,8 @@ function failed(error: unknown): Refusal {
   switch (error.code) {
     case 'ERR_UPSTREAM_DOWN':
       return refusal('forward', 'upstream_unavailable', error.message)
+    case 'ERR_UPSTREAM_DENIED':
+      return refusal('forward', 'credential_unavailable', error.message)
     case 'ERR_UPSTREAM_TIMEOUT':
       return refusal('forward', 'upstream_timeout', error.message)
     case 'ERR_UPSTREAM_LOST':

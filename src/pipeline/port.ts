@@ -61,8 +61,9 @@ export interface Departure {
 /**
  * The upstreams as `forward` sees them.
  *
- * @throws GuardError ERR_UPSTREAM_DOWN (nothing left the guard), ERR_UPSTREAM_TIMEOUT or
- * ERR_UPSTREAM_LOST (it left, and what became of it is not known)
+ * @throws GuardError ERR_UPSTREAM_DOWN (nothing left the guard), ERR_UPSTREAM_DENIED (the upstream does not take the
+ * guard's credential, and did nothing), ERR_UPSTREAM_TIMEOUT or ERR_UPSTREAM_LOST (it left, and what became of it is not
+ * known)
  */
 export interface ForwardPort {
   /** `cancelled`: nothing left the guard. `called_off`: it had left, and what became of it is not known. */

@@ -20,13 +20,11 @@ import { Relay } from './relay.ts'
 import { Session } from './session.ts'
 import { hearChanges } from './upstream/changes.ts'
 import type { Wish } from './upstream/handshake.ts'
-import { Link, type LinkEvents, type StartProcess } from './upstream/link.ts'
-import type { LaunchLine } from './upstream/process.ts'
+import type { Connect, UpstreamDefinition } from './upstream/connection.ts'
+import { Link, type LinkEvents } from './upstream/link.ts'
 
-/** An upstream to guard: how it is started, and how long a call to it may take. */
-export interface GuardedUpstream extends LaunchLine {
-  readonly timeoutMs?: number
-}
+/** An upstream to guard: how it is reached, and how long a call to it may take. */
+export type GuardedUpstream = UpstreamDefinition & { readonly timeoutMs?: number }
 
 export interface FrontOptions {
   readonly mandate: CompiledMandate
@@ -38,7 +36,7 @@ export interface FrontOptions {
   readonly operational: OperationalLog
   readonly clock: Clock
   readonly timers: Timers
-  readonly start: StartProcess
+  readonly start: Connect
   readonly self: Self
   /** Names this guard's log and, with a counter, its calls. */
   readonly instance: string
@@ -69,7 +67,7 @@ export function createFront(options: FrontOptions): Front {
   const wish = (server: string): Wish => wishOf(server, session, mandate)
   const parts: Parts = {}
   const events = linkEvents(parts, { record, operational, self })
-  const links = options.upstreams.map((launch) => linkTo(launch, options, events))
+  const links = options.upstreams.map((upstream) => linkTo(upstream, options, events))
   const catalog = new Catalog({
     links,
     mandate,
@@ -165,11 +163,11 @@ function wishOf(server: string, session: Session, mandate: CompiledMandate): Wis
   }
 }
 
-function linkTo(launch: GuardedUpstream, options: FrontOptions, events: LinkEvents): Link {
+function linkTo(upstream: GuardedUpstream, options: FrontOptions, events: LinkEvents): Link {
   const { self, clock, timers, operational, start, startTimeoutMs } = options
-  const callTimeoutMs = launch.timeoutMs ?? options.callTimeoutMs
+  const callTimeoutMs = upstream.timeoutMs ?? options.callTimeoutMs
   return new Link({
-    launch,
+    upstream,
     self,
     clock,
     timers,
@@ -200,7 +198,9 @@ function linkEvents(
       parts.catalog?.forget(link.server)
       parts.asks?.dropped(link.server)
     },
-    onNotification: (server, method, params) => parts.notices?.receive(server, method, params),
+    onNotification: ({ server }, { method, params }) =>
+      parts.notices?.receive(server, method, params),
+    onPaused: () => undefined,
     onRequest: (link, request) => void parts.asks?.receive(link, request),
     onGarbage: (server, why, count) => {
       // Told the first time and then at every power of two: a flood cannot fill the record.

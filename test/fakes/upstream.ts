@@ -1,6 +1,6 @@
 /** Upstreams in memory: what a child process would be, scripted, with everything it received kept. */
 import type { JsonObject } from '../../src/model/json.ts'
-import type { StartProcess } from '../../src/proxy/upstream/link.ts'
+import type { Connect } from '../../src/proxy/upstream/connection.ts'
 
 export interface Received {
   readonly id?: number
@@ -19,7 +19,7 @@ export interface FakeLife {
 }
 
 export interface FakeUpstream {
-  readonly start: StartProcess
+  readonly start: Connect
   readonly lives: FakeLife[]
   /** Everything that reached it over all its lives, requests by method. */
   calls(method: string): readonly Received[]

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../model/json.ts'
 import type { Clock, OperationalLog, Timers } from '../../model/port.ts'
 import { lineMask } from '../../model/secret-shape.ts'
 import { idOfCutAnswer, readUpstreamLine, type UpstreamLine } from '../answer.ts'
+import type { Errand } from '../errand.ts'
 import type { CutLine } from '../frame.ts'
 import {
   notificationFrame,
@@ -15,29 +16,39 @@ import {
   type RequestId,
   type Self,
 } from '../protocol.ts'
+import type {
+  Connect,
+  OutboundRequest,
+  UpstreamConnection,
+  UpstreamDefinition,
+} from './connection.ts'
 import { shakeHands, type Agreement, type Wish } from './handshake.ts'
 import { Pending, type ProgressListener, type RawAnswer } from './pending.ts'
-import type { LaunchLine, UpstreamEvents, UpstreamProcess } from './process.ts'
+import type { Exit } from './process.ts'
 
-export type StartProcess = (launch: LaunchLine, events: UpstreamEvents) => UpstreamProcess
+export type UpstreamNotification = Extract<UpstreamLine, { kind: 'notification' }>
+export type UpstreamRequestLine = Extract<UpstreamLine, { kind: 'request' }>
 
 /** What happens to a link, for the record and the operational log. */
 export interface LinkEvents {
   onState(link: Link, state: 'started' | 'ready' | 'failed' | 'exited', facts: JsonObject): void
-  onNotification(server: string, method: string, params: JsonObject): void
+  /** `about`: the request that it belongs to, where the carrier tells. */
+  onNotification(link: Link, notification: UpstreamNotification, about?: number): void
   /** A request from the upstream; whoever handles it answers through the link. */
-  onRequest(link: Link, request: Extract<UpstreamLine, { kind: 'request' }>): void
+  onRequest(link: Link, request: UpstreamRequestLine, about?: number): void
+  /** The upstream has put the answer to a request off (MCP 2025-11-25, SSE polling). */
+  onPaused(errand: Errand, retryMs: number): void
   onGarbage(server: string, why: string, count: number): void
 }
 
 export interface LinkOptions {
-  readonly launch: LaunchLine
+  readonly upstream: UpstreamDefinition
   readonly self: Self
   readonly clock: Clock
   readonly timers: Timers
   readonly operational: OperationalLog
   readonly events: LinkEvents
-  readonly start: StartProcess
+  readonly start: Connect
   readonly startTimeoutMs: number
   readonly callTimeoutMs: number
 }
@@ -45,6 +56,10 @@ export interface LinkOptions {
 export interface SendOptions {
   readonly timeoutMs?: number
   readonly progress?: ProgressListener | undefined
+  /** On whose behalf; absent for what the guard asks for itself. */
+  readonly errand?: Errand | undefined
+  /** What an upstream over HTTP is told in headers as well. */
+  readonly mirror?: Pick<OutboundRequest, 'name' | 'params'> | undefined
 }
 
 /** A request under way. */
@@ -65,9 +80,9 @@ function backoff(failures: number): number {
   return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1))
 }
 
-/** One life of the process behind a link. */
+/** One life of what is behind a link: a process, or a session over HTTP. */
 interface Life {
-  readonly process: UpstreamProcess
+  readonly connection: UpstreamConnection
   readonly pending: Pending
   /** How it ended, once it has. */
   readonly gone: Promise<string>
@@ -90,7 +105,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options
-    this.server = options.launch.server
+    this.server = options.upstream.server
   }
 
   /** What was agreed on, while the upstream is up. */
@@ -122,13 +137,15 @@ export class Link {
     if (!life || life.ended)
       throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is not running`)
     const id = life.pending.nextId()
-    if (!life.process.send(requestFrame(id, method, params(id)))) {
-      const what = life.process.pid === undefined ? 'could not be started' : 'takes no more input'
+    const request = { id, method, ...options.mirror }
+    if (!life.connection.send(requestFrame(id, method, params(id)), request)) {
+      const what = neverStarted(life.connection) ? 'could not be started' : 'takes no more input'
       throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` ${what}`)
     }
     const answer = life.pending.wait(id, {
       timeoutMs: options.timeoutMs ?? this.#options.callTimeoutMs,
       progress: options.progress,
+      errand: options.errand,
       onTimeout: () => this.#tellCancelled(life, id, 'timeout'),
     })
     return { id, answer }
@@ -143,11 +160,30 @@ export class Link {
   }
 
   notify(method: string, params?: JsonObject): void {
-    this.#life?.process.send(notificationFrame(method, params))
+    this.#life?.connection.send(notificationFrame(method, params))
   }
 
   reply(id: RequestId, part: 'result' | 'error', text: string): void {
-    this.#life?.process.send(answerFrame(id, part, text))
+    this.#life?.connection.send(answerFrame(id, part, text))
+  }
+
+  /** On whose behalf a request is under way; undefined for none, and for what the guard asks for itself. */
+  errandOf(id: number): Errand | undefined {
+    return this.#life?.pending.errandOf(id)
+  }
+
+  /** The only request under way of which this holds; undefined where there is none, or several. */
+  only(holds: (errand: Errand) => boolean): number | undefined {
+    return this.#life?.pending.only(holds)
+  }
+
+  /** The call's time stands still while somebody is asked on its account; `goOn` begins it anew. */
+  hold(id: number): void {
+    this.#life?.pending.hold(id)
+  }
+
+  goOn(id: number): void {
+    this.#life?.pending.goOn(id)
   }
 
   /** Resolves when no opening is under way, however it ended. */
@@ -160,7 +196,7 @@ export class Link {
     const life = this.#life
     this.#life = undefined
     this.#agreement = undefined
-    await life?.process.stop()
+    await life?.connection.stop()
   }
 
   async stop(): Promise<void> {
@@ -180,6 +216,7 @@ export class Link {
       )
     try {
       const agreement = await this.#attempt(wish)
+      this.#life?.connection.agreed?.(agreement)
       this.#failures = 0
       this.#agreement = agreement
       this.#readyAt = this.#options.clock.monotonic()
@@ -190,6 +227,7 @@ export class Link {
       return agreement
     } catch (error) {
       this.#failed(error)
+      if (error instanceof GuardError && error.code === 'ERR_UPSTREAM_DENIED') throw error
       throw error instanceof GuardError
         ? new GuardError('ERR_UPSTREAM_DOWN', error.message)
         : new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` could not be started`, {
@@ -216,7 +254,7 @@ export class Link {
   async #shake(wish: Wish): Promise<Agreement> {
     if (this.#stopped) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is stopped`)
     const life = (this.#life ??= this.#begin())
-    if (life.process.pid === undefined) {
+    if (neverStarted(life.connection)) {
       throw new GuardError(
         'ERR_UPSTREAM_DOWN',
         `\`${this.server}\` could not be started: ${await life.gone}`,
@@ -250,40 +288,43 @@ export class Link {
   /** Ends a process that is no longer spoken to; `stop` waits for those that are still going. */
   #end(life: Life | undefined): void {
     if (!life) return
-    const ending = life.process.stop().finally(() => this.#ending.delete(ending))
+    const ending = life.connection.stop().finally(() => this.#ending.delete(ending))
     this.#ending.add(ending)
   }
 
   #begin(): Life {
-    const { clock, timers, launch, events, operational } = this.#options
+    const { clock, timers, upstream, events, operational } = this.#options
     const pending = new Pending({ clock, timers, server: this.server })
     const masked = lineMask()
     const gone = Promise.withResolvers<string>()
     const life = { pending, gone: gone.promise, ended: false }
-    const process = this.#options.start(launch, {
-      onLine: (line) => this.#onLine(pending, line),
+    const connection = this.#options.start(upstream, {
+      onLine: (line, about) => this.#onLine(pending, line, about),
       onStderr: (text, dropped) =>
         operational.info(
           { server: this.server, ...(dropped > 0 ? { dropped } : {}) },
           masked(text),
         ),
-      onTooLong: (bytes, cut) => this.#onTooLong(pending, bytes, cut),
+      onTooLong: (bytes, cut, about) => this.#onTooLong(pending, bytes, { cut, about }),
+      onFailed: (id, error) => void pending.spoil(id, error),
+      onPaused: (id, retryMs) => {
+        const errand = pending.errandOf(id)
+        if (errand) events.onPaused(errand, retryMs)
+      },
       onExit: (exit) => {
         life.ended = true
         gone.resolve(this.#onExit(pending, exit))
       },
     })
-    events.onState(this, 'started', process.pid === undefined ? {} : { pid: process.pid })
-    return Object.assign(life, { process })
+    events.onState(this, 'started', connection.pid === undefined ? {} : { pid: connection.pid })
+    return Object.assign(life, { connection })
   }
 
-  #onExit(
-    pending: Pending,
-    exit: { code: number | null; signal: string | null; error?: string },
-  ): string {
+  #onExit(pending: Pending, exit: Exit): string {
     const { events, operational } = this.#options
     const how =
       exit.error ??
+      exit.lost ??
       (exit.signal === null ? `with code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`)
     const unanswered = pending.size
     if (this.#life?.pending === pending) {
@@ -308,20 +349,20 @@ export class Link {
     if (this.#crashes > CRASHES_BORNE) this.#retryAt = now + backoff(this.#crashes - CRASHES_BORNE)
   }
 
-  #onTooLong(pending: Pending, bytes: number, cut: CutLine): void {
+  #onTooLong(pending: Pending, bytes: number, cut: Dropped): void {
     this.noteGarbage('a line over the limit')
     this.#spoil(pending, cut, `an answer of ${bytes} bytes`)
   }
 
   /** Whose answer it was is refused now; where that cannot be told, the call ends by its time-out. */
-  #spoil(pending: Pending, { head, tail }: CutLine, what: string): void {
-    const id = idOfCutAnswer(head, tail)
+  #spoil(pending: Pending, { cut, about }: Dropped, what: string): void {
+    const id = about ?? idOfCutAnswer(cut.head, cut.tail)
     if (id === undefined) return
     const why = `\`${this.server}\` wrote ${what}`
     pending.spoil(id, new GuardError('ERR_UPSTREAM_UNUSABLE', why))
   }
 
-  #onLine(pending: Pending, line: Buffer): void {
+  #onLine(pending: Pending, line: Buffer, about?: number): void {
     const message = readUpstreamLine(line)
     switch (message.kind) {
       case 'answer':
@@ -329,21 +370,22 @@ export class Link {
           this.noteGarbage('an answer that nobody waits for')
         return
       case 'notification':
-        this.#onNotification(pending, message.method, message.params)
+        this.#onNotification(pending, message, about)
         return
       case 'request':
-        this.#options.events.onRequest(this, message)
+        this.#options.events.onRequest(this, message, about)
         return
       case 'garbage':
         this.noteGarbage(message.why)
         if (looksLikeAnswer(line))
-          this.#spoil(pending, endsOf(line), 'an answer that cannot be read')
+          this.#spoil(pending, { cut: endsOf(line), about }, 'an answer that cannot be read')
     }
   }
 
-  #onNotification(pending: Pending, method: string, params: JsonObject): void {
+  #onNotification(pending: Pending, notification: UpstreamNotification, about?: number): void {
+    const { method, params } = notification
     if (method !== 'notifications/progress') {
-      this.#options.events.onNotification(this.server, method, params)
+      this.#options.events.onNotification(this, notification, about)
     } else if (!pending.progress(params['progressToken'] ?? null, params)) {
       this.noteGarbage('progress for a token that nobody gave it')
     }
@@ -357,8 +399,20 @@ export class Link {
   }
 
   #tellCancelled(life: Life, requestId: number, reason: string): void {
-    life.process.send(notificationFrame('notifications/cancelled', { requestId, reason }))
+    if (life.connection.abandon?.(requestId) === true) return
+    life.connection.send(notificationFrame('notifications/cancelled', { requestId, reason }))
   }
+}
+
+/** What is left of a message that was dropped, and whose it was where the carrier tells. */
+interface Dropped {
+  readonly cut: CutLine
+  readonly about: number | undefined
+}
+
+/** A process that the system did not start. */
+function neverStarted({ pid, remote }: UpstreamConnection): boolean {
+  return pid === undefined && remote !== true
 }
 
 const END_BYTES = 256

@@ -3,6 +3,7 @@ import { GuardError } from '../../model/error.ts'
 import type { Json, JsonObject } from '../../model/json.ts'
 import type { Clock, Timers } from '../../model/port.ts'
 import type { ProgressToken } from '../envelope.ts'
+import type { Errand } from '../errand.ts'
 import { Slots } from './slots.ts'
 
 /** An answer as it came: the text byte for byte, and the same parsed. */
@@ -23,6 +24,7 @@ interface Waiting {
   readonly resolve: (answer: RawAnswer | 'cancelled') => void
   readonly reject: (error: GuardError) => void
   readonly progress: ProgressListener | undefined
+  readonly errand: Errand | undefined
   readonly onTimeout: () => void
   readonly timeoutMs: number
   deadline: number
@@ -37,6 +39,7 @@ export interface PendingOptions {
 export interface WaitOptions {
   readonly timeoutMs: number
   readonly progress?: ProgressListener | undefined
+  readonly errand?: Errand | undefined
   /** Called when the deadline passes, to tell the upstream. */
   readonly onTimeout: () => void
 }
@@ -71,6 +74,7 @@ export class Pending {
         resolve,
         reject,
         progress: options.progress,
+        errand: options.errand,
         onTimeout: options.onTimeout,
         timeoutMs: options.timeoutMs,
         deadline: this.#options.clock.monotonic() + options.timeoutMs,
@@ -99,6 +103,36 @@ export class Pending {
     const waiting = this.#take(id)
     waiting?.reject(error)
     return waiting !== undefined
+  }
+
+  /** On whose behalf this request is under way; undefined for one of the guard's own, or none. */
+  errandOf(id: number): Errand | undefined {
+    return this.#waiting.get(id)?.errand
+  }
+
+  /** The only request under way of which this holds; undefined where there is none, or several. */
+  only(holds: (errand: Errand) => boolean): number | undefined {
+    let found: number | undefined
+    for (const { id, errand } of this.#waiting.all()) {
+      if (!errand || !holds(errand)) continue
+      if (found !== undefined) return undefined
+      found = id
+    }
+    return found
+  }
+
+  /** Its deadline stands still: somebody is asked something on its account, and takes the time that people take. */
+  hold(id: number): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting) waiting.deadline = Number.POSITIVE_INFINITY
+  }
+
+  /** The time that the call may take begins anew. */
+  goOn(id: number): void {
+    const waiting = this.#waiting.get(id)
+    if (!waiting) return
+    waiting.deadline = this.#options.clock.monotonic() + waiting.timeoutMs
+    this.#watch(waiting.timeoutMs)
   }
 
   /** Hands progress to whoever waits for it; progress also extends the deadline. False for an unknown token. */

@@ -23,11 +23,12 @@ export interface LaunchLine {
   readonly cwd?: string
 }
 
-/** How a process ended. `error` says why it could not be started. */
+/** How a process ended. `error` says why it could not be started, `lost` what ended that is no process. */
 export interface Exit {
   readonly code: number | null
   readonly signal: string | null
   readonly error?: string
+  readonly lost?: string
 }
 
 /** None of these may throw; none is called before `startProcess` has returned. */
