@@ -169,5 +169,14 @@ async function whileServing(guard: Guard, io: CliIo): Promise<void> {
     if (signal?.aborted === true) stop()
     else signal?.addEventListener('abort', stop, { once: true })
   })
-  await Promise.race([guard.serveStdio(process.stdin, process.stdout), stopped])
+  // Timers of the guard keep no process alive, and at the end nothing else may be left that does: until everything is
+  // settled and on record, this does.
+  const alive = setInterval(() => undefined, ALIVE_MS)
+  try {
+    await Promise.race([guard.serveStdio(process.stdin, process.stdout), stopped])
+  } finally {
+    clearInterval(alive)
+  }
 }
+
+const ALIVE_MS = 60_000

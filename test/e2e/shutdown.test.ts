@@ -144,6 +144,29 @@ test('a second signal leaves no upstream behind either', async () => {
   }
 })
 
+test.skipIf(process.platform === 'win32')(
+  'what an upstream started and let go of is waited for, and ends (no process groups on Windows)',
+  async () => {
+    const guard = pool.start(() => {
+      const forever = "process.on('SIGTERM', () => {}); setInterval(() => {}, 60000)"
+      const server = `
+        const { spawn } = require('node:child_process')
+        const child = spawn(process.execPath, ['-e', ${JSON.stringify(forever)}], { stdio: 'ignore' })
+        process.stderr.write('started ' + child.pid + '\\n')
+        process.stdin.resume().on('end', () => process.exit(0))`
+      return {
+        mandate: { tools: { 'p/puppet': {} } },
+        upstreams: { p: { command: process.execPath, args: ['-e', server] } },
+      }
+    })
+    const [, pid] = /started (\d+)/.exec(await guard.logged(/started \d+/)) ?? []
+    expect(isAlive(Number(pid))).toBe(true)
+    expect(await guard.close()).toEqual({ code: 0, signal: null })
+    expect(guard.folder.record().at(-1)).toMatchObject({ event: 'guard_stopped' })
+    await gone(Number(pid))
+  },
+)
+
 test('the guard itself is killed: real servers read the end of their input and end', async () => {
   const guard = pool.start(() => ({
     mandate: { tools: { 'memory/read_graph': {} } },
