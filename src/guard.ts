@@ -3,21 +3,31 @@ import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
 import { GuardError } from './model/error.ts'
+import { callId } from './model/id.ts'
 import type { OperationalLog } from './model/port.ts'
+import { timeKeeper } from './pipeline/time.ts'
 import { stdioDownstream } from './proxy/downstream/stdio.ts'
-import { createFront, type Front, type FrontOptions, type GuardedUpstream } from './proxy/front.ts'
+import {
+  createFront,
+  type Assignment,
+  type Front,
+  type GuardedUpstream,
+  type HouseOptions,
+} from './proxy/front.ts'
 import { probe, type Probed } from './proxy/probe.ts'
-import { CODE, errorText, type Self } from './proxy/protocol.ts'
+import { answerFrame, CODE, errorText, type Self } from './proxy/protocol.ts'
+import { type Outlet, Session } from './proxy/session.ts'
 import { REQUEST_LIMITS } from './proxy/strict.ts'
-import { Link, type LinkEvents } from './proxy/upstream/link.ts'
 import type { Connect } from './proxy/upstream/connection.ts'
+import { Link, type LinkEvents } from './proxy/upstream/link.ts'
 import { startProcess } from './proxy/upstream/process.ts'
 
 export type { GuardedUpstream } from './proxy/front.ts'
 
-/** What a guard is made of; the process starter and the patience of an opening have working defaults. */
-export type GuardOptions = Omit<FrontOptions, 'start' | 'openingMs'> &
-  Partial<Pick<FrontOptions, 'start' | 'openingMs'>>
+/** What a guard is made of; how upstreams are reached and the patience of an opening have working defaults. */
+export type GuardOptions = Omit<HouseOptions, 'start' | 'openingMs'> &
+  Assignment &
+  Partial<Pick<HouseOptions, 'start' | 'openingMs'>>
 
 export interface Guard {
   /** Serves one agent; resolves when it has gone and everything is settled and stopped. */
@@ -32,49 +42,77 @@ const SETTLE_MS = 2000
 
 /** Starts the upstream processes at once, so that their start-up runs beside whatever the agent does first. */
 export function createGuard(given: GuardOptions): Guard {
-  const options: FrontOptions = { start: connect, openingMs: OPENING_MS, ...given }
-  const front = createFront(options)
+  const options = { start: connect, openingMs: OPENING_MS, ...given }
+  const wire = { send: (_frame: string): void => undefined }
+  const session = new Session(lines((frame) => wire.send(frame)))
+  let calls = 0
+  const newCallId = () => {
+    calls += 1
+    return callId(`${options.instance}-${calls}`)
+  }
+  const time = timeKeeper(options.clock)
+  const front = createFront({ ...options, standing: session, time, newCallId })
   for (const link of front.links) link.launch()
   let stopping: Promise<void> | undefined
   const stop = (reason: string): Promise<void> => {
     front.goDown()
-    stopping ??= shutDown(front, options, reason)
+    stopping ??= shutDown({ front, session }, options, reason)
     return stopping
   }
   return {
     stop,
     serveStdio: async (input, output) => {
-      await serve(front, input, output)
+      await serve(front, session, { input, output, wire })
       await stop('the agent closed its connection')
     },
   }
 }
 
+/** On stdio everything goes the same way, one frame a line. */
+function lines(send: (frame: string) => void): Outlet {
+  return {
+    answer: (id, part, text) => send(answerFrame(id, part, text)),
+    say: send,
+    drop: ignore,
+    pause: ignore,
+  }
+}
+
 /** Resolves when the agent has gone. */
-function serve(front: Front, input: Readable, output: Writable): Promise<void> {
+function serve(
+  front: Front,
+  session: Session,
+  {
+    input,
+    output,
+    wire,
+  }: {
+    readonly input: Readable
+    readonly output: Writable
+    readonly wire: { send: (frame: string) => void }
+  },
+): Promise<void> {
   return new Promise((resolve) => {
     const downstream = stdioDownstream({
       input,
       output,
       maxBytes: REQUEST_LIMITS.maxBytes,
-      onLine: (line) => front.relay.receive(line),
-      onTooLong: (bytes) => front.relay.tooLong(bytes),
+      onLine: (line) => front.relay.receive(line, session),
+      onTooLong: (bytes) => front.relay.tooLong(bytes, session),
       onEnd: resolve,
     })
-    front.connect((frame) => downstream.send(frame))
+    wire.send = (frame) => downstream.send(frame)
   })
 }
 
 async function shutDown(
-  { relay, links }: Front,
-  options: FrontOptions,
+  { front, session }: { readonly front: Front; readonly session: Session },
+  options: GuardOptions,
   reason: string,
 ): Promise<void> {
-  const { timers, log, clock, operational } = options
-  relay.hangUp()
-  const patience = new Promise<void>((resolve) => void timers.after(SETTLE_MS, resolve))
-  await Promise.race([relay.settled(), patience])
-  await Promise.all(links.map((link) => link.stop()))
+  const { log, clock, operational } = options
+  front.relay.hangUp(session)
+  await front.stop(SETTLE_MS)
   try {
     await log.append({ type: 'event', at: clock.now(), event: 'guard_stopped', facts: { reason } })
     await log.close()

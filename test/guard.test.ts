@@ -502,11 +502,12 @@ describe('a modern agent', () => {
       name: 'slow',
       _meta: modern({ elicitation: {} }),
     })
-    expect(first.result).toEqual(ASKS)
+    const { requestState } = first.result ?? {}
+    expect(first.result).toEqual({ ...ASKS, requestState })
     const retry = await guard.ask('tools/call', {
       name: 'slow',
       _meta: modern({ elicitation: {} }),
-      requestState: 's',
+      requestState,
       inputResponses: { q: { action: 'accept' } },
     })
     expect(retry.result).toMatchObject({ resultType: 'complete' })
@@ -691,23 +692,15 @@ describe('across eras', () => {
   test('and is sent no answer to a question it cannot have asked', async () => {
     const a = legacyUpstream([SLOW])
     const guard = start(MANDATE, { a })
-    const retry = await guard.ask('tools/call', {
-      name: 'slow',
-      _meta: modern(),
-      requestState: 's',
-      inputResponses: { q: {} },
-    })
-    expect(retry.result).toMatchObject({
+    const retry = { name: 'slow', _meta: modern() }
+    const answers = await guard.ask('tools/call', { ...retry, inputResponses: { q: {} } })
+    expect(answers.result).toMatchObject({
       _meta: { 'dev.chaperone/reason': 'upstream_unavailable' },
     })
-    const blank = await guard.ask('tools/call', {
-      name: 'slow',
-      _meta: modern(),
-      inputResponses: null,
-    })
-    expect(blank.result).toMatchObject({
-      _meta: { 'dev.chaperone/reason': 'upstream_unavailable' },
-    })
+    const state = await guard.ask('tools/call', { ...retry, requestState: 's' })
+    expect(state.error).toMatchObject({ code: -32_600, data: { reason: 'malformed' } })
+    const blank = await guard.ask('tools/call', { ...retry, inputResponses: null })
+    expect(blank.error).toMatchObject({ code: -32_600, data: { reason: 'malformed' } })
     expect(a.calls('tools/call')).toEqual([])
   })
 })

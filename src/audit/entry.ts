@@ -153,9 +153,11 @@ function intentLine(parts: Parts, body: Body<'intent'>, at: Position, erased: st
   const facts = parts.facts(decision.facts, erased)
   const request = parts.request(body.request, erased)
   const gone = erased.length === 0 ? '' : `,"erased":${canonical(erased)}`
+  const input =
+    body.input === undefined ? '' : `,"input_digest":"${parts.digest(canonicalArgs(body.input))}"`
   return (
     `{"args_digest":"${parts.digest(canonicalArgs(call.args))}","call":${quoted(call.id)}` +
-    `,"decision":${decisionText(decision)}${gone},"facts":${facts},"log":${parts.log}` +
+    `,"decision":${decisionText(decision)}${gone},"facts":${facts}${input},"log":${parts.log}` +
     `,"mandate":${parts.mandate},"prev":"${at.prev}","principal":${parts.principal(call.principal)}` +
     `,"request":${request},"seq":${numeral(at.seq)},"state":${parts.state(call)}` +
     `,"ts":"${parts.time(body.at)}","type":"intent","v":${FORMAT}}`

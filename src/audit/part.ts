@@ -62,7 +62,8 @@ function sameRequest(a: RequestFacts, b: RequestFacts): boolean {
     a.server === b.server &&
     a.method === b.method &&
     a.era === b.era &&
-    a.effects === b.effects
+    a.effects === b.effects &&
+    a.continues === b.continues
   )
 }
 
@@ -76,6 +77,7 @@ function requestText(request: RequestFacts, erased: string[]): string {
     members['name'] = worded(name, { path: 'request.name', longest: LONGEST_NAME }, erased)
   if (definition !== undefined) members['definition'] = definition
   if (effects !== undefined) members['effects'] = effects
+  if (request.continues !== undefined) members['continues'] = request.continues
   return canonical(members)
 }
 

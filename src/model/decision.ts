@@ -32,6 +32,8 @@ export const DENY_REASONS = [
   'cancelled',
   'guard_stopping',
   'internal_error',
+  'header_mismatch',
+  'input_unanswered',
 ] as const
 export type DenyReason = (typeof DENY_REASONS)[number]
 

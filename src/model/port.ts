@@ -39,6 +39,8 @@ export interface UpstreamAnswer {
   readonly text: string
   /** For a result: is it a tool error, a request for input, or complete? */
   readonly outcome: 'complete' | 'input_required' | 'tool_error' | 'error'
+  /** Of an error. */
+  readonly code?: number
   /** What an `input_required` result asks the client for; `unknown` for a kind that is none of ours. */
   readonly asks?: readonly (UpstreamRequest | 'unknown')[]
 }

@@ -22,6 +22,8 @@ export interface RequestFacts {
   readonly name?: string
   readonly definition?: Sha256
   readonly effects?: readonly EffectClass[]
+  /** The call that this one goes on with: its upstream had asked back. */
+  readonly continues?: CallId
 }
 
 export type EntryBody =
@@ -31,6 +33,8 @@ export type EntryBody =
       readonly request: RequestFacts
       readonly call: CallContext
       readonly decision: Decision
+      /** What the agent answered to what the upstream had asked. */
+      readonly input?: JsonObject
     }
   | {
       readonly type: 'outcome'
@@ -89,6 +93,7 @@ export type EventName =
   | 'catalog_pinned'
   | 'catalog_changed'
   | 'tool_hidden'
+  | 'notifications_dropped'
   | 'log_recovered'
 
 /** What every entry of this guard says alike. */

@@ -1,5 +1,5 @@
 /** admit: is this one well-formed message, of a method and era in the table? Time is read here, once. */
-import type { Action } from '../model/call.ts'
+import { ACTIONS as DECIDED, type Action } from '../model/call.ts'
 import type { Instant } from '../model/id.ts'
 import { isObject, type JsonObject } from '../model/json.ts'
 import type { RequestFacts } from '../model/record.ts'
@@ -27,10 +27,10 @@ export interface Admitted {
 
 /** The members each decided method may have; an unknown member is refused, never passed on unjudged. */
 const MEMBERS: Readonly<Record<Action, ReadonlySet<string>>> = {
-  'tools/call': new Set(['name', 'arguments', '_meta', 'inputResponses', 'requestState']),
-  'resources/read': new Set(['uri', '_meta', 'inputResponses', 'requestState']),
+  'tools/call': new Set(['name', 'arguments', '_meta']),
+  'resources/read': new Set(['uri', '_meta']),
   'resources/subscribe': new Set(['uri', '_meta']),
-  'prompts/get': new Set(['name', 'arguments', '_meta', 'inputResponses', 'requestState']),
+  'prompts/get': new Set(['name', 'arguments', '_meta']),
   'completion/complete': new Set(['ref', 'argument', 'context', '_meta']),
 }
 
@@ -39,16 +39,16 @@ const NO_ARGUMENTS: JsonObject = {}
 export const admit: StageRow<Inbound, Admitted> = {
   name: 'admit',
   question: 'is it one well-formed message, within limits?',
-  codes: ['malformed', 'unsupported'],
+  codes: ['malformed', 'unsupported', 'header_mismatch', 'input_unanswered'],
   why: 'nothing may be decided about bytes that two parsers could read differently',
   run: (inbound, ports) => {
     if (inbound.malformed !== undefined) return refusal('admit', 'malformed', inbound.malformed)
-    const row = methodRow(inbound.method, inbound.era)
-    if (row?.action === undefined)
+    const action = actionOf(inbound)
+    if (action === undefined)
       return refusal('admit', 'unsupported', 'a method in no row of the table')
-    const stray = strayMember(row.action, inbound)
-    if (stray !== undefined) return refusal('admit', 'malformed', 'an unknown member in params')
-    const asked = askedOf(row.action, inbound.params)
+    if (hasOther(inbound.params, MEMBERS[action]))
+      return refusal('admit', 'malformed', 'an unknown member in params')
+    const asked = askedOf(action, inbound.params)
     if (!asked) return refusal('admit', 'malformed', 'params do not have the form of the method')
     const time = ports.time.read()
     return {
@@ -56,25 +56,27 @@ export const admit: StageRow<Inbound, Admitted> = {
       at: time.at,
       movedBack: time.movedBack,
       startedMs: ports.clock.monotonic(),
-      action: row.action,
+      action,
       asked,
       request: {
         era: inbound.era,
         method: inbound.method,
         name: asked.kind === 'resource' ? asked.uri : asked.name,
+        ...continuing(inbound),
       },
       cancelled: inbound.cancelled,
     }
   },
 }
 
-function strayMember(action: Action, inbound: Inbound): string | undefined {
-  const members = MEMBERS[action]
-  for (const key in inbound.params) {
-    if (!members.has(key)) return key
-    if (inbound.era === 'legacy' && (key === 'inputResponses' || key === 'requestState')) return key
-  }
-  return undefined
+/** What a message of this method, in this era, asks to do. */
+function actionOf({ method, era, within }: Inbound): Action | undefined {
+  if (within === undefined) return methodRow(method, era)?.action
+  return methodRow(within, era) && DECIDED.find((action) => action === method)
+}
+
+function continuing({ continuation }: Inbound): Pick<RequestFacts, 'continues'> {
+  return continuation?.continues === undefined ? {} : { continues: continuation.continues }
 }
 
 function askedOf(action: Action, params: JsonObject): Asked | undefined {
@@ -126,5 +128,6 @@ const ARGUMENT: ReadonlySet<string> = new Set(['name', 'value'])
 const CONTEXT: ReadonlySet<string> = new Set(['arguments'])
 
 function hasOther(value: JsonObject, known: ReadonlySet<string>): boolean {
-  return Object.keys(value).some((key) => !known.has(key))
+  for (const key in value) if (!known.has(key)) return true
+  return false
 }

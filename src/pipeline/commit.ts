@@ -1,5 +1,6 @@
 /** commit: nothing leaves before its intent is recorded. */
 import { GuardError } from '../model/error.ts'
+import type { JsonObject } from '../model/json.ts'
 import type { Receipt } from '../model/record.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
 import type { LinePorts } from './port.ts'
@@ -28,11 +29,18 @@ export const commit: StageRow<SteppedUp, Committed> = {
 
 function recorded(steppedUp: SteppedUp, ports: LinePorts): Promise<Committed | Refusal> {
   const { call, request, decision } = steppedUp
-  return ports.log.append({ type: 'intent', at: call.at, request, call, decision }).then(
+  const input = inputOf(steppedUp)
+  const entry = { type: 'intent', at: call.at, request, call, decision } as const
+  return ports.log.append(input ? { ...entry, input } : entry).then(
     (receipt) => ({ steppedUp, receipt, call, request, decision }),
     (error: unknown) => {
       if (error instanceof GuardError) return refusal('commit', 'audit_unavailable', error.message)
       throw error
     },
   )
+}
+
+function inputOf(steppedUp: SteppedUp): JsonObject | undefined {
+  const { inbound } = steppedUp.decided.resolved.bound.identified.admitted
+  return inbound.continuation?.inputResponses
 }

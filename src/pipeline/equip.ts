@@ -32,6 +32,7 @@ export const equip: StageRow<Committed, Equipped> = {
         method: inbound.method,
         params: inbound.params,
         cancelled: inbound.cancelled,
+        ...(inbound.continuation && { continuation: inbound.continuation }),
       },
     }
   },

@@ -14,8 +14,33 @@ export interface Inbound {
   readonly params: JsonObject
   /** Set when the bytes were not one well-formed message. */
   readonly malformed?: string
+  /** Set for what a message asks for beside other things: each is decided as if it came alone. */
+  readonly within?: 'subscriptions/listen'
+  /** Set when it answers what an upstream had asked back. */
+  readonly continuation?: Continuation
+  /** What the carrier said beside the message, to be compared with it once the tool is known. */
+  readonly mirror?: HeaderMirror
   /** Aborted when the agent cancels the request or goes away. */
   readonly cancelled: CancelSignal
+}
+
+/** How a call goes on whose upstream had asked back (MCP 2026-07-28, Multi Round-Trip Requests). */
+export interface Continuation {
+  /** The call that was asked back; undefined where the agent does not say. */
+  readonly continues?: CallId
+  /** Whose question it answers; undefined where the agent does not say. */
+  readonly server?: string
+  readonly inputResponses?: JsonObject
+  /** As the upstream wrote it. */
+  readonly requestState?: string
+  /** The call is still under way upstream, under this ticket. */
+  readonly ticket?: string
+}
+
+/** Headers in which a client repeats arguments (MCP 2026-07-28, Custom Headers from Tool Parameters). */
+export interface HeaderMirror {
+  /** What is wrong with them, from a closed set of texts; undefined when they agree. */
+  fault(tool: ToolDefinition, args: JsonObject): string | undefined
 }
 
 /** A cancellation that costs nothing until somebody asks for it. */
@@ -56,6 +81,7 @@ export interface Departure {
   readonly method: string
   readonly params: JsonObject
   readonly cancelled: CancelSignal
+  readonly continuation?: Continuation
 }
 
 /**

@@ -70,12 +70,23 @@ const WORDING: Readonly<Record<DenyReason, Wording>> = {
   cancelled: { text: 'The request was cancelled', code: -31_403 },
   guard_stopping: { text: 'The guard is stopping; the call was not made', code: -31_503 },
   internal_error: { text: 'Denied: a fault in the guard', code: -32_603 },
+  header_mismatch: {
+    text: 'Header mismatch: the headers do not say what the body says',
+    code: -32_020,
+    protocol: true,
+  },
+  input_unanswered: {
+    text: 'The tool server asked for input that was not given; outcome unknown. Check before you try again',
+    code: -31_502,
+  },
 }
 
 /** How a refusal travels: a tool result that a model reads, or a JSON-RPC error. */
 export interface Told {
   readonly part: 'result' | 'error'
   readonly text: string
+  /** Of an error. */
+  readonly code?: number
 }
 
 /**
@@ -89,7 +100,7 @@ export function told(reason: DenyReason, method: string, era: Era, name?: string
     return { part: 'result', text: canonical(toolError(text, reason, era)) }
   }
   const code = reason === 'unknown_resource' && era === 'legacy' ? -32_002 : wording.code
-  return { part: 'error', text: canonical({ code, message: text, data: { reason } }) }
+  return { part: 'error', text: canonical({ code, message: text, data: { reason } }), code }
 }
 
 function toolError(text: string, reason: DenyReason, era: Era): JsonObject {

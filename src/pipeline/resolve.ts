@@ -3,9 +3,11 @@ import type { Authority } from '../model/authority.ts'
 import type { CallContext, Resource } from '../model/call.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { RequestFacts } from '../model/record.ts'
+import type { ToolDefinition } from '../model/tool.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
+import type { Asked } from './admit.ts'
 import type { Bound } from './bind.ts'
-import type { Found, LinePorts } from './port.ts'
+import type { Found, HeaderMirror, LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
 
 export interface Resolved {
@@ -19,6 +21,11 @@ export interface Resolved {
 interface Target {
   readonly resource: Resource
   readonly authority: Authority
+  readonly tool?: ToolDefinition
+}
+
+function mirrorFault(mirror: HeaderMirror, tool: ToolDefinition, asked: Asked): string | undefined {
+  return mirror.fault(tool, asked.kind === 'tool' ? asked.args : NO_ARGUMENTS)
 }
 
 const NO_ARGUMENTS: JsonObject = {}
@@ -32,6 +39,7 @@ export const resolve: StageRow<Bound, Resolved> = {
     'unknown_prompt',
     'tool_changed',
     'upstream_unavailable',
+    'header_mismatch',
   ],
   why: 'a decision is about one definition of one tool; a hidden tool and an unknown one get the same answer',
   run: (bound, ports) => {
@@ -50,6 +58,9 @@ function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolv
     return refusal('resolve', unknown, 'hidden: no grant covers it')
   if (found.state === 'unavailable') return refusal('resolve', 'upstream_unavailable', found.detail)
   if (found.state === 'changed') return refusal('resolve', 'tool_changed')
+  const { mirror } = bound.identified.admitted.inbound
+  const fault = mirror && found.target.tool && mirrorFault(mirror, found.target.tool, asked)
+  if (fault !== undefined) return refusal('resolve', 'header_mismatch', fault)
   const { resource, authority } = found.target
   const { admitted, principal } = bound.identified
   return {
@@ -88,6 +99,7 @@ function requestFacts(
     name: resource.kind === 'resource' ? resource.uri : resource.name,
     ...(resource.kind === 'tool' ? { definition: resource.definition } : {}),
     effects: authority.effects,
+    ...(request.continues === undefined ? {} : { continues: request.continues }),
   }
 }
 
@@ -104,6 +116,7 @@ function find(bound: Bound, ports: LinePorts): Found<Target> | Promise<Found<Tar
           definition: tool.definition,
         },
         authority: mandate.tool(tool),
+        tool,
       }))
     case 'prompt':
       return after(ports.catalog.prompt(asked.name), ({ server, name }) => ({

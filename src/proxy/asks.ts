@@ -1,56 +1,60 @@
 /**
- * Requests from an upstream to the agent's client (elicitation, sampling, roots): upstream output. They pass where
- * the mandate's `requests` permits them and both ends are of the legacy era; otherwise they are declined, on record.
+ * Requests from an upstream to the agent's client (elicitation, sampling, roots): upstream output. They pass where the
+ * mandate's `requests` permits them and the client can be asked; otherwise they are declined, on record.
  */
 import type { CompiledMandate } from '../model/authority.ts'
-import type { UpstreamRequest } from '../model/call.ts'
 import type { DenyReason } from '../model/decision.ts'
-import { isObject, type JsonObject } from '../model/json.ts'
-import type { AuditLog, OperationalLog } from '../model/port.ts'
+import { isObject, type Json, type JsonObject } from '../model/json.ts'
+import type { AuditLog, OperationalLog, Timers } from '../model/port.ts'
 import type { TimeKeeper } from '../pipeline/port.ts'
-import type { UpstreamLine } from './answer.ts'
-import { asksForSecrets } from './elicitation.ts'
-import { parseExact, printExact } from './exact.ts'
+import type { Errand } from './errand.ts'
+import type { Parking } from './parking.ts'
 import { CODE, errorText, notificationFrame, requestFrame, type RequestId } from './protocol.ts'
-import { CAPABILITY, type Session } from './session.ts'
-import type { Link } from './upstream/link.ts'
-
-type Request = Extract<UpstreamLine, { kind: 'request' }>
+import { declares, isImproper, kindOf, onward } from './question.ts'
+import type { Session } from './session.ts'
+import type { Link, UpstreamRequestLine } from './upstream/link.ts'
 
 export interface AskOptions {
-  readonly session: Session
+  /** The one agent of this front, where there is only one and it stays. */
+  readonly standing: Session | undefined
   readonly mandate: CompiledMandate
+  readonly parking: Parking
   readonly log: AuditLog
   readonly time: TimeKeeper
+  readonly timers: Timers
   readonly operational: OperationalLog
   /** Why the mandate does not bind here and now; undefined while it does. */
   readonly unbound: () => DenyReason | undefined
-  readonly sendToAgent: (frame: string) => void
 }
 
-const KIND_OF: ReadonlyMap<string, UpstreamRequest> = new Map([
-  ['elicitation/create', 'elicitation'],
-  ['sampling/createMessage', 'sampling'],
-  ['roots/list', 'roots'],
-])
+/** One thing to be asked of a legacy agent. */
+export interface Question {
+  readonly server: string
+  readonly method: string
+  /** JSON text, ready to be sent. */
+  readonly params: string
+  /** The agent's request on whose account it is asked. */
+  readonly about?: RequestId | undefined
+  /** The upstream's own id of it, so that it can be taken back. */
+  readonly upstreamId?: RequestId
+}
+
+/** What came of a question: the client's answer, or none in time, or nobody who still wants to know. */
+export type Reply =
+  | { readonly part: 'result' | 'error'; readonly value: JsonObject }
+  | { readonly part: 'late' | 'withdrawn' }
 
 /** Declined requests of one kind that are recorded one by one. */
 const DECLINED_TOLD = 64
 const LONGEST_METHOD = 128
-
-/**
- * What was judged is what is sent: one value for each name, as the parser took it, without the fields of the hop it came
- * over. Numbers keep their spelling.
- */
-function onward(paramsText: string): string {
-  const params = parseExact(paramsText)
-  if (typeof params !== 'object' || params === null) return '{}'
-  return printExact(Object.fromEntries(Object.entries(params).filter(([key]) => key !== '_meta')))
-}
+/** How long a person may think about a question. */
+const ASK_MS = 10 * 60_000
 
 interface Waiting {
-  readonly link: Link
-  readonly upstreamId: RequestId
+  readonly session: Session
+  readonly question: Question
+  readonly resolve: (reply: Reply) => void
+  readonly stop: () => void
 }
 
 export class Asks {
@@ -64,86 +68,148 @@ export class Asks {
   }
 
   /** A request from an upstream: passed on under an id of the guard's own, or declined. */
-  async receive(link: Link, request: Request): Promise<void> {
+  async receive(link: Link, request: UpstreamRequestLine, about?: number): Promise<void> {
     if (request.method === 'ping') {
       link.reply(request.id, 'result', '{}')
       return
     }
-    const reason = this.#refusal(link, request)
-    const recorded =
-      reason === undefined
-        ? await this.#record(link.server, request.method, reason)
-        : await this.#recordDeclined(link.server, request.method, reason)
-    if (reason !== undefined || !recorded) {
-      const known = KIND_OF.has(request.method)
-      const code = known ? CODE.denied : CODE.methodNotFound
-      link.reply(
-        request.id,
-        'error',
-        errorText(
-          code,
-          known ? 'Declined: the mandate does not permit this request' : 'Method not found',
-        ),
-      )
+    const call = about ?? this.#callOf(link, request)
+    const errand = call === undefined ? undefined : link.errandOf(call)
+    const reason = this.#refusal(link, request, errand)
+    const passes = await this.#recorded(link.server, request.method, reason)
+    if (reason !== undefined || !passes) {
+      this.#decline(link, request)
       return
     }
-    const id = this.#nextId
-    this.#nextId += 1
-    this.#waiting.set(id, { link, upstreamId: request.id })
-    this.#options.sendToAgent(requestFrame(id, request.method, onward(request.text)))
+    const { standing, parking } = this.#options
+    if (standing?.era === 'legacy') await this.#passOn(link, request, { standing, call, errand })
+    else if (call === undefined || !parking.ask(link, call, request)) this.#decline(link, request)
   }
 
-  /** The client's answer to one of these requests. False when there is no such request. */
-  answer(message: JsonObject): boolean {
-    const { id } = message
+  /** Asks a legacy agent. */
+  ask(session: Session, question: Question): Promise<Reply> {
+    const id = this.#nextId
+    this.#nextId += 1
+    return new Promise((resolve) => {
+      const stop = this.#options.timers.after(ASK_MS, () => this.#takeBack(id, 'late'))
+      this.#waiting.set(id, { session, question, resolve, stop })
+      session.outlet.say(requestFrame(id, question.method, question.params), question.about)
+    })
+  }
+
+  /** The client's answer to one of these requests. False when this client was not asked that. */
+  answer(message: JsonObject, session: Session): boolean {
+    const { id, error, result } = message
     const waiting = typeof id === 'number' ? this.#waiting.get(id) : undefined
-    if (!waiting || typeof id !== 'number') return false
+    if (typeof id !== 'number' || waiting?.session !== session) return false
     this.#waiting.delete(id)
-    const part = message['error'] === undefined ? 'result' : 'error'
-    waiting.link.reply(waiting.upstreamId, part, JSON.stringify(message[part]))
+    waiting.stop()
+    waiting.resolve(
+      isObject(error)
+        ? { part: 'error', value: error }
+        : { part: 'result', value: isObject(result) ? result : {} },
+    )
     return true
   }
 
   /** The upstream takes its request back. */
-  withdrawn(server: string, params: JsonObject): void {
-    for (const [id, waiting] of this.#waiting) {
-      if (waiting.link.server !== server || waiting.upstreamId !== params['requestId']) continue
-      this.#waiting.delete(id)
-      this.#options.sendToAgent(notificationFrame('notifications/cancelled', { requestId: id }))
+  withdrawn(server: string, upstreamId: Json | undefined): void {
+    this.#options.parking.withdrawn(server, upstreamId)
+    for (const [id, { question }] of this.#waiting) {
+      if (question.server === server && question.upstreamId === upstreamId)
+        this.#takeBack(id, 'withdrawn')
     }
   }
 
   /** The upstream ended: nobody is left to answer to. */
   dropped(server: string): void {
-    for (const [id, waiting] of this.#waiting) {
-      if (waiting.link.server === server) this.#waiting.delete(id)
-    }
+    for (const [id, { question }] of this.#waiting)
+      if (question.server === server) this.#takeBack(id, 'withdrawn')
   }
 
-  #refusal(link: Link, request: Request): DenyReason | undefined {
-    const { session, mandate } = this.#options
-    const kind = KIND_OF.get(request.method)
+  #takeBack(id: number, part: 'late' | 'withdrawn'): void {
+    const waiting = this.#waiting.get(id)
+    if (!waiting) return
+    this.#waiting.delete(id)
+    waiting.stop()
+    const cancelled = notificationFrame('notifications/cancelled', { requestId: id })
+    waiting.session.outlet.say(cancelled, waiting.question.about)
+    waiting.resolve({ part })
+  }
+
+  /** Where the carrier does not tell: the only call under way on whose account it can be asked. */
+  #callOf(link: Link, { method, params }: UpstreamRequestLine): number | undefined {
+    const kind = kindOf(method)
+    if (kind === undefined) return undefined
+    return link.only(({ declared }) => declares(declared, kind, params))
+  }
+
+  async #passOn(
+    link: Link,
+    request: UpstreamRequestLine,
+    to: {
+      readonly standing: Session
+      readonly call: number | undefined
+      readonly errand: Errand | undefined
+    },
+  ): Promise<void> {
+    const { standing, call, errand } = to
+    if (call !== undefined) link.hold(call)
+    const reply = await this.ask(standing, {
+      server: link.server,
+      method: request.method,
+      params: onward(request.text),
+      about: errand?.request,
+      upstreamId: request.id,
+    })
+    if (call !== undefined) link.goOn(call)
+    if (reply.part === 'late') this.#decline(link, request)
+    else if (reply.part === 'result' || reply.part === 'error')
+      link.reply(request.id, reply.part, JSON.stringify(reply.value))
+  }
+
+  #decline(link: Link, { id, method }: UpstreamRequestLine): void {
+    const text =
+      kindOf(method) === undefined
+        ? errorText(CODE.methodNotFound, 'Method not found')
+        : errorText(CODE.denied, 'Declined: the mandate does not permit this request')
+    link.reply(id, 'error', text)
+  }
+
+  #refusal(
+    link: Link,
+    { method, params }: UpstreamRequestLine,
+    errand: Errand | undefined,
+  ): DenyReason | undefined {
+    const { standing, mandate } = this.#options
+    const kind = kindOf(method)
     if (kind === undefined) return 'unsupported'
     const unbound = this.#options.unbound()
     if (unbound !== undefined) return unbound
     if (!mandate.permitsRequest(link.server, kind)) return 'request_not_permitted'
-    const sameEra = session.era === 'legacy' && link.agreement?.era === 'legacy'
-    if (!sameEra || !isObject(session.capabilities[CAPABILITY[kind]])) return 'unsupported'
-    return kind === 'elicitation' && asksForSecrets(request.params)
-      ? 'request_not_permitted'
-      : undefined
+    const declared = standing?.era === 'legacy' ? standing.capabilities : errand?.declared
+    // Between modern ends a question comes as an answer, never as a request.
+    if (declared === undefined || link.agreement?.era !== 'legacy') return 'unsupported'
+    if (!declares(declared, kind, params)) return 'unsupported'
+    return isImproper(kind, params) ? 'request_not_permitted' : undefined
   }
 
   /** Told each time at first and then at every power of two: a flood cannot fill the record. */
-  async #recordDeclined(server: string, method: string, reason: DenyReason): Promise<boolean> {
+  async #recorded(
+    server: string,
+    method: string,
+    reason: DenyReason | undefined,
+  ): Promise<boolean> {
+    if (reason === undefined) return this.record(server, method, undefined)
     const key = `${server}\n${reason}`
     const count = (this.#declined.get(key) ?? 0) + 1
     this.#declined.set(key, count)
     if (count > DECLINED_TOLD && (count & (count - 1)) !== 0) return false
-    return this.#record(server, method.slice(0, LONGEST_METHOD), reason)
+    return this.record(server, method.slice(0, LONGEST_METHOD), reason)
   }
 
-  async #record(server: string, method: string, reason: DenyReason | undefined): Promise<boolean> {
+  /** Puts on record that an upstream asked; false when that could not be written, and then nothing is passed on. */
+  async record(server: string, method: string, reason: DenyReason | undefined): Promise<boolean> {
     const { log, time, operational } = this.#options
     if (reason !== undefined)
       operational.warn({ server, method, reason }, 'a request from an upstream was declined')

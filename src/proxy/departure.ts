@@ -5,24 +5,44 @@ import { GuardError } from '../model/error.ts'
 import { isObject, member, type Json, type JsonObject } from '../model/json.ts'
 import type { UpstreamAnswer } from '../model/port.ts'
 import type { Departure, ForwardPort } from '../pipeline/port.ts'
-import { asksForSecrets } from './elicitation.ts'
-import { bridgedResult, nextMeta, progressToken, type Dress } from './envelope.ts'
-import { META, notificationFrame, type Self } from './protocol.ts'
-import { CAPABILITY, type Session } from './session.ts'
+import { REASON_META } from '../pipeline/refusal.ts'
+import { bridgedError, bridgedResult, nextMeta, progressToken, type Dress } from './envelope.ts'
+import type { Errand } from './errand.ts'
+import { parseExact, printExact, withoutMember } from './exact.ts'
+import type { Levels } from './level.ts'
+import type { Parking } from './parking.ts'
+import { LOG_LEVELS, META, notificationFrame, type Self } from './protocol.ts'
+import { declares, isImproper, kindOf } from './question.ts'
+import type { Seal } from './seal.ts'
+import { offered, Underway } from './session.ts'
 import type { Agreement, Wish } from './upstream/handshake.ts'
 import type { Link } from './upstream/link.ts'
 import type { ProgressListener, RawAnswer } from './upstream/pending.ts'
+import type { Watch } from './watch.ts'
 
 /** `cancelled`: nothing left. `called_off`: it had left, and the upstream was told. */
-type Called = 'cancelled' | 'called_off'
+export type Called = 'cancelled' | 'called_off'
 
 export interface DepartureOptions {
   readonly links: ReadonlyMap<string, Link>
-  readonly session: Session
   readonly self: Self
   readonly mandate: CompiledMandate
   readonly wish: (server: string) => Wish
-  readonly sendToAgent: (frame: string) => void
+  readonly parking: Parking
+  readonly watch: Watch
+  readonly levels: Levels
+  readonly seal: Seal
+}
+
+/** A departure with everything that is known about its way. */
+export interface Way {
+  readonly departure: Departure
+  readonly underway: Underway
+  readonly link: Link
+  readonly agreement: Agreement
+  readonly errand: Errand
+  /** What the upstream is told that it may ask for. */
+  readonly capabilities: () => JsonObject
 }
 
 export function departures(options: DepartureOptions): ForwardPort {
@@ -47,80 +67,115 @@ function depart(
   { link, agreement }: { readonly link: Link; readonly agreement: Agreement },
   options: DepartureOptions,
 ): Promise<UpstreamAnswer | Called> {
-  if (departure.cancelled.aborted) return Promise.resolve('cancelled')
-  const { inputResponses, requestState } = departure.params
-  const answersBack = inputResponses !== undefined || requestState !== undefined
-  if (agreement.era === 'legacy' && answersBack) {
+  const { cancelled, continuation } = departure
+  if (cancelled.aborted) return Promise.resolve('cancelled')
+  // Whoever waits for an answer made this signal; the line carries it and knows no more of it.
+  if (!(cancelled instanceof Underway)) throw new TypeError('a departure of nobody')
+  const errand = errandOf(departure, cancelled)
+  const capabilities = (): JsonObject =>
+    offered(errand.declared, (kind) => options.mandate.permitsRequest(link.server, kind))
+  const way = { departure, underway: cancelled, link, agreement, errand, capabilities }
+  if (departure.method === 'resources/subscribe') return options.watch.subscribe(way)
+  if (continuation?.ticket !== undefined) return goOn(continuation.ticket, way, options)
+  if (agreement.era === 'legacy' && continuation) {
     throw new GuardError(
       'ERR_UPSTREAM_DOWN',
       `\`${link.server}\` is of another era: it never asked back`,
     )
   }
-  if (agreement.era === 'modern' && departure.method === 'resources/subscribe') {
-    const why = `\`${link.server}\` is of another era: subscriptions do not cross eras`
-    throw new GuardError('ERR_UPSTREAM_DOWN', why)
-  }
+  if (agreement.era === 'legacy') options.levels.ask(link, agreement, errand)
+  return send(way, options)
+}
+
+function send(way: Way, options: DepartureOptions): Promise<UpstreamAnswer | Called> {
+  const { departure, underway, link, agreement, errand } = way
   const plain = agreement.era === 'legacy' && departure.params['_meta'] === undefined
-  const hop = plain ? undefined : hopOf(departure, link, agreement, options)
+  const hop = plain ? undefined : hopOf(way, options)
   const sent = link.send(departure.method, (id) => paramsText(departure, hop?.(id)), {
-    progress: plain ? undefined : progressTo(departure, options),
+    progress: plain ? undefined : progressTo(way),
+    errand,
   })
-  departure.cancelled.onAbort(() => link.cancel(sent.id))
-  const capabilities = (): JsonObject => offeredTo(departure, link, options)
-  return sent.answer.then((raw) =>
-    raw === 'cancelled' ? 'called_off' : answered(raw, { departure, agreement, capabilities }),
-  )
+  underway.onAbort(() => link.cancel(sent.id))
+  const finish = (raw: RawAnswer | 'cancelled'): UpstreamAnswer | 'called_off' =>
+    raw === 'cancelled' ? 'called_off' : answered(raw, way, options)
+  // Only an agent that is answered a question by a result needs its call to wait meanwhile.
+  const mayWait = departure.era === 'modern' && agreement.era === 'legacy'
+  if (!mayWait || Object.keys(way.capabilities()).length === 0) return sent.answer.then(finish)
+  const leg = { call: departure.call.id, request: departure, finish }
+  return options.parking.watch({ link, id: sent.id, raw: sent.answer }, leg)
+}
+
+/** The retry of a call that waits: nothing is sent anew, but for the answer to its question. */
+function goOn(
+  ticket: string,
+  way: Way,
+  { parking, ...options }: DepartureOptions,
+): Promise<UpstreamAnswer | Called> {
+  const { departure, underway, link, errand } = way
+  const id = parking.idOf(ticket)
+  if (id !== undefined) {
+    link.reassign(id, errand, progressTo(way))
+    underway.onAbort(() => link.cancel(id))
+  }
+  const leg = {
+    call: departure.call.id,
+    request: departure,
+    finish: (raw: RawAnswer | 'cancelled'): UpstreamAnswer | 'called_off' =>
+      raw === 'cancelled' ? 'called_off' : answered(raw, way, { parking, ...options }),
+  }
+  const going = parking.resume(ticket, link, departure.continuation ?? {}, leg)
+  if (going) return going
+  throw new GuardError('ERR_UPSTREAM_LOST', `the call at \`${link.server}\` waits no longer`)
+}
+
+function errandOf(departure: Departure, { session, id }: Underway): Errand {
+  const meta = member(departure.params, '_meta')
+  const modern = departure.era === 'modern' && isObject(meta)
+  // A modern agent says with every request what it can be asked for; a legacy one said so once.
+  const said = modern ? meta[META.capabilities] : session.capabilities
+  const level = modern ? meta[META.logLevel] : session.logLevel
+  return {
+    session,
+    request: id,
+    call: departure.call.id,
+    declared: isObject(said) ? said : {},
+    logLevel: typeof level === 'string' ? LOG_LEVELS.get(level) : undefined,
+  }
 }
 
 /** The `_meta` of the next hop, once the id of the request is known. */
 function hopOf(
-  departure: Departure,
-  link: Link,
-  agreement: Agreement,
+  { departure, agreement, capabilities, underway }: Way,
   options: DepartureOptions,
 ): (id: number) => JsonObject | undefined {
   const dress: Dress = { era: agreement.era, version: agreement.version, self: options.self }
-  const capabilities = offeredTo(departure, link, options)
   const wanted = progressToken(departure.params) !== undefined
+  const logLevel = departure.era === 'legacy' ? underway.session.logLevel : undefined
   return (id) =>
-    nextMeta(departure.params, dress, { ...(wanted ? { token: id } : {}), capabilities })
+    nextMeta(departure.params, dress, {
+      ...(wanted ? { token: id } : {}),
+      ...(logLevel === undefined ? {} : { logLevel }),
+      capabilities: capabilities(),
+    })
 }
 
-function progressTo(
-  { params }: Departure,
-  { sendToAgent }: DepartureOptions,
-): ProgressListener | undefined {
-  const token = progressToken(params)
+function progressTo({ departure, underway }: Way): ProgressListener | undefined {
+  const token = progressToken(departure.params)
   if (token === undefined) return undefined
   return {
     token,
-    hear: (heard) => sendToAgent(notificationFrame('notifications/progress', heard)),
+    hear: (heard) =>
+      underway.session.outlet.say(notificationFrame('notifications/progress', heard), underway.id),
   }
-}
-
-/** What of the agent's capabilities this upstream is told of. */
-function offeredTo(departure: Departure, link: Link, options: DepartureOptions): JsonObject {
-  const declared = declaredBy(departure, options.session)
-  return options.session.offered(declared, (kind) =>
-    options.mandate.permitsRequest(link.server, kind),
-  )
-}
-
-/** A modern agent says with every request what it can be asked for; a legacy one said so once. */
-function declaredBy({ era, params }: Departure, session: Session): JsonObject {
-  if (era === 'legacy') return session.capabilities
-  const meta = member(params, '_meta')
-  const declared = isObject(meta) ? meta[META.capabilities] : undefined
-  return isObject(declared) ? declared : {}
 }
 
 /** The judged values, written anew; nothing of the original bytes is passed on. */
 function paramsText(departure: Departure, meta: JsonObject | undefined): string {
-  const { params, call } = departure
+  const { params, call, continuation } = departure
   if (meta === undefined && departure.method === 'tools/call' && call.resource.kind === 'tool') {
     const name = JSON.stringify(call.resource.name)
     const args = params['arguments']
-    // The commonest request by far, without a copy; retry members exist only in the modern era, which has a meta.
+    // The commonest request by far, without a copy; retries exist only in the modern era, which has a meta.
     return args === undefined
       ? `{"name":${name}}`
       : `{"name":${name},"arguments":${JSON.stringify(args)}}`
@@ -130,6 +185,9 @@ function paramsText(departure: Departure, meta: JsonObject | undefined): string 
     if (key !== '_meta') next[key] = value
   }
   rename(next, departure)
+  const { inputResponses, requestState } = continuation ?? {}
+  if (inputResponses) next['inputResponses'] = inputResponses
+  if (requestState !== undefined) next['requestState'] = requestState
   if (meta) next['_meta'] = meta
   return JSON.stringify(next)
 }
@@ -146,56 +204,73 @@ function rename(params: Record<string, Json>, { call, method }: Departure): void
   params['name'] = resource.name
 }
 
-interface Way {
-  readonly departure: Departure
-  readonly agreement: Agreement
-  /** What the upstream was told it may ask for. */
-  readonly capabilities: () => JsonObject
-}
+/** MCP 2025-11-25: URL elicitation required. */
+const URL_ELICITATION = -32_042
+const UNKNOWN_ASK = ['unknown'] as const
 
-function answered(raw: RawAnswer, { departure, agreement, capabilities }: Way): UpstreamAnswer {
+function answered(raw: RawAnswer, way: Way, options: DepartureOptions): UpstreamAnswer {
+  const { departure } = way
   if (raw.part === 'error') {
     // An error can ask as well: for a visit to an address of the upstream's choosing.
     const asks = raw.value['code'] === URL_ELICITATION ? { asks: UNKNOWN_ASK } : {}
-    return { kind: 'error', text: raw.text, outcome: 'error', ...asks }
+    const { text, code } = bridgedError(raw.text, raw.value, departure.era)
+    return { kind: 'error', text, code, outcome: 'error', ...asks }
   }
   const type = raw.value['resultType']
-  if (type !== undefined && type !== 'complete') {
-    // An answer that asks back exists between two modern ends only; elsewhere nothing of it is handed on.
-    const mutual = departure.era === 'modern' && agreement.era === 'modern'
-    const asks =
-      mutual && type === 'input_required' ? asksOf(raw.value, capabilities()) : UNKNOWN_ASK
-    return { kind: 'result', text: raw.text, outcome: 'input_required', asks }
-  }
+  if (type !== undefined && type !== 'complete') return question(raw, way, options)
   const text = bridgedResult(raw.text, raw.value, departure.method, departure.era)
   return {
     kind: 'result',
-    text,
+    text: text.includes(REASON_META) ? withoutMember(text, '_meta', REASON_META) : text,
     outcome: raw.value['isError'] === true ? 'tool_error' : 'complete',
   }
 }
 
-/** MCP 2025-11-25: URL elicitation required. */
-const URL_ELICITATION = -32_042
-const UNKNOWN_ASK = ['unknown'] as const
-const KINDS: ReadonlyMap<Json | undefined, UpstreamRequest> = new Map([
-  ['elicitation/create', 'elicitation'],
-  ['sampling/createMessage', 'sampling'],
-  ['roots/list', 'roots'],
-])
+/**
+ * An answer that asks back. A modern agent keeps the upstream's state under the guard's seal; a legacy one never sees it,
+ * as the guard asks in its stead.
+ */
+function question(raw: RawAnswer, way: Way, { seal }: DepartureOptions): UpstreamAnswer {
+  const { departure, agreement, link } = way
+  const known = agreement.era === 'modern' && raw.value['resultType'] === 'input_required'
+  const asks = known ? asksOf(raw.value, way) : UNKNOWN_ASK
+  const whole = parseExact(raw.text)
+  const exact = isRecord(whole) ? whole : {}
+  const state = member(raw.value, 'requestState')
+  const keys = isObject(raw.value['inputRequests']) ? Object.keys(raw.value['inputRequests']) : []
+  const own = {
+    server: link.server,
+    call: departure.call.id,
+    keys,
+    ...(typeof state === 'string' ? { state } : {}),
+  }
+  const kept = departure.era === 'legacy' ? state : seal.close(own, departure)
+  const text = printExact({
+    resultType: 'input_required',
+    ...(exact['inputRequests'] === undefined ? {} : { inputRequests: exact['inputRequests'] }),
+    ...(typeof state === 'string' ? { requestState: kept } : {}),
+  })
+  return { kind: 'result', text, outcome: 'input_required', asks }
+}
 
-/** What an `input_required` result asks for; what the agent did not declare, or a secret, counts as unknown. */
+/** What an `input_required` result asks for; what the agent cannot be asked, or must not be, counts as unknown. */
 function asksOf(
   value: JsonObject,
-  capabilities: JsonObject,
+  { errand, capabilities }: Way,
 ): readonly (UpstreamRequest | 'unknown')[] {
   const requests = value['inputRequests']
   if (requests === undefined) return []
   if (!isObject(requests)) return UNKNOWN_ASK
+  const allowed = capabilities()
   return Object.values(requests).map((request) => {
-    if (!isObject(request)) return 'unknown'
-    const kind = KINDS.get(request['method'])
-    if (kind === undefined || !isObject(capabilities[CAPABILITY[kind]])) return 'unknown'
-    return kind === 'elicitation' && asksForSecrets(request['params']) ? 'unknown' : kind
+    const kind = isObject(request) ? kindOf(request['method']) : undefined
+    if (kind === undefined || !isObject(request)) return 'unknown'
+    const params = request['params']
+    if (!Object.hasOwn(allowed, kind) || !declares(errand.declared, kind, params)) return 'unknown'
+    return isImproper(kind, params) ? 'unknown' : kind
   })
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

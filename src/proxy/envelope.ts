@@ -4,7 +4,8 @@
  */
 import { isObject, member, type Json, type JsonObject } from '../model/json.ts'
 import type { Era } from '../model/record.ts'
-import { LOG_LEVELS, META, type Self } from './protocol.ts'
+import { withMember } from './exact.ts'
+import { CODE, LOG_LEVELS, META, type Self } from './protocol.ts'
 
 export type ProgressToken = string | number
 
@@ -34,7 +35,12 @@ const LONGEST_TRACE = 512
 export function nextMeta(
   params: JsonObject,
   dress: Dress,
-  hop: { readonly token?: ProgressToken; readonly capabilities: JsonObject },
+  hop: {
+    readonly token?: ProgressToken
+    /** Of a legacy agent, who says it once and not with each request. */
+    readonly logLevel?: string
+    readonly capabilities: JsonObject
+  },
 ): JsonObject | undefined {
   const meta = member(params, '_meta')
   if (!isObject(meta) && hop.token === undefined && dress.era === 'legacy') return undefined
@@ -43,8 +49,10 @@ export function nextMeta(
     const value = isObject(meta) ? member(meta, key) : undefined
     if (typeof value === 'string' && value.length <= LONGEST_TRACE) next[key] = value
   }
-  const level = isObject(meta) && dress.era === 'modern' ? member(meta, META.logLevel) : undefined
-  if (typeof level === 'string' && LOG_LEVELS.has(level)) next[META.logLevel] = level
+  const said = isObject(meta) ? member(meta, META.logLevel) : undefined
+  const level = said ?? hop.logLevel
+  if (dress.era === 'modern' && typeof level === 'string' && LOG_LEVELS.has(level))
+    next[META.logLevel] = level
   if (hop.token !== undefined) next['progressToken'] = hop.token
   if (dress.era === 'modern') {
     next[META.version] = dress.version
@@ -57,11 +65,38 @@ export function nextMeta(
 /** Results that a client may keep: they depend on the mandate, so nobody may share them. */
 const CACHEABLE: ReadonlySet<string> = new Set(['resources/read'])
 
-/** A legacy upstream's result, as a modern client must see it: with a result type and, where due, a cache rule. */
+/**
+ * A result as a modern client must see it: with a result type and, where due, a cache rule that shares it with nobody. A
+ * modern upstream's own rule stands, but for `public`.
+ */
 export function bridgedResult(text: string, value: JsonObject, method: string, to: Era): string {
-  if (to !== 'modern' || value['resultType'] !== undefined) return text
+  if (to !== 'modern') return text
+  if (value['resultType'] !== undefined) {
+    const shared = CACHEABLE.has(method) && value['cacheScope'] === 'public'
+    return shared ? withMember(text, 'cacheScope', 'private') : text
+  }
   const cache = CACHEABLE.has(method) ? '"cacheScope":"private","ttlMs":0,' : ''
   const inner = text.slice(text.indexOf('{') + 1).trimStart()
   const head = `{"resultType":"complete",${cache}`
   return inner.startsWith('}') ? `${head.slice(0, -1)}}` : `${head}${inner}`
+}
+
+/** MCP 2026-07-28, Error Codes: this revision must not be sent -32002, and earlier ones know none of its own. */
+const MODERN_ONLY: ReadonlySet<number> = new Set([
+  CODE.headerMismatch,
+  CODE.missingCapability,
+  CODE.unsupportedVersion,
+])
+
+/** An upstream's error with a code that the agent's era knows; the text byte for byte where it needs no other. */
+export function bridgedError(
+  text: string,
+  value: JsonObject,
+  to: Era,
+): { readonly text: string; readonly code: number } {
+  const said = value['code']
+  const code = typeof said === 'number' ? said : CODE.internal
+  const foreign = to === 'modern' ? code === CODE.resourceNotFound : MODERN_ONLY.has(code)
+  if (!foreign) return { text, code }
+  return { text: withMember(text, 'code', CODE.invalidParams), code: CODE.invalidParams }
 }

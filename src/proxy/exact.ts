@@ -35,6 +35,21 @@ export function printExact(value: Exact): string {
   return JSON.stringify(value)
 }
 
+/** The same object with this member set. @throws SyntaxError when the text is not JSON */
+export function withMember(text: string, key: string, value: Exact): string {
+  const whole = parseExact(text)
+  return isRecord(whole) ? printExact({ ...whole, [key]: value }) : text
+}
+
+/** The same object without a member of one of its members. @throws SyntaxError when the text is not JSON */
+export function withoutMember(text: string, within: string, key: string): string {
+  const whole = parseExact(text)
+  const inner = isRecord(whole) ? whole[within] : undefined
+  if (!isRecord(whole) || !isRecord(inner)) return text
+  const kept = Object.entries(inner).filter(([name]) => name !== key)
+  return printExact({ ...whole, [within]: Object.fromEntries(kept) })
+}
+
 /** The items of a list member, each as plain JSON to read and as exact text to hand on. */
 export interface ExactItem {
   readonly value: JsonObject

@@ -1,38 +1,44 @@
-/** Joins the parts that speak MCP for one agent: session, upstream links, catalog, line and relay. */
+/** Joins the parts that speak MCP for agents under one mandate: upstream links, catalog, line and relay. */
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Environment, Principal, RiskPosture, UpstreamRequest } from '../model/call.ts'
+import { UPSTREAM_REQUESTS } from '../model/call.ts'
 import type { DenyReason } from '../model/decision.ts'
-import { callId } from '../model/id.ts'
-import type { JsonObject } from '../model/json.ts'
+import type { CallId } from '../model/id.ts'
+import { isObject, type JsonObject } from '../model/json.ts'
 import type { Grant } from '../model/mandate.ts'
 import type { AuditLog, Clock, OperationalLog, Timers } from '../model/port.ts'
 import type { EventName } from '../model/record.ts'
-import { standing } from '../pipeline/bind.ts'
+import { standing as standingOf } from '../pipeline/bind.ts'
+import { takeCall } from '../pipeline/line.ts'
 import type { LinePorts, TimeKeeper } from '../pipeline/port.ts'
-import { timeKeeper } from '../pipeline/time.ts'
 import { Asks } from './asks.ts'
+import { Audience } from './audience.ts'
+import { Bridge } from './bridge.ts'
 import { Catalog, type CatalogEvents } from './catalog.ts'
 import { departures } from './departure.ts'
+import { Flood } from './flood.ts'
+import { Levels, setLevel } from './level.ts'
 import { Locals } from './local.ts'
-import { Notices, type NoticeOptions } from './notice.ts'
+import { Notices } from './notice.ts'
+import { Parking } from './parking.ts'
 import type { Self } from './protocol.ts'
 import { Relay } from './relay.ts'
-import { Session } from './session.ts'
-import { hearChanges } from './upstream/changes.ts'
-import type { Wish } from './upstream/handshake.ts'
+import { Seal } from './seal.ts'
+import { CAPABILITY, offered, type Session, type Underway } from './session.ts'
+import { Hearing } from './upstream/changes.ts'
 import type { Connect, UpstreamDefinition } from './upstream/connection.ts'
+import type { Wish } from './upstream/handshake.ts'
 import { Link, type LinkEvents } from './upstream/link.ts'
+import { Watch } from './watch.ts'
 
 /** An upstream to guard: how it is reached, and how long a call to it may take. */
 export type GuardedUpstream = UpstreamDefinition & { readonly timeoutMs?: number }
 
-export interface FrontOptions {
-  readonly mandate: CompiledMandate
+/** What all fronts of a guard have in common. */
+export interface HouseOptions {
   readonly upstreams: readonly GuardedUpstream[]
-  readonly principal: Principal | undefined
   readonly environment: Environment
   readonly risk: RiskPosture
-  readonly log: AuditLog
   readonly operational: OperationalLog
   readonly clock: Clock
   readonly timers: Timers
@@ -47,27 +53,38 @@ export interface FrontOptions {
   readonly openingMs: number
 }
 
+/** Who acts under which mandate, and where that is put on record. */
+export interface Assignment {
+  readonly mandate: CompiledMandate
+  readonly principal: Principal | undefined
+  readonly log: AuditLog
+}
+
+export interface FrontOptions extends HouseOptions, Assignment {
+  /** The one agent of this front, where there is only one and it stays. */
+  readonly standing: Session | undefined
+  readonly time: TimeKeeper
+  readonly newCallId: () => CallId
+}
+
 /** What the guard holds of it. */
 export interface Front {
   readonly relay: Relay
   readonly links: readonly Link[]
-  /** Where frames for the agent go; nowhere until it is connected. */
-  connect(send: (frame: string) => void): void
   /** From now on nothing new leaves. */
   goDown(): void
+  /** Calls off what is under way, lets it be settled for so long, and ends the upstreams. */
+  stop(patienceMs: number): Promise<void>
 }
 
 export function createFront(options: FrontOptions): Front {
-  const { mandate, self, timers, operational, log } = options
-  const session = new Session()
-  const time = timeKeeper(options.clock)
+  const { mandate, self, timers, operational, log, standing, time, openingMs } = options
+  const state = { down: false }
   const record = recorder(log, operational, time)
-  const state = { down: false, send: (_frame: string): void => undefined }
-  const sendToAgent = (frame: string): void => state.send(frame)
-  const wish = (server: string): Wish => wishOf(server, session, mandate)
-  const parts: Parts = {}
-  const events = linkEvents(parts, { record, operational, self })
+  const parts: Parts = { standing }
+  const events = linkEvents(parts, { record, operational })
   const links = options.upstreams.map((upstream) => linkTo(upstream, options, events))
+  const wish = (server: string): Wish => wishOf(server, standing, mandate)
   const catalog = new Catalog({
     links,
     mandate,
@@ -75,57 +92,66 @@ export function createFront(options: FrontOptions): Front {
     wish,
     events: catalogEvents(record, operational),
     timers,
-    openingMs: options.openingMs,
-  })
-  parts.catalog = catalog
-  const byName = new Map(links.map((link) => [link.server, link]))
-  const upstreams = departures({ links: byName, session, self, mandate, wish, sendToAgent })
-  const ports = linePorts(options, { time, catalog, upstreams, stopping: () => state.down })
-  const unbound = (): DenyReason | undefined => standing(ports)?.reason
-  const asks = new Asks({ session, mandate, log, time, operational, unbound, sendToAgent })
-  parts.asks = asks
-  parts.notices = noticesOf(
-    { session, catalog, asks, operational, timers, sendToAgent },
-    mandate,
-    byName,
-  )
-  const { openingMs } = options
-  const locals = new Locals({
-    session,
-    self,
-    mandate,
-    catalog,
-    links,
-    timers,
-    operational,
-    sendToAgent,
     openingMs,
   })
+  const hearing = new Hearing(self, timers)
+  const watch = new Watch(hearing)
+  const seal = new Seal(options.clock)
+  const parking = new Parking(seal, timers)
+  const audience = new Audience()
+  const byName = new Map(links.map((link) => [link.server, link]))
+  const way = { links: byName, self, mandate, wish, parking, watch, seal, levels: new Levels() }
+  const stopping = (): boolean => state.down
+  const ports = linePorts(options, { catalog, upstreams: departures(way), stopping })
+  const unbound = (): DenyReason | undefined => standingOf(ports)?.reason
+  const asks = new Asks({ standing, mandate, parking, log, time, timers, operational, unbound })
+  const common = { standing, audience, catalog, asks, watch, hearing, operational, timers, links }
+  const names = (server: string): boolean =>
+    mandate.mandate.grants.some((one) => grantNames(one, server))
+  const notices = new Notices({ ...common, flood: floodOf(options, record), mandate: { names } })
+  Object.assign(parts, { notices, asks, catalog })
+  const subscribe = (underway: Underway, uri: string): Promise<boolean> =>
+    subscribed(underway, uri, ports)
+  const locals = new Locals({ ...common, self, mandate, openingMs, subscribe })
+  const bridge = new Bridge(seal, asks)
+  const relay = new Relay({ ...common, ports, locals, bridge, parking })
   return {
-    relay: new Relay({ session, ports, catalog, asks, locals, sendToAgent }),
+    relay,
     links,
-    connect: (send) => {
-      state.send = send
-    },
     goDown: () => {
       state.down = true
+    },
+    stop: async (patienceMs) => {
+      state.down = true
+      audience.dismiss()
+      parking.clear()
+      const patience = new Promise<void>((resolve) => void timers.after(patienceMs, resolve))
+      await Promise.race([relay.settled(), patience])
+      await Promise.all(links.map((link) => link.stop()))
     },
   }
 }
 
-type Told = 'session' | 'catalog' | 'asks' | 'operational' | 'timers' | 'sendToAgent'
-
-function noticesOf(
-  given: Pick<NoticeOptions, Told>,
-  { mandate }: CompiledMandate,
-  links: ReadonlyMap<string, Link>,
-): Notices {
-  return new Notices({
-    ...given,
-    mandate: { names: (server) => mandate.grants.some((grant) => grantNames(grant, server)) },
-    onUnknown: (server) => links.get(server)?.noteGarbage('a notification of no known kind'),
-    eraOf: (server) => links.get(server)?.agreement?.era,
+function floodOf({ clock, operational }: FrontOptions, record: Record): Flood {
+  return new Flood(clock, (server, kind, dropped) => {
+    operational.warn({ server, kind, dropped }, 'an upstream says more than is passed on')
+    record('notifications_dropped', { server, kind, dropped })
   })
+}
+
+/** A subscription of a modern agent is decided as one that a legacy agent asks for. */
+async function subscribed(underway: Underway, uri: string, ports: LinePorts): Promise<boolean> {
+  const concluded = await takeCall(
+    {
+      era: 'modern',
+      method: 'resources/subscribe',
+      within: 'subscriptions/listen',
+      params: { uri },
+      cancelled: underway,
+    },
+    ports,
+  )
+  return 'answer' in concluded && concluded.answer.outcome === 'complete'
 }
 
 /** A server pattern with a wildcard may name any server: what it then may do is decided call by call. */
@@ -138,6 +164,7 @@ interface Parts {
   notices?: Notices
   asks?: Asks
   catalog?: Catalog
+  standing?: Session | undefined
 }
 
 type Record = (event: EventName, facts: JsonObject) => void
@@ -153,13 +180,20 @@ function recorder(log: AuditLog, operational: OperationalLog, time: TimeKeeper):
   }
 }
 
-/** In the agent's own era, with what it can be asked for as far as the mandate permits this upstream to ask. */
-function wishOf(server: string, session: Session, mandate: CompiledMandate): Wish {
+/**
+ * In the agent's own era, with what it can be asked for as far as the mandate permits this upstream to ask. Modern agents
+ * say that anew with each request, so a legacy upstream is told what the mandate permits.
+ */
+function wishOf(server: string, standing: Session | undefined, mandate: CompiledMandate): Wish {
   const permits = (kind: UpstreamRequest): boolean => mandate.permitsRequest(server, kind)
+  if (standing?.era !== 'legacy') {
+    const kinds = UPSTREAM_REQUESTS.map((kind) => [CAPABILITY[kind], {}] as const)
+    return { era: 'modern', capabilities: offered(Object.fromEntries(kinds), permits) }
+  }
   return {
-    era: session.era,
-    ...(session.version === undefined ? {} : { version: session.version }),
-    capabilities: session.offered(session.capabilities, permits),
+    era: 'legacy',
+    ...(standing.version === undefined ? {} : { version: standing.version }),
+    capabilities: offered(standing.capabilities, permits),
   }
 }
 
@@ -181,27 +215,23 @@ function linkTo(upstream: GuardedUpstream, options: FrontOptions, events: LinkEv
 
 function linkEvents(
   parts: Parts,
-  {
-    record,
-    operational,
-    self,
-  }: { readonly record: Record; readonly operational: OperationalLog; readonly self: Self },
+  { record, operational }: { readonly record: Record; readonly operational: OperationalLog },
 ): LinkEvents {
   return {
     onState: (link, state, facts) => {
       record(`upstream_${state}`, { server: link.server, ...facts })
       if (state === 'ready') {
-        hearChanges(link, self)
-        parts.notices?.cameUp(link.server)
+        sayLevel(link, parts.standing)
+        parts.notices?.cameUp(link)
       }
       if (state !== 'exited') return
       parts.catalog?.forget(link.server)
       parts.asks?.dropped(link.server)
     },
-    onNotification: ({ server }, { method, params }) =>
-      parts.notices?.receive(server, method, params),
-    onPaused: () => undefined,
-    onRequest: (link, request) => void parts.asks?.receive(link, request),
+    onNotification: (link, notification, about) =>
+      parts.notices?.receive(link, notification, about),
+    onRequest: (link, request, about) => void parts.asks?.receive(link, request, about),
+    onPaused: ({ session, request }, retryMs) => session.outlet.pause(request, retryMs),
     onGarbage: (server, why, count) => {
       // Told the first time and then at every power of two: a flood cannot fill the record.
       if ((count & (count - 1)) !== 0) return
@@ -212,6 +242,13 @@ function linkEvents(
       record('upstream_garbage', { server, why, count })
     },
   }
+}
+
+/** One that is started again is told what a legacy agent wanted to hear of. */
+function sayLevel(link: Link, standing: Session | undefined): void {
+  const { agreement } = link
+  if (standing?.logLevel === undefined || agreement?.era !== 'legacy') return
+  if (isObject(agreement.capabilities['logging'])) setLevel(link, standing.logLevel)
 }
 
 /** Hidden tools that are told of in one run. */
@@ -245,13 +282,13 @@ function catalogEvents(record: Record, operational: OperationalLog): CatalogEven
 
 function linePorts(
   options: FrontOptions,
-  joined: Pick<LinePorts, 'time' | 'catalog' | 'upstreams' | 'stopping'>,
+  joined: Pick<LinePorts, 'catalog' | 'upstreams' | 'stopping'>,
 ): LinePorts {
-  const { clock, log, operational, principal, mandate, environment, risk, instance } = options
-  let calls = 0
+  const { clock, time, log, operational, principal, mandate, environment, risk, instance } = options
   return {
     ...joined,
     clock,
+    time,
     log,
     operational,
     principal,
@@ -260,9 +297,6 @@ function linePorts(
     risk,
     session: { id: instance, labels: [] },
     maxAnswerBytes: options.maxAnswerBytes,
-    newCallId: () => {
-      calls += 1
-      return callId(`${instance}-${calls}`)
-    },
+    newCallId: options.newCallId,
   }
 }

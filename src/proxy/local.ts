@@ -1,8 +1,8 @@
 /** What the guard answers itself: the opening of either era, ping, logging levels, subscriptions. */
 import type { CompiledMandate } from '../model/authority.ts'
-import { isObject, member, type Json, type JsonObject } from '../model/json.ts'
-import { GuardError } from '../model/error.ts'
+import { isList, isObject, member, type Json, type JsonObject } from '../model/json.ts'
 import type { OperationalLog, Timers } from '../model/port.ts'
+import type { Audience } from './audience.ts'
 import type { Catalog } from './catalog.ts'
 import {
   CODE,
@@ -13,21 +13,24 @@ import {
   META,
   MODERN_VERSIONS,
   notificationFrame,
-  type RequestId,
   type Self,
 } from './protocol.ts'
-import { CAPABILITY, type ChangeKind, type Session } from './session.ts'
+import { setLevel } from './level.ts'
+import { CAPABILITY, type ChangeKind, type Session, type Underway } from './session.ts'
 import type { Link } from './upstream/link.ts'
+import type { Watch } from './watch.ts'
 
 export interface LocalOptions {
-  readonly session: Session
   readonly self: Self
   readonly mandate: CompiledMandate
   readonly catalog: Catalog
   readonly links: readonly Link[]
+  readonly audience: Audience
+  readonly watch: Watch
   readonly timers: Timers
   readonly operational: OperationalLog
-  readonly sendToAgent: (frame: string) => void
+  /** Takes a subscription of a modern agent down the line; true when it is on. */
+  readonly subscribe: (underway: Underway, uri: string) => Promise<boolean>
   /** How long an opening waits for upstreams that start slowly before it answers without them. */
   readonly openingMs: number
 }
@@ -35,11 +38,18 @@ export interface LocalOptions {
 export interface LocalAnswer {
   readonly part: 'result' | 'error'
   readonly text: string
+  /** Of an error. */
+  readonly code?: number
+}
+
+function failed(code: number, message: string): LocalAnswer {
+  return { part: 'error', text: errorText(code, message), code }
 }
 
 const EMPTY: LocalAnswer = { part: 'result', text: '{}' }
 const DISCOVER_TTL_MS = 5000
 const MOST_LISTENING = 64
+const MOST_WATCHED = 256
 
 export class Locals {
   readonly #options: LocalOptions
@@ -50,30 +60,31 @@ export class Locals {
 
   /** Undefined where the answer comes later or never (`subscriptions/listen` stays open). */
   async answer(
-    id: RequestId,
+    underway: Underway,
     method: string,
     params: JsonObject,
   ): Promise<LocalAnswer | undefined> {
+    const { session } = underway
     switch (method) {
       case 'initialize':
-        return this.#initialize(params)
+        return this.#initialize(session, params)
       case 'server/discover':
         return this.#discover()
       case 'ping':
         return EMPTY
       case 'logging/setLevel':
-        return this.#setLevel(params)
+        return this.#setLevel(session, params)
       case 'resources/unsubscribe':
-        return this.#unsubscribe(params)
+        return this.#unsubscribe(session, params)
       case 'subscriptions/listen':
-        return this.#listen(id, params)
+        return this.#listen(underway, params)
       default:
-        return { part: 'error', text: errorText(CODE.methodNotFound, 'Method not found') }
+        return failed(CODE.methodNotFound, 'Method not found')
     }
   }
 
-  hear(method: string, params: JsonObject): void {
-    const { session, links, mandate } = this.#options
+  hear(session: Session, method: string, params: JsonObject): void {
+    const { links, mandate } = this.#options
     if (method === 'notifications/initialized') {
       session.opened = true
       return
@@ -86,16 +97,17 @@ export class Locals {
     }
   }
 
-  async #initialize(params: JsonObject): Promise<LocalAnswer> {
-    const { session, links, self } = this.#options
+  async #initialize(session: Session, params: JsonObject): Promise<LocalAnswer> {
+    const { links, self, audience } = this.#options
     const asked = member(params, 'protocolVersion')
     const capabilities = member(params, 'capabilities')
     if (typeof asked !== 'string') {
-      return { part: 'error', text: errorText(CODE.invalidParams, '`protocolVersion` is missing') }
+      return failed(CODE.invalidParams, '`protocolVersion` is missing')
     }
     session.era = 'legacy'
     session.version = LEGACY_VERSIONS.find((version) => version === asked) ?? LATEST_LEGACY
     session.capabilities = isObject(capabilities) ? capabilities : {}
+    audience.add(session)
     // A modern probe came first: upstreams that opened in the modern era open again in the agent's own.
     await Promise.all(links.map((link) => link.settled()))
     await Promise.all(
@@ -106,7 +118,7 @@ export class Locals {
       part: 'result',
       text: JSON.stringify({
         protocolVersion: session.version,
-        capabilities: this.#capabilities('legacy'),
+        capabilities: this.#capabilities(),
         serverInfo: { name: self.name, version: self.version },
       }),
     }
@@ -120,7 +132,7 @@ export class Locals {
       text: JSON.stringify({
         resultType: 'complete',
         supportedVersions: [...MODERN_VERSIONS],
-        capabilities: this.#capabilities('modern'),
+        capabilities: this.#capabilities(),
         _meta: { [META.serverInfo]: { name: self.name, version: self.version } },
         ttlMs: DISCOVER_TTL_MS,
         cacheScope: 'private',
@@ -140,7 +152,7 @@ export class Locals {
   }
 
   /** Guard ∩ upstreams ∩ mandate. Tools stay declared even where the mandate hides them all. */
-  #capabilities(era: 'legacy' | 'modern'): JsonObject {
+  #capabilities(): JsonObject {
     const { mandate, catalog } = this.#options
     const up = catalog.agreements().flatMap(({ agreement }) => (agreement ? [agreement] : []))
     const some = (name: string): boolean =>
@@ -150,85 +162,81 @@ export class Locals {
     const capabilities: Record<string, JsonObject> = { tools: { listChanged: true } }
     if (grants('prompt') && some('prompts')) capabilities['prompts'] = { listChanged: true }
     if (grants('resource') && some('resources')) {
-      const subscribe =
-        era === 'legacy' && up.some((one) => one.era === 'legacy' && subscribes(one.capabilities))
+      const subscribe = up.some(({ capabilities }) => subscribes(capabilities))
       capabilities['resources'] = { listChanged: true, ...(subscribe ? { subscribe: true } : {}) }
     }
     if (some('completions') && (grants('prompt') || grants('resource')))
       capabilities['completions'] = {}
-    if (some('logging') && (era === 'legacy' || up.some((one) => one.era === 'modern')))
-      capabilities['logging'] = {}
+    if (some('logging')) capabilities['logging'] = {}
     return capabilities
   }
 
-  #setLevel(params: JsonObject): LocalAnswer {
+  #setLevel(session: Session, params: JsonObject): LocalAnswer {
     const level = member(params, 'level')
     if (typeof level !== 'string' || !LOG_LEVELS.has(level)) {
-      return {
-        part: 'error',
-        text: errorText(CODE.invalidParams, '`level` is not a logging level'),
-      }
+      return failed(CODE.invalidParams, '`level` is not a logging level')
     }
-    this.#options.session.logLevel = LOG_LEVELS.get(level) ?? 0
+    session.logLevel = level
     for (const link of this.#options.links) {
-      if (link.agreement?.era !== 'legacy' || !isObject(link.agreement.capabilities['logging']))
-        continue
-      void this.#toUpstream(link, 'logging/setLevel', { level })
+      if (link.agreement?.era === 'legacy' && isObject(link.agreement.capabilities['logging']))
+        setLevel(link, level)
     }
     return EMPTY
   }
 
-  async #unsubscribe(params: JsonObject): Promise<LocalAnswer> {
-    const { session, links } = this.#options
+  async #unsubscribe(session: Session, params: JsonObject): Promise<LocalAnswer> {
+    const { watch, links } = this.#options
     const uri = member(params, 'uri')
-    if (typeof uri !== 'string') return EMPTY
-    const server = session.subscribed.get(uri)
-    session.subscribed.delete(uri)
-    const link = links.find((one) => one.server === server)
-    if (link) await this.#toUpstream(link, 'resources/unsubscribe', { uri })
+    if (typeof uri === 'string') await watch.unsubscribe(session, uri, links)
     return EMPTY
-  }
-
-  async #toUpstream(link: Link, method: string, params: JsonObject): Promise<void> {
-    try {
-      await link.send(method, () => JSON.stringify(params)).answer
-    } catch (error) {
-      if (!(error instanceof GuardError)) throw error
-      this.#options.operational.warn(
-        { server: link.server, method, why: error.message },
-        'an upstream did not take a setting',
-      )
-    }
   }
 
   /** MCP 2026-07-28, Subscriptions: the acknowledgement comes first and says what is honoured. */
-  #listen(id: RequestId, params: JsonObject): LocalAnswer | undefined {
-    const { session, sendToAgent } = this.#options
+  async #listen(underway: Underway, params: JsonObject): Promise<LocalAnswer | undefined> {
+    const { session, id } = underway
+    const { audience, watch, links } = this.#options
     const wanted = member(params, 'notifications')
     if (!isObject(wanted)) {
-      return { part: 'error', text: errorText(CODE.invalidParams, '`notifications` is missing') }
+      return failed(CODE.invalidParams, '`notifications` is missing')
     }
     if (session.listening.size >= MOST_LISTENING) {
-      return {
-        part: 'error',
-        text: errorText(CODE.invalidRequest, 'too many subscriptions are open'),
-      }
+      return failed(CODE.invalidRequest, 'too many subscriptions are open')
     }
+    await this.#upstreamsOpen()
+    const declared = this.#capabilities()
     const kinds = new Set<ChangeKind>()
     const honoured: Record<string, Json> = {}
     for (const kind of ['tools', 'prompts', 'resources'] as const) {
-      if (wanted[`${kind}ListChanged`] !== true) continue
+      if (wanted[`${kind}ListChanged`] !== true || !isObject(declared[kind])) continue
       kinds.add(kind)
       honoured[`${kind}ListChanged`] = true
     }
+    const uris = await this.#watched(underway, member(wanted, 'resourceSubscriptions'))
+    if (uris.length > 0) honoured['resourceSubscriptions'] = uris
+    if (underway.aborted) {
+      await watch.left(session, id, links)
+      return undefined
+    }
     session.listening.set(id, { id, kinds })
-    sendToAgent(
+    audience.add(session)
+    session.outlet.say(
       notificationFrame('notifications/subscriptions/acknowledged', {
         _meta: { [META.subscription]: id },
         notifications: honoured,
       }),
+      id,
     )
+    watch.told(session, id)
     return undefined
+  }
+
+  /** Each resource is decided as if it had been asked for alone; what is refused is left out. */
+  async #watched(underway: Underway, wanted: Json | undefined): Promise<readonly string[]> {
+    if (!isList(wanted)) return []
+    const uris = new Set(wanted.filter((uri) => typeof uri === 'string').slice(0, MOST_WATCHED))
+    const on: string[] = []
+    for (const uri of uris) if (await this.#options.subscribe(underway, uri)) on.push(uri)
+    return on
   }
 }
 

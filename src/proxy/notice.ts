@@ -1,28 +1,33 @@
 /**
  * Notifications from upstreams. A list change is never passed on: the list is fetched, hashed and filtered again, and
- * the agent hears of it only when its own view changed.
+ * agents hear of it only when their own view changed.
  */
 import { member, type JsonObject } from '../model/json.ts'
 import type { OperationalLog, Timers } from '../model/port.ts'
-import type { Era } from '../model/record.ts'
 import type { Asks } from './asks.ts'
+import type { Audience } from './audience.ts'
 import type { Catalog } from './catalog.ts'
+import type { Errand } from './errand.ts'
+import type { Flood } from './flood.ts'
 import type { ListMethod } from './offer.ts'
-import { LOG_LEVELS, META, notificationFrame } from './protocol.ts'
+import { LOG_LEVELS, notificationFrame } from './protocol.ts'
 import type { ChangeKind, Session } from './session.ts'
+import type { Hearing } from './upstream/changes.ts'
+import type { Link, UpstreamNotification } from './upstream/link.ts'
+import type { Watch } from './watch.ts'
 
 export interface NoticeOptions {
-  readonly session: Session
+  /** The one agent of this front, where there is only one and it stays. */
+  readonly standing: Session | undefined
+  readonly audience: Audience
   readonly catalog: Catalog
   readonly asks: Asks
+  readonly watch: Watch
+  readonly hearing: Hearing
+  readonly flood: Flood
   readonly operational: OperationalLog
   readonly timers: Timers
   readonly mandate: { readonly names: (server: string) => boolean }
-  /** The era that an upstream speaks, while it is up. */
-  readonly eraOf: (server: string) => Era | undefined
-  /** A notification of no known kind was dropped. */
-  readonly onUnknown: (server: string) => void
-  readonly sendToAgent: (frame: string) => void
 }
 
 const REFRESH_PAUSE_MS = 1000
@@ -30,10 +35,12 @@ const REFRESH_PAUSE_MS = 1000
 /** Longest log message that is passed on, in UTF-16 code units. */
 const LONGEST_MESSAGE = 64 * 1024
 
-const CHANGES: ReadonlyMap<
-  string,
-  { readonly kind: ChangeKind; readonly lists: readonly ListMethod[] }
-> = new Map([
+interface Change {
+  readonly kind: ChangeKind
+  readonly lists: readonly ListMethod[]
+}
+
+const CHANGES: ReadonlyMap<string, Change> = new Map([
   ['notifications/tools/list_changed', { kind: 'tools', lists: ['tools/list'] }],
   ['notifications/prompts/list_changed', { kind: 'prompts', lists: ['prompts/list'] }],
   [
@@ -51,7 +58,10 @@ export class Notices {
     this.#options = options
   }
 
-  receive(server: string, method: string, params: JsonObject): void {
+  /** `about`: the request on whose own stream it came. */
+  receive(link: Link, { method, params }: UpstreamNotification, about?: number): void {
+    const { asks, hearing, watch, flood } = this.#options
+    const { server } = link
     const change = CHANGES.get(method)
     if (change) {
       void this.#refresh(server, method, change)
@@ -59,64 +69,68 @@ export class Notices {
     }
     switch (method) {
       case 'notifications/message':
-        this.#message(server, params)
+        if (flood.admits(server, method)) this.#message(link, params, about)
         return
       case 'notifications/resources/updated':
-        this.#updated(server, params)
+        if (flood.admits(server, method)) watch.updated(server, params)
         return
       case 'notifications/cancelled':
-        this.#options.asks.withdrawn(server, params)
+        asks.withdrawn(server, member(params, 'requestId'))
+        return
+      case 'notifications/elicitation/complete':
+        this.#elicited(link, params)
         return
       case 'notifications/subscriptions/acknowledged':
+        hearing.acknowledged(server, params)
         return
       default:
-        this.#options.onUnknown(server)
+        link.noteGarbage('a notification of no known kind')
     }
   }
 
   /** An upstream came up, perhaps after the agent had already listed without it. */
-  cameUp(server: string): void {
-    for (const [method, change] of CHANGES) void this.#refresh(server, method, change)
+  cameUp(link: Link): void {
+    this.#options.watch.cameUp(link)
+    for (const [method, change] of CHANGES) void this.#refresh(link.server, method, change)
   }
 
-  /** Tells the agent that a list changed, in the way of its era. */
-  announce(kind: ChangeKind): void {
-    const { session, sendToAgent } = this.#options
-    const method = `notifications/${kind}/list_changed`
-    if (session.era === 'legacy') {
-      if (session.opened) sendToAgent(notificationFrame(method))
-      return
-    }
-    for (const { id, kinds } of session.listening.values()) {
-      if (kinds.has(kind))
-        sendToAgent(notificationFrame(method, { _meta: { [META.subscription]: id } }))
-    }
-  }
-
-  /** A log message reaches an agent of the upstream's own era, at the level that it asked for, if it is no larger than that. */
-  #message(server: string, params: JsonObject): void {
-    const { session, mandate, sendToAgent, eraOf } = this.#options
-    const era = eraOf(server)
-    if (!session.opened || era !== session.era || !mandate.names(server)) return
+  /**
+   * A log message reaches the agent on whose account it was written, at the level that it asked for, if it is no larger than
+   * that. Where nobody can tell, it reaches the one agent there is, or none.
+   */
+  #message(link: Link, params: JsonObject, about: number | undefined): void {
+    const { standing, mandate } = this.#options
+    if (!mandate.names(link.server)) return
     const said = member(params, 'level')
     const level = typeof said === 'string' ? LOG_LEVELS.get(said) : undefined
-    if (level === undefined || (era === 'legacy' && level < (session.logLevel ?? 0))) return
     const frame = notificationFrame('notifications/message', params)
-    if (frame.length <= LONGEST_MESSAGE) sendToAgent(frame)
+    if (level === undefined || frame.length > LONGEST_MESSAGE) return
+    if (standing?.era === 'legacy') {
+      const least = LOG_LEVELS.get(standing.logLevel ?? 'debug') ?? 0
+      const errand = about === undefined ? undefined : link.errandOf(about)
+      if (standing.opened && level >= least) standing.outlet.say(frame, errand?.request)
+      return
+    }
+    const wants = ({ logLevel }: Errand): boolean => logLevel !== undefined && level >= logLevel
+    const call = about ?? link.only(wants)
+    const errand = call === undefined ? undefined : link.errandOf(call)
+    if (errand) {
+      if (wants(errand)) errand.session.outlet.say(frame, errand.request)
+    } else if (standing && link.some(wants)) standing.outlet.say(frame)
   }
 
-  #updated(server: string, params: JsonObject): void {
-    const uri = member(params, 'uri')
-    if (typeof uri !== 'string' || this.#options.session.subscribed.get(uri) !== server) return
-    this.#options.sendToAgent(notificationFrame('notifications/resources/updated', { uri }))
+  /** MCP 2025-11-25, URL Mode: what was done at the address is done. */
+  #elicited({ server }: Link, params: JsonObject): void {
+    const { standing, mandate } = this.#options
+    const id = member(params, 'elicitationId')
+    if (standing?.era !== 'legacy' || !mandate.names(server) || typeof id !== 'string') return
+    standing.outlet.say(
+      notificationFrame('notifications/elicitation/complete', { elicitationId: id }),
+    )
   }
 
   /** A flood of changes costs one refresh after the one under way, not one each. */
-  async #refresh(
-    server: string,
-    key: string,
-    change: { readonly kind: ChangeKind; readonly lists: readonly ListMethod[] },
-  ): Promise<void> {
+  async #refresh(server: string, key: string, change: Change): Promise<void> {
     const name = `${server}\n${key}`
     const under = this.#refreshing.get(name)
     if (under) {
@@ -141,15 +155,12 @@ export class Notices {
     return new Promise((resolve) => void this.#options.timers.after(REFRESH_PAUSE_MS, resolve))
   }
 
-  async #once(
-    server: string,
-    change: { readonly kind: ChangeKind; readonly lists: readonly ListMethod[] },
-  ): Promise<void> {
-    const { catalog, operational } = this.#options
+  async #once(server: string, change: Change): Promise<void> {
+    const { catalog, operational, audience } = this.#options
     try {
       let differs = false
       for (const list of change.lists) differs = (await catalog.refresh(server, list)) || differs
-      if (differs) this.announce(change.kind)
+      if (differs) audience.announce(change.kind)
     } catch (error) {
       operational.error(
         { server, error: error instanceof Error ? error.message : String(error) },

@@ -25,7 +25,11 @@ export const CODE = {
   methodNotFound: -32_601,
   invalidParams: -32_602,
   internal: -32_603,
-  /** MCP 2026-07-28: unsupported protocol version. */
+  /** MCP 2025-11-25 and earlier. */
+  resourceNotFound: -32_002,
+  /** MCP 2026-07-28, Error Codes. */
+  headerMismatch: -32_020,
+  missingCapability: -32_021,
   unsupportedVersion: -32_022,
   denied: -31_403,
   unavailable: -31_502,
@@ -39,11 +43,15 @@ export interface Self {
   readonly version: string
 }
 
-/** Which era a request belongs to, by what it carries; undefined when it carries modern metadata that is not whole. */
-export function eraOf(method: string, params: JsonObject): Era | 'incomplete' {
-  if (method === 'initialize') return 'legacy'
+/**
+ * Which era a request belongs to, by what it carries and, where its carrier has them, by its headers; `incomplete` when
+ * its modern metadata is not whole.
+ */
+export function eraOf(method: string, params: JsonObject, carried?: Era): Era | 'incomplete' {
   const meta = member(params, '_meta')
-  if (!isObject(meta) || !Object.hasOwn(meta, META.version)) return 'legacy'
+  if (method === 'initialize' && carried !== 'modern') return 'legacy'
+  if (!isObject(meta) || !Object.hasOwn(meta, META.version))
+    return carried === 'modern' ? 'incomplete' : 'legacy'
   const whole = typeof meta[META.version] === 'string' && isObject(meta[META.capabilities])
   return whole ? 'modern' : 'incomplete'
 }

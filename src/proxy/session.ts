@@ -1,4 +1,7 @@
-/** What the guard knows of the agent at the other end of one connection: its era, what it can be asked, what is under way. */
+/**
+ * What the guard knows of one conversation with an agent: its era, what its client can be asked, what is under way. On
+ * stdio that is the connection, over HTTP a session of the legacy era or a single request of the modern one.
+ */
 import type { UpstreamRequest } from '../model/call.ts'
 import { isObject, type JsonObject } from '../model/json.ts'
 import type { Era } from '../model/record.ts'
@@ -12,10 +15,29 @@ export const CAPABILITY: Readonly<Record<UpstreamRequest, string>> = {
   roots: 'roots',
 }
 
-/** A cancellation that costs one small object per call until somebody asks for it. */
-export class Cancellation implements CancelSignal {
+/** Where what is said to an agent goes. */
+export interface Outlet {
+  /** The answer to a request, and the last that is said of it. `code`: of an error, for a carrier that has codes too. */
+  answer(id: RequestId | null, part: 'result' | 'error', text: string, code?: number): void
+  /** Any other message; `about`: the agent's request that it belongs to. */
+  say(frame: string, about?: RequestId): void
+  /** The request was taken back: it gets no answer. */
+  drop(id: RequestId): void
+  /** The answer comes later, and the agent may ask for it then (MCP 2025-11-25, SSE polling). */
+  pause(id: RequestId, retryMs: number): void
+}
+
+/** A request of an agent that waits for its answer. Costs one small object until somebody calls it off. */
+export class Underway implements CancelSignal {
+  readonly session: Session
+  readonly id: RequestId
   #aborted = false
   #listener: (() => void) | undefined
+
+  constructor(session: Session, id: RequestId) {
+    this.session = session
+    this.id = id
+  }
 
   get aborted(): boolean {
     return this.#aborted
@@ -46,26 +68,34 @@ export interface Listening {
 export type ChangeKind = 'tools' | 'prompts' | 'resources'
 
 export class Session {
+  readonly outlet: Outlet
   /** The era of the latest message that showed one; `initialize` settles it for a legacy agent. */
-  era: Era = 'legacy'
+  era: Era
   /** True once the agent has shown its era. */
-  opened = false
+  opened: boolean
   version: string | undefined
   capabilities: JsonObject = {}
-  readonly inflight: Map<RequestId, Cancellation> = new Map()
+  readonly inflight: Map<RequestId, Underway> = new Map()
   readonly listening: Map<RequestId, Listening> = new Map()
-  /** Which upstream a resource is watched at. */
-  readonly subscribed: Map<string, string> = new Map()
   /** The least severity that a legacy agent wants to hear of, once it has said so. */
-  logLevel: number | undefined
+  logLevel: string | undefined
 
-  /** What of the agent's capabilities an upstream is told of: only kinds that the mandate permits it to ask for. */
-  offered(declared: JsonObject, permits: (request: UpstreamRequest) => boolean): JsonObject {
-    const offered: Record<string, JsonObject> = {}
-    for (const kind of ['elicitation', 'sampling', 'roots'] as const) {
-      const capability = declared[CAPABILITY[kind]]
-      if (isObject(capability) && permits(kind)) offered[CAPABILITY[kind]] = capability
-    }
-    return offered
+  constructor(outlet: Outlet, era: Era = 'legacy') {
+    this.outlet = outlet
+    this.era = era
+    this.opened = era === 'modern'
   }
+}
+
+/** What of an agent's capabilities an upstream is told of: only kinds that the mandate permits it to ask for. */
+export function offered(
+  declared: JsonObject,
+  permits: (request: UpstreamRequest) => boolean,
+): JsonObject {
+  const offered: Record<string, JsonObject> = {}
+  for (const kind of ['elicitation', 'sampling', 'roots'] as const) {
+    const capability = declared[CAPABILITY[kind]]
+    if (isObject(capability) && permits(kind)) offered[CAPABILITY[kind]] = capability
+  }
+  return offered
 }

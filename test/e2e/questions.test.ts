@@ -1,15 +1,21 @@
 /** What upstreams ask of the client, frame by frame: passed where the mandate permits it, declined and recorded otherwise. */
 import { afterAll, expect, test } from 'vitest'
-import { puppet, received } from './folder.ts'
+import { puppet, received, toolsNamed } from './folder.ts'
 import { type GuardProcess, GuardPool, payload, reasonOf } from './guard.ts'
 
 const pool = new GuardPool()
 afterAll(() => pool.close())
 
-const TOOL = '{"tools":[{"name":"puppet","inputSchema":{"type":"object"}}]}'
 const META = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
   'io.modelcontextprotocol/clientCapabilities': { elicitation: {}, sampling: {}, roots: {} },
+}
+
+const FORM = '{"message":"?","requestedSchema":{"type":"object","properties":{}},"n":1.0}'
+const INPUT = `{"resultType":"input_required","inputRequests":{"q":{"method":"elicitation/create","params":${FORM}}},"requestState":"s"}`
+const ASKING = {
+  asks: `{"jsonrpc":"2.0","id":$ID,"result":${INPUT}}`,
+  done: '{"jsonrpc":"2.0","id":$ID,"result":{"resultType":"complete","content":[]}}',
 }
 
 interface Options {
@@ -20,13 +26,14 @@ interface Options {
 function start({ requests, eras }: Options): GuardProcess {
   return pool.start((path) => ({
     mandate: {
-      tools: { 'p/puppet': {} },
+      tools: { 'p/puppet': {}, 'p/asks': {} },
       ...(requests === undefined ? {} : { requests: { p: requests } }),
     },
     upstreams: {
       p: puppet(path, 'p', {
         ...(eras === undefined ? {} : { eras }),
-        results: { 'tools/list': TOOL },
+        results: { 'tools/list': toolsNamed('puppet', 'asks') },
+        on: { 'tools/call asks': [ASKING] },
       }),
     },
   }))
@@ -102,87 +109,82 @@ test.each([
   expect(guard.frames.filter((frame) => frame.method === method)).toEqual([])
 })
 
-test.each(['elicitation/create', 'sampling/createMessage', 'roots/list'])(
-  'a legacy upstream may not ask a modern client for %s: declined, on record',
-  async (method) => {
+test.each([
+  ['elicitation/create', { message: '?' }],
+  ['sampling/createMessage', { messages: [], maxTokens: 1 }],
+  ['roots/list', {}],
+])(
+  'a legacy upstream asks a modern client for %s by an answer, and the retry goes on with its call',
+  async (method, question) => {
     const guard = start({ requests: ['elicitation', 'sampling', 'roots'], eras: ['legacy'] })
     await guard.request('server/discover', { _meta: META })
+    const asks = { jsonrpc: '2.0', id: 7, method, params: question }
     const steps = [
-      { write: `{"jsonrpc":"2.0","id":7,"method":"${method}","params":{"message":"?"}}` },
+      { write: JSON.stringify(asks) },
       { answered: 7 },
       { write: '{"jsonrpc":"2.0","id":$ID,"result":{"content":[{"type":"text","text":$ANSWER}]}}' },
     ]
     const params = { name: 'puppet', arguments: { steps }, _meta: META }
-    const answer = await guard.request('tools/call', params)
-    expect(answer.result?.content?.[0]?.text).toContain('"error"')
+    const first = await guard.request('tools/call', params)
+    const { requestState } = first.result ?? {}
+    expect(first.result).toEqual({
+      resultType: 'input_required',
+      inputRequests: { question: { method, params: question } },
+      requestState,
+    })
+    const inputResponses = { question: { said: 'so' } }
+    const answer = await guard.request('tools/call', { ...params, requestState, inputResponses })
+    expect(JSON.parse(answer.result?.content?.[0]?.text ?? '')).toEqual({
+      jsonrpc: '2.0',
+      id: 7,
+      result: { said: 'so' },
+    })
     expect(guard.frames.filter((frame) => frame.method === method)).toEqual([])
-    const declined = guard.folder.record().filter(({ type }) => type === 'upstream_request')
-    expect(declined).toMatchObject([{ method, verdict: 'declined', reason: 'unsupported' }])
-    // What it was told when it opened: nothing that it could ask for.
-    const [opening] = received(guard.folder.path, 'p').filter(
-      ({ message }) => message.method === 'initialize',
+    const asked = guard.folder.record().filter(({ type }) => type === 'upstream_request')
+    expect(asked).toMatchObject([{ method, verdict: 'passed' }])
+    const calls = received(guard.folder.path, 'p').filter(
+      ({ message }) => message.method === 'tools/call',
     )
-    expect(opening?.message.params?.['capabilities']).toEqual({})
+    expect(calls).toHaveLength(1)
   },
 )
 
-const INPUT =
-  '{"resultType":"input_required","requestState":"s","inputRequests":{"q":{"method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object","properties":{}}}}}}'
-
-test('a modern upstream may not ask a legacy client: the answer is withheld, on record', async () => {
+test('a modern upstream asks a legacy client through the guard, word for word', async () => {
   const guard = start({ requests: ['elicitation'], eras: ['modern'] })
   await guard.open({ elicitation: {} })
-  const answer = await guard.call('puppet', {
-    steps: [{ write: `{"jsonrpc":"2.0","id":$ID,"result":${INPUT}}` }],
-  })
-  expect(answer.result?.isError).toBe(true)
-  expect(reasonOf(answer)).toBe('request_not_permitted')
-  expect(answer.text).not.toContain('inputRequests')
-  const outcomes = guard.folder.record().filter(({ type }) => type === 'outcome')
-  expect(outcomes).toMatchObject([
-    { verdict: { outcome: 'refused', stage: 'screen', reason: 'request_not_permitted' } },
-  ])
-})
-
-test('in the modern era a question comes as a result, whole, and its answer is decided anew', async () => {
-  const guard = start({ requests: ['elicitation'], eras: ['modern'] })
-  const steps = [{ write: `{"jsonrpc":"2.0","id":$ID,"result":${INPUT}}` }]
-  const question = await guard.request('tools/call', {
-    name: 'puppet',
-    arguments: { steps },
-    _meta: META,
-  })
-  expect(payload(question)).toBe(INPUT)
-  const retry = await guard.request('tools/call', {
-    name: 'puppet',
-    arguments: {
-      steps: [
-        { write: '{"jsonrpc":"2.0","id":$ID,"result":{"resultType":"complete","content":[]}}' },
-      ],
-    },
-    inputResponses: { q: { action: 'accept', content: {} } },
-    requestState: 's',
-    _meta: META,
-  })
-  expect(retry.result).toMatchObject({ resultType: 'complete' })
+  const call = guard.call('asks')
+  const question = await guard.notification('elicitation/create')
+  expect(question.text).toContain(`"params":${FORM}`)
+  guard.send({ jsonrpc: '2.0', id: question.id, result: { action: 'accept', content: { a: 1 } } })
+  expect((await call).result).toMatchObject({ content: [] })
   const calls = received(guard.folder.path, 'p').filter(
     ({ message }) => message.method === 'tools/call',
   )
   expect(calls[1]?.message.params).toMatchObject({
-    inputResponses: { q: { action: 'accept', content: {} } },
+    name: 'asks',
+    inputResponses: { q: { action: 'accept', content: { a: 1 } } },
     requestState: 's',
   })
+})
+
+test('in the modern era a question comes as a result, its state sealed, and its answer is decided anew', async () => {
+  const guard = start({ requests: ['elicitation'], eras: ['modern'] })
+  const call = { name: 'asks', _meta: META }
+  const question = await guard.request('tools/call', call)
+  const { requestState } = question.result ?? {}
+  expect(payload(question)).toBe(INPUT.replace('"s"', JSON.stringify(requestState)))
+  const inputResponses = { q: { action: 'accept', content: {} } }
+  const retry = await guard.request('tools/call', { ...call, inputResponses, requestState })
+  expect(retry.result).toMatchObject({ resultType: 'complete' })
+  const calls = received(guard.folder.path, 'p').filter(
+    ({ message }) => message.method === 'tools/call',
+  )
+  expect(calls[1]?.message.params).toMatchObject({ inputResponses, requestState: 's' })
   const types = guard.folder.record().map(({ type }) => type)
   expect(types.filter((type) => type === 'intent')).toHaveLength(2)
   // A retry for a tool that is not granted is as unknown as the first call.
-  const smuggled = await guard.request('tools/call', {
-    name: 'other',
-    arguments: {},
-    inputResponses: { q: { action: 'accept', content: {} } },
-    requestState: 's',
-    _meta: META,
-  })
-  expect(reasonOf(smuggled)).toBe('unknown_tool')
+  const smuggled = { ...call, name: 'other', inputResponses }
+  expect(reasonOf(await guard.request('tools/call', smuggled))).toBe('unknown_tool')
 })
 
 test('a question that its upstream takes back is taken back from the client', async () => {

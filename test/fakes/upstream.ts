@@ -68,6 +68,48 @@ export function legacyUpstream(
   })
 }
 
+/** Answers the opening, lists, subscriptions and calls of a modern upstream; `script` sees every message first and returns true to take it. */
+export function modernUpstream(
+  tools: readonly object[] | (() => readonly object[]),
+  script: (message: Received, life: FakeLife) => boolean = () => false,
+): FakeUpstream {
+  const rule = { resultType: 'complete', ttlMs: 9, cacheScope: 'public' }
+  return fakeUpstream((message, life) => {
+    if (script(message, life) || message.id === undefined || message.method === undefined) return
+    const { id, method, params } = message
+    if (method === 'subscriptions/listen') {
+      life.say({
+        jsonrpc: '2.0',
+        method: 'notifications/subscriptions/acknowledged',
+        params: {
+          _meta: { 'io.modelcontextprotocol/subscriptionId': id },
+          notifications: params?.['notifications'],
+        },
+      })
+      return
+    }
+    const answers: Record<string, unknown> = {
+      'server/discover': {
+        ...rule,
+        supportedVersions: ['2026-07-28'],
+        capabilities: CAPABILITIES,
+      },
+      'tools/list': { ...rule, tools: typeof tools === 'function' ? tools() : tools },
+      'resources/list': { ...rule, resources: [] },
+      'resources/templates/list': { ...rule, resourceTemplates: [] },
+      'prompts/list': { ...rule, prompts: [] },
+      'tools/call': {
+        resultType: 'complete',
+        content: [{ type: 'text', text: JSON.stringify(params?.['arguments'] ?? null) }],
+      },
+    }
+    const result = answers[method]
+    if (result === undefined)
+      life.say({ jsonrpc: '2.0', id, error: { code: -32_601, message: 'Method not found' } })
+    else life.say({ jsonrpc: '2.0', id, result })
+  })
+}
+
 export function fakeUpstream(script: Script): FakeUpstream {
   const lives: FakeLife[] = []
   return {

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../src/model/json.ts'
 import { STAGES } from '../../src/model/verdict.ts'
 import { LINE, takeCall } from '../../src/pipeline/line.ts'
 import type { Inbound } from '../../src/pipeline/port.ts'
-import { Cancellation } from '../../src/proxy/session.ts'
+import { Session, Underway } from '../../src/proxy/session.ts'
 import type { MemoryLog } from '../fakes/audit-log.ts'
 import { fakeLine, mandateOf, tool, type FakeLineOptions } from '../fakes/line.ts'
 
@@ -32,9 +32,15 @@ const BROKEN = { state: 'found', target: tool('vendors', 'broken') } as const
 const DELETE = { state: 'found', target: tool('vendors', 'delete') } as const
 const TOOLS = [SEARCH, APPROVE, BROKEN, DELETE]
 
+function underway(): Underway {
+  const nowhere = { answer: ignore, say: ignore, drop: ignore, pause: ignore }
+  return new Underway(new Session(nowhere), 1)
+}
+const ignore = (): void => undefined
+
 function call(name: string, args?: JsonObject): Inbound {
   const params = args === undefined ? { name } : { name, arguments: args }
-  return { era: 'legacy', method: 'tools/call', params, cancelled: new Cancellation() }
+  return { era: 'legacy', method: 'tools/call', params, cancelled: underway() }
 }
 
 async function take(inbound: Inbound, options: Partial<FakeLineOptions> = {}) {
@@ -315,7 +321,7 @@ describe('a clock that goes back', () => {
 
 test('a call that was cancelled before it left is not sent', async () => {
   const inbound = call('approve', { class: 'B', amount: 1 })
-  const cancelled = new Cancellation()
+  const cancelled = underway()
   cancelled.abort()
   const { concluded, departed } = await take({ ...inbound, cancelled })
   expect(concluded).toHaveProperty('refusal.reason', 'cancelled')
@@ -338,7 +344,7 @@ prompts: { vendors/summary: { args: { vendor: { prefix: ACME- } } } }
       argument,
       ...(context ? { context } : {}),
     },
-    cancelled: new Cancellation(),
+    cancelled: underway(),
   })
 
   test('of an argument that the mandate names passes, half typed as it is', async () => {

@@ -1,32 +1,134 @@
-/** A modern upstream tells of changes only to those who listen: the guard listens for its lists while it is up. */
-import { isObject, type Json } from '../../model/json.ts'
+/**
+ * A modern upstream tells of changes only to those who listen (MCP 2026-07-28, Subscriptions): the guard listens to each for its
+ * lists, and for the resources that agents watch, by one request that is opened anew when these change.
+ */
+import { GuardError } from '../../model/error.ts'
+import { isList, isObject, member, type Json, type JsonObject } from '../../model/json.ts'
+import type { Timers } from '../../model/port.ts'
 import { nextMeta } from '../envelope.ts'
-import type { Self } from '../protocol.ts'
+import { META, type Self } from '../protocol.ts'
+import type { Agreement } from './handshake.ts'
 import type { Link } from './link.ts'
 
-/** Opens one subscription for the list changes that the upstream declares; does nothing for a legacy one. */
-export function hearChanges(link: Link, self: Self): void {
-  const { agreement } = link
-  if (agreement?.era !== 'modern') return
-  const notifications: Record<string, Json> = {}
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 30_000
+
+interface Listening {
+  readonly agreement: Agreement
+  /** The id of the request that is on; notifications of an older one are echoes. */
+  id: number | undefined
+  uris: readonly string[]
+  acknowledge: ((honoured: JsonObject) => void) | undefined
+  failures: number
+}
+
+export class Hearing {
+  readonly #self: Self
+  readonly #timers: Timers
+  readonly #listening = new Map<string, Listening>()
+
+  constructor(self: Self, timers: Timers) {
+    this.#self = self
+    this.#timers = timers
+  }
+
+  /** Listens to an upstream that has just come up; does nothing for a legacy one, which tells by itself. */
+  begin(link: Link, uris: readonly string[]): void {
+    const { agreement } = link
+    this.#listening.delete(link.server)
+    if (agreement?.era !== 'modern') return
+    this.#listening.set(link.server, {
+      agreement,
+      id: undefined,
+      uris,
+      acknowledge: undefined,
+      failures: 0,
+    })
+    void this.#open(link)
+  }
+
+  /** Listens for these resources, and says whether the upstream honours all of them. */
+  async watch(link: Link, uris: readonly string[]): Promise<boolean> {
+    const listening = this.#listening.get(link.server)
+    if (!listening) return false
+    listening.uris = uris
+    const honoured = await this.#open(link)
+    const said = honoured && member(honoured, 'resourceSubscriptions')
+    return uris.every((uri) => isList(said) && said.includes(uri))
+  }
+
+  /** The upstream says what it honours. */
+  acknowledged(server: string, params: JsonObject): void {
+    const listening = this.#listening.get(server)
+    if (!listening || this.isEcho(server, params)) return
+    const honoured = member(params, 'notifications')
+    listening.failures = 0
+    listening.acknowledge?.(isObject(honoured) ? honoured : {})
+    listening.acknowledge = undefined
+  }
+
+  /** True for what came by a request that another has taken the place of. */
+  isEcho(server: string, params: JsonObject): boolean {
+    const meta = member(params, '_meta')
+    const listening = this.#listening.get(server)
+    const said = isObject(meta) ? member(meta, META.subscription) : undefined
+    return said !== undefined && listening !== undefined && said !== listening.id
+  }
+
+  /** The new request is on before the old one is taken back: nothing falls in between. */
+  #open(link: Link): Promise<JsonObject | undefined> {
+    const listening = this.#listening.get(link.server)
+    if (!listening || link.agreement !== listening.agreement) return Promise.resolve(undefined)
+    const notifications = wantedOf(listening)
+    const before = listening.id
+    if (Object.keys(notifications).length === 0) {
+      listening.id = undefined
+      if (before !== undefined) link.cancel(before)
+      return Promise.resolve({})
+    }
+    const { version } = listening.agreement
+    const meta = nextMeta({}, { era: 'modern', version, self: this.#self }, { capabilities: {} })
+    const params = JSON.stringify({ ...(meta ? { _meta: meta } : {}), notifications })
+    try {
+      const sent = link.send('subscriptions/listen', () => params, {
+        timeoutMs: Number.POSITIVE_INFINITY,
+      })
+      listening.id = sent.id
+      const ended = (): void => this.#ended(link, listening, sent.id)
+      sent.answer.then(ended, ended)
+    } catch (error) {
+      if (!(error instanceof GuardError)) throw error
+      return Promise.resolve(undefined)
+    }
+    if (before !== undefined) link.cancel(before)
+    return new Promise((resolve) => {
+      listening.acknowledge?.({})
+      listening.acknowledge = resolve
+    })
+  }
+
+  /** A stream that ends while its upstream is up is opened again, after a pause that grows. */
+  #ended(link: Link, listening: Listening, id: number): void {
+    if (listening.id !== id) return
+    listening.id = undefined
+    listening.acknowledge?.({})
+    listening.acknowledge = undefined
+    if (link.agreement !== listening.agreement) return
+    const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** listening.failures)
+    listening.failures += 1
+    this.#timers.after(pause, () => {
+      if (listening.id === undefined) void this.#open(link)
+    })
+  }
+}
+
+function wantedOf({ agreement, uris }: Listening): JsonObject {
+  const wanted: Record<string, Json> = {}
   for (const kind of ['tools', 'prompts', 'resources']) {
     const capability = agreement.capabilities[kind]
     if (isObject(capability) && capability['listChanged'] === true)
-      notifications[`${kind}ListChanged`] = true
+      wanted[`${kind}ListChanged`] = true
   }
-  if (Object.keys(notifications).length === 0) return
-  const meta = nextMeta(
-    {},
-    { era: 'modern', version: agreement.version, self },
-    { capabilities: {} },
-  )
-  const sent = link.send(
-    'subscriptions/listen',
-    () => JSON.stringify({ ...(meta ? { _meta: meta } : {}), notifications }),
-    {
-      timeoutMs: Number.POSITIVE_INFINITY,
-    },
-  )
-  // It ends with the upstream, which is told and recorded on its own.
-  sent.answer.catch(() => undefined)
+  if (uris.length > 0) wanted['resourceSubscriptions'] = uris
+  return wanted
 }

@@ -99,7 +99,7 @@ async function initialize(wire: HandshakeWire, wish: Wish, options: HandshakeOpt
     'initialize',
     {
       protocolVersion: wish.version ?? LATEST_LEGACY,
-      capabilities: wish.era === 'legacy' ? wish.capabilities : {},
+      capabilities: wish.capabilities,
       clientInfo: { name: options.self.name, version: options.self.version },
     },
     options.timeoutMs,
@@ -127,7 +127,7 @@ async function discover(wire: HandshakeWire, wish: Wish, options: HandshakeOptio
     {
       _meta: {
         [META.version]: LATEST_MODERN,
-        [META.capabilities]: wish.era === 'modern' ? wish.capabilities : {},
+        [META.capabilities]: wish.capabilities,
         [META.clientInfo]: { name: options.self.name, version: options.self.version },
       },
     },

@@ -8,7 +8,6 @@ import type { Clock, OperationalLog, Timers } from '../../model/port.ts'
 import { lineMask } from '../../model/secret-shape.ts'
 import { idOfCutAnswer, readUpstreamLine, type UpstreamLine } from '../answer.ts'
 import type { Errand } from '../errand.ts'
-import type { CutLine } from '../frame.ts'
 import {
   notificationFrame,
   requestFrame,
@@ -16,6 +15,7 @@ import {
   type RequestId,
   type Self,
 } from '../protocol.ts'
+import { endsOf, looksLikeAnswer, type Dropped } from './cut.ts'
 import type {
   Connect,
   OutboundRequest,
@@ -175,6 +175,16 @@ export class Link {
   /** The only request under way of which this holds; undefined where there is none, or several. */
   only(holds: (errand: Errand) => boolean): number | undefined {
     return this.#life?.pending.only(holds)
+  }
+
+  /** Whether this holds of any request under way. */
+  some(holds: (errand: Errand) => boolean): boolean {
+    return this.#life?.pending.some(holds) === true
+  }
+
+  /** Another request of the agent's goes on with this one. */
+  reassign(id: number, errand: Errand, progress: ProgressListener | undefined): void {
+    this.#life?.pending.reassign(id, errand, progress)
   }
 
   /** The call's time stands still while somebody is asked on its account; `goOn` begins it anew. */
@@ -404,24 +414,7 @@ export class Link {
   }
 }
 
-/** What is left of a message that was dropped, and whose it was where the carrier tells. */
-interface Dropped {
-  readonly cut: CutLine
-  readonly about: number | undefined
-}
-
 /** A process that the system did not start. */
 function neverStarted({ pid, remote }: UpstreamConnection): boolean {
   return pid === undefined && remote !== true
-}
-
-const END_BYTES = 256
-
-function endsOf(line: Buffer): CutLine {
-  return { head: line.subarray(0, END_BYTES), tail: line.subarray(-END_BYTES) }
-}
-
-/** A log line on stdout may hold an `id` of its own: only what names itself an answer of JSON-RPC is taken for one. */
-function looksLikeAnswer(line: Buffer): boolean {
-  return line.includes('"jsonrpc"') && (line.includes('"result"') || line.includes('"error"'))
 }

@@ -23,8 +23,8 @@ interface Waiting {
   readonly id: number
   readonly resolve: (answer: RawAnswer | 'cancelled') => void
   readonly reject: (error: GuardError) => void
-  readonly progress: ProgressListener | undefined
-  readonly errand: Errand | undefined
+  progress: ProgressListener | undefined
+  errand: Errand | undefined
   readonly onTimeout: () => void
   readonly timeoutMs: number
   deadline: number
@@ -119,6 +119,19 @@ export class Pending {
       found = id
     }
     return found
+  }
+
+  /** Whether this holds of any request under way. */
+  some(holds: (errand: Errand) => boolean): boolean {
+    return this.#waiting.all().some(({ errand }) => errand !== undefined && holds(errand))
+  }
+
+  /** Another request of the agent's goes on with this one. */
+  reassign(id: number, errand: Errand, progress: ProgressListener | undefined): void {
+    const waiting = this.#waiting.get(id)
+    if (!waiting) return
+    waiting.errand = errand
+    waiting.progress = progress
   }
 
   /** Its deadline stands still: somebody is asked something on its account, and takes the time that people take. */

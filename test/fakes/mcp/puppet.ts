@@ -74,7 +74,10 @@ function filled(text: string, { message, answer }: Filling): string {
 async function run(list: readonly Step[], filling: Filling): Promise<void> {
   for (const step of list) {
     if ('write' in step) write(`${filled(step.write, filling)}\n`)
-    else if ('bytes' in step) write(Buffer.from(step.bytes, 'base64'))
+    else if ('asks' in step) {
+      const brings = filling.message.params?.['inputResponses'] !== undefined
+      write(`${filled(brings ? step.done : step.asks, filling)}\n`)
+    } else if ('bytes' in step) write(Buffer.from(step.bytes, 'base64'))
     else if ('repeat' in step) write(step.repeat.repeat(step.times))
     else if ('stderr' in step) writeSync(2, step.stderr.repeat(step.times ?? 1))
     else if ('exit' in step) process.exit(step.exit)

@@ -2,6 +2,8 @@
 export type Step =
   /** One frame and its newline. `$ID`, `$TOKEN`, `$PARAMS` and `$ANSWER` are put in as JSON text. */
   | { readonly write: string }
+  /** One frame, or another one where the request brings answers to what was asked. */
+  | { readonly asks: string; readonly done: string }
   /** Bytes as they are, in base64, without a newline. */
   | { readonly bytes: string }
   /** The same text on stdout again and again, without a newline; for what is too large to write down. */
