@@ -9,12 +9,15 @@ const LINE_END = 0x0a
 const BYTES_PER_UNIT = 3
 const PAGE = 128 * 1024
 
+/** Writes one entry as the line that it will be, without its end. */
+export type WriteEntry = (body: EntryBody, at: Position) => string
+
 /**
  * Holds the entries that are not in the file yet, as the bytes that will stand there: an entry is encoded once,
  * hashed where it lies and written from there.
  */
 export class Chain {
-  readonly #write: (body: EntryBody, at: Position) => string
+  readonly #write: WriteEntry
   /** What the file has. */
   #settled: Position
   #next: Position
@@ -22,7 +25,7 @@ export class Chain {
   #page = Buffer.alloc(PAGE)
   #end = 1
 
-  constructor(write: (body: EntryBody, at: Position) => string, next: Position) {
+  constructor(write: WriteEntry, next: Position) {
     this.#write = write
     this.#settled = next
     this.#next = next
@@ -33,10 +36,10 @@ export class Chain {
     return this.#page.subarray(1, this.#end)
   }
 
-  /** @throws RangeError when the entry cannot be written; the chain is then as it was. */
-  add(body: EntryBody): Receipt {
+  /** `write`: in place of the chain's own. @throws RangeError when the entry cannot be written; the chain is then as it was. */
+  add(body: EntryBody, write: WriteEntry = this.#write): Receipt {
     const { seq } = this.#next
-    const line = this.#write(body, this.#next)
+    const line = write(body, this.#next)
     this.#makeRoom(line.length * BYTES_PER_UNIT + 1)
     const end = this.#end + this.#page.write(line, this.#end)
     const leaf = this.#leaf(end)

@@ -86,8 +86,8 @@ function decisionOf(body: Body<'refusal'>): Decision | undefined {
 /** What the entries of one log have in common, and what its writer remembers between them. */
 interface Parts {
   readonly log: string
-  readonly mandate: string
-  readonly principal: (of?: CallContext['principal']) => string
+  readonly mandate: string | undefined
+  readonly principal: (of?: CallContext['principal']) => string | undefined
   readonly digest: (text: string) => Sha256
   readonly facts: (facts: JsonObject, erased: string[]) => string
   readonly request: (request: RequestFacts, erased: string[]) => string
@@ -96,10 +96,11 @@ interface Parts {
 }
 
 function partsOf(head: RecordHead, digest: (text: string) => Sha256): Parts {
-  const { name, digest: s256, signed } = head.mandate
+  const { mandate } = head
   return {
     log: quoted(head.log),
-    mandate: canonical({ name, s256, signed }),
+    mandate:
+      mandate && canonical({ name: mandate.name, s256: mandate.digest, signed: mandate.signed }),
     principal: principalWriter(head),
     digest,
     facts: factsWriter(),
@@ -158,10 +159,16 @@ function intentLine(parts: Parts, body: Body<'intent'>, at: Position, erased: st
   return (
     `{"args_digest":"${parts.digest(canonicalArgs(call.args))}","call":${quoted(call.id)}` +
     `,"decision":${decisionText(decision)}${gone},"facts":${facts}${input},"log":${parts.log}` +
-    `,"mandate":${parts.mandate},"prev":"${at.prev}","principal":${parts.principal(call.principal)}` +
+    `${acting(parts, call)},"prev":"${at.prev}","principal":${parts.principal(call.principal) ?? 'null'}` +
     `,"request":${request},"seq":${numeral(at.seq)},"state":${parts.state(call)}` +
     `,"ts":"${parts.time(body.at)}","type":"intent","v":${FORMAT}}`
   )
+}
+
+/** A call is always made under a mandate; a head without one would be a fault, and the entry says so. */
+function acting({ mandate }: Parts, { principal }: CallContext): string {
+  if (mandate === undefined) throw new RangeError(`a call of ${principal.agent} under no mandate`)
+  return `,"mandate":${mandate}`
 }
 
 function outcomeLine(parts: Parts, body: Body<'outcome'>, at: Position): string {
@@ -190,7 +197,8 @@ function refusalLine(parts: Parts, body: Body<'refusal'>, at: Position, erased: 
     members['decision'] = decisionText(decision)
     members['facts'] = parts.facts(decision.facts, erased)
   }
-  members['principal'] = parts.principal(call?.principal)
+  const principal = parts.principal(call?.principal)
+  if (principal !== undefined) members['principal'] = principal
   return composed(parts, body, at, { ...members, ...erasedMember(erased) })
 }
 
@@ -211,11 +219,12 @@ function composed(
   at: Position,
   own: Readonly<Record<string, string>>,
 ): string {
+  const principal = parts.principal()
   const members: Record<string, string> = {
     log: parts.log,
-    mandate: parts.mandate,
+    ...(parts.mandate === undefined ? {} : { mandate: parts.mandate }),
     prev: quoted(at.prev),
-    principal: parts.principal(),
+    ...(principal === undefined ? {} : { principal }),
     ...own,
     seq: numeral(at.seq),
     ts: quoted(parts.time(body.at)),

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { GuardError } from '../model/error.ts'
 import { instant, type Sha256 } from '../model/id.ts'
 import type { AuditLog, Clock } from '../model/port.ts'
-import type { EntryBody, Receipt, RecordHead } from '../model/record.ts'
-import { Chain } from './chain.ts'
+import type { Acting, EntryBody, Receipt, RecordHead } from '../model/record.ts'
+import { Chain, type WriteEntry } from './chain.ts'
 import { KEY_BYTES, keyedDigest } from './digest.ts'
 import { readFrom, realDisk, writeWhole, type Disk } from './disk.ts'
 import { entryWriter } from './entry.ts'
@@ -41,6 +41,8 @@ export interface FileLog extends AuditLog {
    * @throws GuardError ERR_AUDIT_APPEND when they could not be kept.
    */
   putObject(bytes: Uint8Array): Sha256
+  /** The same log for what one agent does under its mandate: each of its entries says so. Closing it closes nothing. */
+  under(acting: Acting): AuditLog
 }
 
 /**
@@ -55,10 +57,12 @@ export function openLog(options: LogOptions): FileLog {
   try {
     disk.makeFolder(dir)
     const opened = openFile(disk, dir, head.log)
-    const write = entryWriter(head, keyedDigest(argsKey(disk, dir)))
-    const chain = new Chain(write, { seq: opened.tail.seq, prev: opened.tail.prev })
+    const digest = keyedDigest(argsKey(disk, dir))
+    const writer = (acting: Partial<Acting>): WriteEntry =>
+      entryWriter({ log: head.log, ...acting }, digest)
+    const chain = new Chain(writer(head), { seq: opened.tail.seq, prev: opened.tail.prev })
     const look = { holdsMs: options.lookHoldsMs ?? 0, clock: options.clock }
-    const log = new LogOnDisk({ disk, dir, opened, chain, look })
+    const log = new LogOnDisk({ disk, dir, opened, chain, look, writer })
     const now = options.clock?.now() ?? instant(Date.now())
     if (opened.tail.torn.length > 0) log.recover(opened.tail, now)
     return log
@@ -124,6 +128,7 @@ interface Look {
 
 class LogOnDisk implements FileLog {
   readonly #look: Look
+  readonly #writer: (acting: Acting) => WriteEntry
   #lookedAt = Number.NEGATIVE_INFINITY
   readonly #disk: Disk
   readonly #dir: string
@@ -144,8 +149,10 @@ class LogOnDisk implements FileLog {
     readonly opened: Opened
     readonly chain: Chain
     readonly look: Look
+    readonly writer: (acting: Acting) => WriteEntry
   }) {
     this.#look = parts.look
+    this.#writer = parts.writer
     this.#disk = parts.disk
     this.#dir = parts.dir
     this.#path = parts.opened.path
@@ -155,10 +162,15 @@ class LogOnDisk implements FileLog {
     this.#chain = parts.chain
   }
 
-  append(entry: EntryBody): Promise<Receipt> {
+  under(acting: Acting): AuditLog {
+    const write = this.#writer(acting)
+    return { append: (entry) => this.append(entry, write), close: () => Promise.resolve() }
+  }
+
+  append(entry: EntryBody, write?: WriteEntry): Promise<Receipt> {
     if (this.#closed) return Promise.reject(unwritable(this.#path, new Error('it is closed')))
     try {
-      const receipt = this.#chain.add(entry)
+      const receipt = this.#chain.add(entry, write)
       return new Promise((resolve, reject) => {
         if (this.#waiting.length === 0) queueMicrotask(this.#afterThisTurn)
         this.#waiting.push({ receipt, resolve, reject })

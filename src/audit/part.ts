@@ -1,7 +1,7 @@
 /** Parts of an entry that repeat from one to the next: each is written once and used again while it says the same. */
 import type { CallContext } from '../model/call.ts'
 import { canonical, type Json } from '../model/json.ts'
-import type { RecordHead, RequestFacts } from '../model/record.ts'
+import type { Acting, RequestFacts } from '../model/record.ts'
 import { withoutSecrets } from '../model/secret-shape.ts'
 
 /** Longest method or server, and longest name or URI, in UTF-16 code units. */
@@ -9,9 +9,15 @@ export const LONGEST_WORD = 256
 const LONGEST_NAME = 2048
 const REMEMBERED_REQUESTS = 512
 
-/** Who acts: the agent of the launch line, or whom the call names instead. */
-export function principalWriter(head: RecordHead): (of?: CallContext['principal']) => string {
-  const own = canonical({ agent: head.agent, assurance: head.assurance })
+/** Who acts: the agent of the head, or whom the call names instead; undefined where there is neither. */
+export function principalWriter(
+  head: Partial<Acting>,
+): (of?: CallContext['principal']) => string | undefined {
+  const { agent: name, assurance: known } = head
+  const own =
+    name === undefined || known === undefined
+      ? undefined
+      : canonical({ agent: name, assurance: known })
   return (of) => {
     if (of === undefined) return own
     const { agent, assurance, onBehalfOf } = of

@@ -25,13 +25,13 @@ export const UPSTREAM_REQUESTS = ['elicitation', 'sampling', 'roots'] as const
 export type UpstreamRequest = (typeof UPSTREAM_REQUESTS)[number]
 
 /**
- * Who acts. `assurance` says how far that is known: `launch_line` is the word of whoever started
- * the guard (`--agent`, `CHAPERONE_AGENT`); `mandate` is weaker still: nobody was named, and whoever uses the mandate is
- * taken for the agent it was given to.
+ * Who acts. `assurance` says how far that is known: `bearer_key` presented the key that the mandate's agent was given;
+ * `launch_line` is the word of whoever started the guard (`--agent`, `CHAPERONE_AGENT`); `mandate` is weaker still: nobody
+ * was named, and whoever uses the mandate is taken for the agent it was given to.
  */
 export interface Principal {
   readonly agent: string
-  readonly assurance: 'launch_line' | 'mandate'
+  readonly assurance: 'bearer_key' | 'launch_line' | 'mandate'
   readonly onBehalfOf?: string
 }
 

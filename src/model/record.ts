@@ -3,7 +3,7 @@
  * leaves, an outcome after it came back, a refusal in place of both. An intent without an outcome is a
  * fact (`unsettled`), not a bug.
  */
-import type { CallContext, EffectClass } from './call.ts'
+import type { CallContext, EffectClass, Principal } from './call.ts'
 import type { Decision } from './decision.ts'
 import type { CallId, Instant, Sha256 } from './id.ts'
 import type { JsonObject } from './json.ts'
@@ -96,13 +96,17 @@ export type EventName =
   | 'notifications_dropped'
   | 'log_recovered'
 
-/** What every entry of this guard says alike. */
-export interface RecordHead {
+/** Who acts, and under which mandate: what entries about one agent say alike. */
+export interface Acting {
+  readonly agent: string
+  readonly assurance: Principal['assurance']
+  readonly mandate: { readonly name: string; readonly digest: Sha256; readonly signed: boolean }
+}
+
+/** What every entry of this guard says alike: of one that serves several agents only its log's name. */
+export interface RecordHead extends Partial<Acting> {
   /** Names this guard instance's log. */
   readonly log: string
-  readonly agent: string
-  readonly assurance: 'launch_line' | 'mandate'
-  readonly mandate: { readonly name: string; readonly digest: Sha256; readonly signed: boolean }
 }
 
 /** Proof that an entry reached the kernel. */

@@ -18,7 +18,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openLog, type FileLog } from '../../src/audit/log.ts'
+import { sha256 } from '../../src/model/id.ts'
 import { canonical, type JsonObject } from '../../src/model/json.ts'
+import type { RecordHead } from '../../src/model/record.ts'
 import { auditLogContract } from '../contracts/audit-log.ts'
 import { HEAD, memoryLog } from '../fakes/audit-log.ts'
 import { fakeClock } from '../fakes/clock.ts'
@@ -31,7 +33,7 @@ const CLOCK = fakeClock('2026-11-22T03:00:00.000Z')
 const unwritten = { name: 'GuardError', code: 'ERR_AUDIT_APPEND' }
 const unreadable = { name: 'GuardError', code: 'ERR_AUDIT_READ' }
 
-function open(disk: FakeDisk, head = HEAD): FileLog {
+function open(disk: FakeDisk, head: RecordHead = HEAD): FileLog {
   return openLog({ dir: DIR, head, disk, clock: CLOCK })
 }
 
@@ -105,6 +107,38 @@ describe('entries of one turn of the event loop share one write', () => {
     expect(lines).toHaveLength(21)
     expectChain(lines)
   })
+})
+
+test('one log keeps apart what several agents do, in one chain', async () => {
+  const disk = memoryDisk()
+  const log = open(disk, { log: 'one' })
+  const acting = (agent: string, digit: string) => ({
+    agent,
+    assurance: 'bearer_key' as const,
+    mandate: { name: `of ${agent}`, digest: sha256(digit.repeat(64)), signed: false },
+  })
+  const [a, b] = [log.under(acting('a', '1')), log.under(acting('b', '2'))]
+  const bodies = [log.append(event()), a.append(event()), b.append(event())]
+  const receipts = await Promise.all(bodies)
+  await a.close()
+  await b.append(event())
+  const entries = entriesOf(disk.content()[FILE])
+  expect(entries.map(({ mandate, principal }) => [mandate, principal])).toEqual([
+    [undefined, undefined],
+    [
+      { name: 'of a', s256: '1'.repeat(64), signed: false },
+      { agent: 'a', assurance: 'bearer_key' },
+    ],
+    ...[1, 2].map(() => [
+      { name: 'of b', s256: '2'.repeat(64), signed: false },
+      { agent: 'b', assurance: 'bearer_key' },
+    ]),
+  ])
+  expect(entries[3]?.['prev']).toBe(receipts[2]?.leaf)
+  for (const line of linesOf(disk.content()[FILE]))
+    expect(canonical(JSON.parse(line) as JsonObject)).toBe(line)
+  // A call under nobody's mandate cannot be put on record, and so is not made.
+  await expect(log.append(intent())).rejects.toMatchObject(unwritten)
 })
 
 describe('a write that fails', () => {
