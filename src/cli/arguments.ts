@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import type { OwnFile } from '../config/own-files.ts'
 import { SETTING_OPTIONS } from '../config/settings.ts'
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
@@ -79,6 +80,8 @@ interface FileFlags {
 export interface LaunchFiles {
   readonly mandate: string
   readonly upstreams: string
+  /** Others that the agent must not be able to write. */
+  readonly also?: readonly OwnFile[]
 }
 
 /**
@@ -93,10 +96,23 @@ export function launchFiles(flags: FileFlags, io: Pick<CliIo, 'cwd' | 'env'>): L
     throw new GuardError('ERR_USAGE', 'no mandate is named (give `--mandate m.yaml`)')
   }
   const path = resolve(io.cwd, mandate)
+  return { mandate: path, upstreams: upstreamsFile(flags, dirname(path), io) }
+}
+
+/**
+ * The file that is named, else `mcp.json` in this folder, else in the one that the guard is started in.
+ *
+ * @throws GuardError ERR_USAGE where it is named as nothing
+ */
+export function upstreamsFile(
+  flags: Pick<FileFlags, 'upstreams'>,
+  folder: string,
+  io: Pick<CliIo, 'cwd' | 'env'>,
+): string {
   const upstreams = flags.upstreams ?? io.env['CHAPERONE_UPSTREAMS']
   if (upstreams === '') throw new GuardError('ERR_USAGE', '`--upstreams` has no value')
-  if (upstreams !== undefined) return { mandate: path, upstreams: resolve(io.cwd, upstreams) }
-  const beside = join(dirname(path), 'mcp.json')
+  if (upstreams !== undefined) return resolve(io.cwd, upstreams)
+  const beside = join(folder, 'mcp.json')
   const here = resolve(io.cwd, 'mcp.json')
-  return { mandate: path, upstreams: existsSync(beside) || !existsSync(here) ? beside : here }
+  return existsSync(beside) || !existsSync(here) ? beside : here
 }

@@ -8,10 +8,10 @@ import { stateDir } from '../config/state-dir.ts'
 import { compileMandate } from '../mandate/compile.ts'
 import { loadMandate } from '../mandate/load.ts'
 import type { CompiledMandate } from '../model/authority.ts'
-import { type Problem, Problems } from '../model/document.ts'
+import { type Problem, Problems, problemText } from '../model/document.ts'
 import type { Instant } from '../model/id.ts'
 import type { LaunchFiles } from './arguments.ts'
-import type { CliIo } from './io.ts'
+import { type CliIo, paint } from './io.ts'
 
 export interface Prepared {
   /** Absent when the mandate has an error. */
@@ -40,6 +40,20 @@ export function prepare(
   return { mandate, upstreams, problems: problems.list }
 }
 
+/** Says what is wrong, all of it; true when nothing may be started for it. */
+export function refused(problems: readonly Problem[], io: CliIo): boolean {
+  for (const problem of problems) {
+    const level =
+      problem.level === 'error' ? paint(io, 'red', 'error') : paint(io, 'yellow', 'warning')
+    io.stderr(`${level}: ${problemText(problem)}\n`)
+  }
+  if (problems.every(({ level }) => level !== 'error')) return false
+  io.stderr(
+    `${paint(io, 'red', 'chaperone')}: nothing was started (\`chaperone check\` says more)\n`,
+  )
+  return true
+}
+
 /** The guard's own files that the agent could write. */
 function exposed(
   files: LaunchFiles,
@@ -54,6 +68,7 @@ function exposed(
     upstreams: files.upstreams,
     stateDir: stateDir(io.env, settings.stateDir),
     ...(settings.logFile !== undefined && { logFile: settings.logFile }),
+    ...(files.also && { also: files.also }),
   })
   const authority = { mandate, upstreams: given.upstreams }
   const ignoreCase = process.platform === 'win32' || process.platform === 'darwin'

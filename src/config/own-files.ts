@@ -25,27 +25,36 @@ export interface OwnFilesGiven {
   readonly upstreams: string
   readonly stateDir: string
   readonly logFile?: string
+  /** Others that this guard was started with. */
+  readonly also?: readonly OwnFile[]
 }
 
 const DOCUMENT = ['yaml', 'yml', 'json', 'jsonc']
 
+/** One document. */
+export function ownFile(path: string, what: string): OwnFile {
+  return { path, what, endings: [ending(path)] }
+}
+
 /** What is out of bounds for these documents. The settings and the lock count before they exist: an agent could make them. */
 export function ownFiles(given: OwnFilesGiven): readonly OwnFile[] {
   const beside = dirname(given.mandate)
-  const file = (path: string, what: string): OwnFile => ({ path, what, endings: [ending(path)] })
   const folders = [join(beside, 'policies'), ...given.roles.map(dirname)]
   const outermost = folders.filter(
     (folder) => !folders.some((other) => inside(folder, other, true)),
   )
-  return [
-    file(given.mandate, 'the mandate'),
-    file(given.upstreams, 'the upstreams'),
-    file(join(beside, 'chaperone.yaml'), 'the settings'),
-    file(join(beside, 'chaperone.lock'), 'the lock'),
+  const others = given.also ?? []
+  const own = [
+    ownFile(given.mandate, 'the mandate'),
+    ownFile(given.upstreams, 'the upstreams'),
+    ownFile(join(beside, 'chaperone.yaml'), 'the settings'),
+    ownFile(join(beside, 'chaperone.lock'), 'the lock'),
     ...[...new Set(outermost)].map((path) => ({ path, what: 'the policies', endings: DOCUMENT })),
     { path: given.stateDir, what: 'the state' },
-    ...(given.logFile === undefined ? [] : [file(given.logFile, 'the operational log')]),
+    ...(given.logFile === undefined ? [] : [ownFile(given.logFile, 'the operational log')]),
   ]
+  const known = new Set(own.map(({ path }) => path))
+  return [...own, ...others.filter(({ path }) => !known.has(path))]
 }
 
 /** How paths compare on this machine: injected, so that every platform can be tested on any. */

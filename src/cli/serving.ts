@@ -1,0 +1,62 @@
+/** What `run` and `serve` do alike once everything about them is right. */
+import type { Upstream } from '../config/mcp-json.ts'
+import { operationalLog, type ClosableLog } from '../config/operational.ts'
+import type { Settings } from '../config/settings.ts'
+import { systemClock, systemTimers } from '../config/system.ts'
+import { version } from '../config/version.ts'
+import type { GuardOptions } from '../guard.ts'
+import type { CompiledMandate } from '../model/authority.ts'
+import type { Principal } from '../model/call.ts'
+import type { CliIo } from './io.ts'
+
+/** Without --agent the launch line names nobody but the mandate: the agent is taken to be the one it was given to. */
+export function principalOf({ agent }: Settings, { mandate }: CompiledMandate): Principal {
+  return agent === undefined
+    ? { agent: mandate.agent, assurance: 'mandate' }
+    : { agent, assurance: 'launch_line' }
+}
+
+export function operationalLogOf({ logLevel, logFile }: Settings): ClosableLog {
+  return operationalLog({ level: logLevel, ...(logFile !== undefined && { file: logFile }) })
+}
+
+/** What a guard is made of whatever it listens on. */
+export function houseOf(
+  settings: Settings,
+  upstreams: readonly Upstream[],
+): Omit<GuardOptions, 'mandate' | 'principal' | 'log' | 'operational' | 'instance'> {
+  return {
+    upstreams,
+    environment: settings.environment,
+    risk: 'normal',
+    clock: systemClock,
+    timers: systemTimers,
+    self: { name: 'chaperone', version: version() },
+    startTimeoutMs: settings.startTimeoutMs,
+    callTimeoutMs: settings.callTimeoutMs,
+    maxAnswerBytes: settings.maxResultBytes,
+  }
+}
+
+const ALIVE_MS = 60_000
+
+/** Serves until nobody is there any more or a signal says stop; either way everything is settled first. */
+export async function whileServing(
+  { signal }: Pick<CliIo, 'signal'>,
+  stopGuard: (reason: string) => Promise<void>,
+  served?: Promise<void>,
+): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    const stop = (): void => void stopGuard(`a signal: ${String(signal?.reason)}`).then(resolve)
+    if (signal?.aborted === true) stop()
+    else signal?.addEventListener('abort', stop, { once: true })
+  })
+  // Timers of the guard keep no process alive, and at the end nothing else may be left that does: until everything is
+  // settled and on record, this does.
+  const alive = setInterval(() => undefined, ALIVE_MS)
+  try {
+    await (served ? Promise.race([served, stopped]) : stopped)
+  } finally {
+    clearInterval(alive)
+  }
+}
