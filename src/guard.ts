@@ -3,9 +3,11 @@ import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
 import { GuardError } from './model/error.ts'
-import { callId } from './model/id.ts'
-import type { OperationalLog } from './model/port.ts'
+import { type CallId, callId } from './model/id.ts'
+import type { AuditLog, OperationalLog } from './model/port.ts'
 import { timeKeeper } from './pipeline/time.ts'
+import type { ListenerOptions } from './proxy/downstream/http/listener.ts'
+import type { Admission } from './proxy/downstream/http/posts.ts'
 import { stdioDownstream } from './proxy/downstream/stdio.ts'
 import {
   createFront,
@@ -45,12 +47,8 @@ export function createGuard(given: GuardOptions): Guard {
   const options = { start: connect, openingMs: OPENING_MS, ...given }
   const wire = { send: (_frame: string): void => undefined }
   const session = new Session(lines((frame) => wire.send(frame)))
-  let calls = 0
-  const newCallId = () => {
-    calls += 1
-    return callId(`${options.instance}-${calls}`)
-  }
   const time = timeKeeper(options.clock)
+  const newCallId = callIds(options.instance)
   const front = createFront({ ...options, standing: session, time, newCallId })
   for (const link of front.links) link.launch()
   let stopping: Promise<void> | undefined
@@ -105,23 +103,109 @@ function serve(
   })
 }
 
+/** Calls are named after the guard, in the order in which they came. */
+function callIds(instance: string): () => CallId {
+  let calls = 0
+  return () => {
+    calls += 1
+    return callId(`${instance}-${calls}`)
+  }
+}
+
 async function shutDown(
   { front, session }: { readonly front: Front; readonly session: Session },
   options: GuardOptions,
   reason: string,
 ): Promise<void> {
-  const { log, clock, operational } = options
-  front.relay.hangUp(session)
+  front.relay.callOff(session)
   await front.stop(SETTLE_MS)
+  front.relay.hangUp(session)
+  await closeRecord(options, reason)
+}
+
+async function closeRecord(
+  {
+    log,
+    clock,
+    operational,
+  }: { readonly log: AuditLog } & Pick<HouseOptions, 'clock' | 'operational'>,
+  reason: string,
+): Promise<void> {
   try {
     await log.append({ type: 'event', at: clock.now(), event: 'guard_stopped', facts: { reason } })
     await log.close()
   } catch (error) {
-    operational.error(
-      { error: error instanceof Error ? error.message : String(error) },
-      'the record could not be closed',
-    )
+    operational.error({ error: messageOf(error) }, 'the record could not be closed')
   }
+}
+
+/** What a guard over HTTP is made of. */
+export type HttpGuardOptions = Omit<HouseOptions, 'start' | 'openingMs'> &
+  Partial<Pick<HouseOptions, 'start' | 'openingMs'>> &
+  Pick<ListenerOptions, 'host' | 'port' | 'rules' | 'maxSessions' | 'sessionIdleMs' | 'ready'> & {
+    /** One without a key, or any number of them with one each. */
+    readonly admissions: readonly Admission[]
+    /** Of the guard itself; what agents do is recorded under their own mandates. */
+    readonly log: AuditLog
+  }
+
+export interface HttpGuard {
+  /**
+   * Resolves with the port once it listens.
+   *
+   * @throws Error of the system when it cannot
+   */
+  listen(): Promise<number>
+  /** Takes nothing new, lets what is under way finish or calls it off, ends the upstreams, closes the record. */
+  stop(reason: string): Promise<void>
+}
+
+/** A guard for any number of agents, each under the mandate that its authorization stands for. */
+export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuard> {
+  // A guard on stdio starts without what only this one needs.
+  const [{ Listener }, { Posts }] = await Promise.all([
+    import('./proxy/downstream/http/listener.ts'),
+    import('./proxy/downstream/http/posts.ts'),
+  ])
+  const options = { start: connect, openingMs: OPENING_MS, ...given }
+  const { admissions, clock, instance } = options
+  const time = timeKeeper(clock)
+  const newCallId = callIds(instance)
+  const posts = new Posts({ house: options, admissions, time, newCallId })
+  const listener = new Listener({ ...options, posts, onRefused: tally(options) })
+  let stopping: Promise<void> | undefined
+  return {
+    listen: async () => {
+      const port = await listener.listen()
+      posts.launch()
+      return port
+    },
+    stop: (reason) => {
+      stopping ??= listener.stop().then(() => closeRecord(options, reason))
+      return stopping
+    },
+  }
+}
+
+/** What was turned away before it was anybody's is told the first time and then at every power of two: a flood fills nothing. */
+function tally({ log, clock, operational }: HttpGuardOptions): ListenerOptions['onRefused'] {
+  const counts = new Map<string, number>()
+  return (status, why) => {
+    const count = (counts.get(why) ?? 0) + 1
+    counts.set(why, count)
+    if ((count & (count - 1)) !== 0) return
+    const facts = { status, why, count }
+    operational.warn(facts, 'a request was turned away')
+    log
+      .append({ type: 'event', at: clock.now(), event: 'request_turned_away', facts })
+      .catch((error: unknown) =>
+        operational.error({ error: messageOf(error) }, 'an event could not be recorded'),
+      )
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** However an upstream is reached. */

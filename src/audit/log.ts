@@ -43,6 +43,8 @@ export interface FileLog extends AuditLog {
   putObject(bytes: Uint8Array): Sha256
   /** The same log for what one agent does under its mandate: each of its entries says so. Closing it closes nothing. */
   under(acting: Acting): AuditLog
+  /** True while entries can be written, as far as can be told without writing one. */
+  writable(): boolean
 }
 
 /**
@@ -165,6 +167,17 @@ class LogOnDisk implements FileLog {
   under(acting: Acting): AuditLog {
     const write = this.#writer(acting)
     return { append: (entry) => this.append(entry, write), close: () => Promise.resolve() }
+  }
+
+  writable(): boolean {
+    if (this.#closed) return false
+    try {
+      if (!this.#sound) this.#repair()
+      this.#refuseChanged()
+      return true
+    } catch {
+      return false
+    }
   }
 
   append(entry: EntryBody, write?: WriteEntry): Promise<Receipt> {

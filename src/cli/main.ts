@@ -17,6 +17,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./run.ts')).command,
   },
   {
+    name: 'serve',
+    summary: 'guard the upstreams of mcp.json over HTTP, for one agent or for many',
+    load: async () => (await import('./serve.ts')).command,
+  },
+  {
     name: 'check',
     summary: 'would this run? reads the mandate, mcp.json and what the upstreams offer',
     load: async () => (await import('./check.ts')).command,

@@ -4,6 +4,7 @@ import { ENVIRONMENTS, type Environment } from '../model/call.ts'
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import { durationMs } from '../model/time.ts'
+import { isHost } from './host.ts'
 
 /** An environment as a process has it; a Windows one finds its names in any case before it gets here. */
 export type Env = Readonly<Record<string, string | undefined>>
@@ -42,6 +43,32 @@ export interface SettingFlags {
   readonly 'allow-writable'?: readonly string[] | undefined
 }
 
+/** How `serve` listens, as far as the launch line says. */
+export interface ServeSettings {
+  readonly host?: string
+  /** 0: whichever is free. */
+  readonly port?: number
+  /** Sessions of legacy agents at once. */
+  readonly maxSessions?: number
+  /** A session that nobody used for so long is over, in milliseconds. */
+  readonly sessionIdleMs: number
+}
+
+/** The flags that these are read from. */
+export interface ServeFlags {
+  readonly host?: string | undefined
+  readonly port?: string | undefined
+  readonly 'max-sessions'?: string | undefined
+  readonly 'session-idle'?: string | undefined
+}
+
+export const SERVE_OPTIONS = {
+  host: { type: 'string' },
+  port: { type: 'string' },
+  'max-sessions': { type: 'string' },
+  'session-idle': { type: 'string' },
+} as const
+
 /** What `parseArgs` is told about them. */
 export const SETTING_OPTIONS = {
   agent: { type: 'string' },
@@ -55,8 +82,8 @@ export const SETTING_OPTIONS = {
   'allow-writable': { type: 'string', multiple: true },
 } as const
 
-interface Setting {
-  readonly flag: Exclude<keyof SettingFlags, 'allow-writable'>
+interface Setting<Flag extends string = Exclude<keyof SettingFlags, 'allow-writable'>> {
+  readonly flag: Flag
   readonly variable: string
 }
 
@@ -68,6 +95,17 @@ const CALL: Setting = { flag: 'call-timeout', variable: 'CHAPERONE_CALL_TIMEOUT'
 const RESULT: Setting = { flag: 'max-result', variable: 'CHAPERONE_MAX_RESULT' }
 const LEVEL: Setting = { flag: 'log-level', variable: 'CHAPERONE_LOG_LEVEL' }
 const FILE: Setting = { flag: 'log-file', variable: 'CHAPERONE_LOG_FILE' }
+
+const HOST: Setting<keyof ServeFlags> = { flag: 'host', variable: 'CHAPERONE_HOST' }
+const PORT: Setting<keyof ServeFlags> = { flag: 'port', variable: 'CHAPERONE_PORT' }
+const SESSIONS: Setting<keyof ServeFlags> = {
+  flag: 'max-sessions',
+  variable: 'CHAPERONE_MAX_SESSIONS',
+}
+const IDLE: Setting<keyof ServeFlags> = {
+  flag: 'session-idle',
+  variable: 'CHAPERONE_SESSION_IDLE',
+}
 
 const AGENT_NAME = /^[^\s\p{C}]{1,128}$/u
 const LONGEST_TIMEOUT_MS = 86_400_000
@@ -96,13 +134,43 @@ export function readSettings(flags: SettingFlags, env: Env, cwd: string): Settin
   }
 }
 
+const MOST_SESSIONS = 100_000
+const SESSION_IDLE_MS = 1_800_000
+
+/** @throws GuardError ERR_USAGE naming the flag or variable, and what was expected. */
+export function readServeSettings(flags: ServeFlags, env: Env): ServeSettings {
+  const given = (setting: Setting<keyof ServeFlags>): Given | undefined => find(setting, flags, env)
+  const host = given(HOST)
+  if (host && !isHost(host.text))
+    throw wrong(host.name, `is \`${host.text}\``, 'expected an address such as 127.0.0.1 or ::1')
+  const port = whole(given(PORT), 0, 65_535)
+  const maxSessions = whole(given(SESSIONS), 1, MOST_SESSIONS)
+  return {
+    ...(host && { host: host.text }),
+    ...(port !== undefined && { port }),
+    ...(maxSessions !== undefined && { maxSessions }),
+    sessionIdleMs: timeout(given(IDLE)) ?? SESSION_IDLE_MS,
+  }
+}
+
+function whole(given: Given | undefined, least: number, most: number): number | undefined {
+  if (!given) return undefined
+  const value = /^\d{1,9}$/.test(given.text) ? Number(given.text) : Number.NaN
+  if (value >= least && value <= most) return value
+  throw wrong(given.name, `is \`${given.text}\``, `expected a number from ${least} to ${most}`)
+}
+
 interface Given {
   readonly name: string
   readonly text: string
 }
 
 /** An empty value is no value that anybody meant: it is refused rather than taken for the default. */
-function find(setting: Setting, flags: SettingFlags, env: Env): Given | undefined {
+function find<Flag extends string>(
+  setting: Setting<Flag>,
+  flags: Readonly<Partial<Record<Flag, string | undefined>>>,
+  env: Env,
+): Given | undefined {
   const flag = flags[setting.flag]
   const given =
     flag === undefined

@@ -94,6 +94,7 @@ export type EventName =
   | 'catalog_changed'
   | 'tool_hidden'
   | 'notifications_dropped'
+  | 'request_turned_away'
   | 'log_recovered'
 
 /** Who acts, and under which mandate: what entries about one agent say alike. */

@@ -71,9 +71,11 @@ export interface FrontOptions extends HouseOptions, Assignment {
 export interface Front {
   readonly relay: Relay
   readonly links: readonly Link[]
-  /** From now on nothing new leaves. */
+  /** From now on nothing new leaves, and subscriptions end. */
   goDown(): void
-  /** Calls off what is under way, lets it be settled for so long, and ends the upstreams. */
+  /** Resolves when nothing is under way, or so long has passed. */
+  settled(patienceMs: number): Promise<void>
+  /** Lets what is under way be settled for so long, and ends the upstreams. */
   stop(patienceMs: number): Promise<void>
 }
 
@@ -115,18 +117,23 @@ export function createFront(options: FrontOptions): Front {
   const locals = new Locals({ ...common, self, mandate, openingMs, subscribe })
   const bridge = new Bridge(seal, asks)
   const relay = new Relay({ ...common, ports, locals, bridge, parking })
+  const settled = (patienceMs: number): Promise<void> => {
+    const patience = new Promise<void>((resolve) => void timers.after(patienceMs, resolve))
+    return Promise.race([relay.settled(), patience])
+  }
+  const goDown = (): void => {
+    state.down = true
+    audience.dismiss()
+  }
   return {
     relay,
     links,
-    goDown: () => {
-      state.down = true
-    },
+    goDown,
+    settled,
     stop: async (patienceMs) => {
-      state.down = true
-      audience.dismiss()
+      goDown()
       parking.clear()
-      const patience = new Promise<void>((resolve) => void timers.after(patienceMs, resolve))
-      await Promise.race([relay.settled(), patience])
+      await settled(patienceMs)
       await Promise.all(links.map((link) => link.stop()))
     },
   }

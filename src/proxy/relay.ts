@@ -74,18 +74,19 @@ export class Relay {
     else this.malformed(session, parsed.why, { code: parsed.code, id: parsed.id ?? null })
   }
 
-  /** One message from the agent, parsed strictly. */
-  take(message: JsonObject, session: Session, carried: Carried = PLAIN): void {
+  /** One message from the agent, parsed strictly. False for an answer to no request, which nobody can be told of. */
+  take(message: JsonObject, session: Session, carried: Carried = PLAIN): boolean {
     const { method, id } = message
     if (typeof method !== 'string') {
-      if (!this.#options.asks.answer(message, session))
-        this.malformed(session, 'an answer to no request')
-      return
+      const known = this.#options.asks.answer(message, session)
+      if (!known) this.malformed(session, 'an answer to no request')
+      return known
     }
     const params = isObject(message['params']) ? message['params'] : NO_PARAMS
     if (typeof id === 'string' || typeof id === 'number')
       this.#request(new Underway(session, id), { method, params }, carried)
     else this.#notification(session, method, params)
+    return true
   }
 
   /** A line over the size limit: it was dropped unread, so nobody can be answered. */
@@ -117,6 +118,11 @@ export class Relay {
     this.#options.audience.remove(session)
     const watched = this.#options.watch.left(session, undefined, this.#options.links)
     watched.catch((error: unknown) => this.#fault('resources/unsubscribe', error))
+  }
+
+  /** The guard stops: what is under way is called off, and answered. */
+  callOff(session: Session): void {
+    for (const underway of session.inflight.values()) underway.callOff()
   }
 
   /** The agent takes one request back. */
@@ -195,8 +201,8 @@ export class Relay {
     const done = (answer: () => void): void => {
       session.inflight.delete(id)
       underway.release()
-      if (underway.aborted) session.outlet.drop(id)
-      else answer()
+      if (underway.answered) answer()
+      else session.outlet.drop(id)
       this.#underWay -= 1
       if (this.#underWay === 0) this.#whenIdle?.()
     }
@@ -324,7 +330,9 @@ export class Relay {
   /** A message that cannot be served as it is: answered, and on record. */
   #unfit({ session, id }: Underway, code: number, message: string, data?: JsonObject): void {
     void this.#record(session, refusal('admit', 'malformed', message), '')
-    session.outlet.answer(id, 'error', errorText(code, message, data), code)
+    // Whatever is wrong with it in detail: to a carrier that has codes of its own it is a request that is none.
+    const carried = code === CODE.invalidParams ? CODE.invalidRequest : code
+    session.outlet.answer(id, 'error', errorText(code, message, data), carried)
   }
 
   async #refuse(underway: Underway, refused: Refusal, request: RequestFacts): Promise<void> {

@@ -32,6 +32,7 @@ export class Underway implements CancelSignal {
   readonly session: Session
   readonly id: RequestId
   #aborted = false
+  #answered = true
   #listener: (() => void) | undefined
 
   constructor(session: Session, id: RequestId) {
@@ -41,6 +42,11 @@ export class Underway implements CancelSignal {
 
   get aborted(): boolean {
     return this.#aborted
+  }
+
+  /** False once the agent has taken it back, and waits for nothing any more. */
+  get answered(): boolean {
+    return this.#answered
   }
 
   onAbort(listener: () => void): void {
@@ -53,7 +59,14 @@ export class Underway implements CancelSignal {
     this.#listener = undefined
   }
 
+  /** The agent takes it back. */
   abort(): void {
+    this.#answered = false
+    this.callOff()
+  }
+
+  /** The guard calls it off, and the agent is told what came of it. */
+  callOff(): void {
     if (this.#aborted) return
     this.#aborted = true
     this.#listener?.()

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { readSettings, type SettingFlags } from '../../src/config/settings.ts'
+import { describe, expect, test } from 'vitest'
+import { readServeSettings, readSettings, type SettingFlags } from '../../src/config/settings.ts'
 import { GuardError } from '../../src/model/error.ts'
 
 function refused(flags: SettingFlags, env: Record<string, string> = {}): string {
@@ -97,4 +97,32 @@ test('names the variable when the value came from there, and refuses an empty on
 test('reads sizes', () => {
   expect(readSettings({ 'max-result': '512KiB' }, {}, '/').maxResultBytes).toBe(524_288)
   expect(readSettings({ 'max-result': '4096' }, {}, '/').maxResultBytes).toBe(4096)
+})
+
+describe('how to listen', () => {
+  test('has a default for what nobody says, and the launch line wins', () => {
+    expect(readServeSettings({}, {})).toEqual({ sessionIdleMs: 1_800_000 })
+    const env = { CHAPERONE_HOST: '::1', CHAPERONE_PORT: '1', CHAPERONE_SESSION_IDLE: '5m' }
+    expect(readServeSettings({ port: '0', 'max-sessions': '7' }, env)).toEqual({
+      host: '::1',
+      port: 0,
+      maxSessions: 7,
+      sessionIdleMs: 300_000,
+    })
+  })
+
+  test.each([
+    [{ port: '65536' }, '--port is `65536` (expected a number from 0 to 65535)'],
+    [{ port: '-1' }, '--port is `-1` (expected a number from 0 to 65535)'],
+    [{ port: '8931x' }, '--port is `8931x` (expected a number from 0 to 65535)'],
+    [{ port: '' }, '--port has no value (leave it out, or say one)'],
+    [{ host: 'a b' }, '--host is `a b` (expected an address such as 127.0.0.1 or ::1)'],
+    [{ 'max-sessions': '0' }, '--max-sessions is `0` (expected a number from 1 to 100000)'],
+    [
+      { 'session-idle': 'soon' },
+      '--session-idle is `soon` (expected a time such as 20s or 2m, at most 24h)',
+    ],
+  ])('%j is refused', (flags, message) => {
+    expect(() => readServeSettings(flags, {})).toThrow(new GuardError('ERR_USAGE', message))
+  })
 })
