@@ -2,12 +2,10 @@
  * Every recorded frame that applies to stdio, end to end through the guard as a process: whole and cut into single
  * bytes, under a mandate that permits everything about the tool and under one that constrains its arguments.
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Entry, puppet, received, ROOT, toolsNamed } from '../e2e/folder.ts'
-import { type Frame, type GuardProcess, GuardPool, payload, reasonOf } from '../e2e/guard.ts'
+import { type Entry, puppet, received, toolsNamed } from '../e2e/folder.ts'
+import { type Frame, GuardPool, payload, type RawGuard, reasonOf } from '../e2e/guard.ts'
+import { type Carrier, CARRIERS, pollution, startBy, watched } from './carrier.ts'
 import { bytesOf, type FrameRow, FRAMES, RECORDED } from './recorded.ts'
 
 const pool = new GuardPool()
@@ -27,8 +25,8 @@ const MANDATES = {
   },
 } as const
 
-function start(tools: object): GuardProcess {
-  return pool.start((path) => ({
+function start(carrier: Carrier, tools: object): RawGuard {
+  return startBy(carrier, pool, (path) => ({
     mandate: { tools },
     upstreams: {
       up: puppet(path, 'up', {
@@ -42,10 +40,7 @@ function start(tools: object): GuardProcess {
         },
       }),
     },
-    env: {
-      NODE_OPTIONS: `--import ${pathToFileURL(join(ROOT, 'test/fakes/mcp/prototype-watch.ts')).href}`,
-      PROTOTYPE_WATCH: join(path, 'prototypes.json'),
-    },
+    env: watched(path),
   }))
 }
 
@@ -69,7 +64,7 @@ let probes = 0
 
 /** Writes the frame, and waits until the guard has dealt with it and with everything it started. */
 async function sent(
-  guard: GuardProcess,
+  guard: RawGuard,
   bytes: Buffer,
   how: 'whole' | 'in pieces',
   due: boolean,
@@ -78,10 +73,9 @@ async function sent(
   const before = acted(guard).length
   const entries = guard.folder.record().length
   for (const piece of pieces(Buffer.concat([bytes, Buffer.from('\n')]), how)) {
-    await new Promise<void>((resolve) => {
-      guard.child.stdin.write(piece, () => resolve())
-    })
+    await guard.push(piece)
   }
+  await guard.answered()
   // A permitted call goes the whole way; whatever came before it has been decided by the time it is answered.
   probes += 1
   const probe = `probe ${probes}`
@@ -104,7 +98,7 @@ function withoutProbe(entries: readonly Entry[]): readonly Entry[] {
   return entries.filter(({ type, call }) => type !== 'event' && !probes.has(call))
 }
 
-function acted(guard: GuardProcess): readonly string[] {
+function acted(guard: RawGuard): readonly string[] {
   return received(guard.folder.path, 'up')
     .filter(
       ({ message }) => message.id !== undefined && !/list$|^initialize$/.test(message.method ?? ''),
@@ -198,10 +192,13 @@ describe.skipIf(!RECORDED)(
       expect(FRAMES.length).toBeGreaterThan(60)
     })
 
-    describe.each(['open', 'strict'] as const)('under the %s mandate', (mandate) => {
-      let guard: GuardProcess
+    const ways = CARRIERS.flatMap((carrier) =>
+      (['open', 'strict'] as const).map((mandate) => ({ carrier, mandate })),
+    )
+    describe.each(ways)('over $carrier, under the $mandate mandate', ({ carrier, mandate }) => {
+      let guard: RawGuard
       beforeAll(async () => {
-        guard = start(MANDATES[mandate])
+        guard = start(carrier, MANDATES[mandate])
         await guard.open()
       })
 
@@ -217,13 +214,7 @@ describe.skipIf(!RECORDED)(
       test('the next call is answered, and nothing stands on the prototypes', async () => {
         const answer = await guard.call('fs_read_file', { path: '/srv/data/a.txt' }, 'last')
         expect(payload(answer)).toBe('{"content":[{"type":"text","text":"read"}]}')
-        await guard.close()
-        const names = JSON.parse(
-          readFileSync(guard.folder.file('prototypes.json'), 'utf8'),
-        ) as unknown
-        expect(names).toEqual(
-          [Object.prototype, Array.prototype].map((one) => Reflect.ownKeys(one).map(String)),
-        )
+        expect(await pollution(guard, carrier)).toEqual([[], []])
       })
     })
   },
@@ -232,7 +223,7 @@ describe.skipIf(!RECORDED)(
 describe.skipIf(!RECORDED)(
   'recorded frames from an upstream (skipped where ../shared/evaluation is absent)',
   () => {
-    let guard: GuardProcess
+    let guard: RawGuard
     beforeAll(async () => {
       guard = pool.start((path) => ({
         // Everything may be asked here, and still these are not passed on.

@@ -29,7 +29,9 @@ export interface Setup {
   /** Members of a mandate that differ from the defaults, or the whole text of one in YAML. */
   readonly mandate: Readonly<Record<string, unknown>> | string
   readonly upstreams: Readonly<Record<string, Upstream>>
-  /** Flags of `chaperone run` beside the ones that name files. */
+  /** How the guard is reached; default `run`, on stdio. */
+  readonly command?: 'run' | 'serve'
+  /** Flags of the command beside the ones that name files. */
   readonly args?: readonly string[]
   /** What the guard's environment has beside the test's own. */
   readonly env?: Readonly<Record<string, string>>
@@ -77,6 +79,7 @@ export function newFolder(setup: Setup | ((path: string) => Setup)): Folder {
   const {
     mandate,
     upstreams,
+    command = 'run',
     args = [],
     env = {},
     state = join(path, 'state'),
@@ -97,6 +100,8 @@ export function newFolder(setup: Setup | ((path: string) => Setup)): Folder {
       command: process.execPath,
       args: [
         join(ROOT, 'src/bin/chaperone.ts'),
+        command,
+        ...(command === 'serve' ? ['--port', '0'] : []),
         ...launchArgs(mandateFile, join(path, 'mcp.json'), state),
         ...args,
       ],
@@ -115,7 +120,7 @@ export function newFolder(setup: Setup | ((path: string) => Setup)): Folder {
 
 function launchArgs(mandate: string, upstreams: string, state: string): readonly string[] {
   const files = ['--mandate', mandate, '--upstreams', upstreams]
-  return ['run', ...files, '--agent', 'agent-1', '--state-dir', state]
+  return [...files, '--agent', 'agent-1', '--state-dir', state]
 }
 
 function logsIn(state: string): readonly string[] {

@@ -40,46 +40,23 @@ export interface Launching {
   readonly readStderr?: boolean
 }
 
-export class GuardProcess {
+/** A client on raw JSON, however it reaches the guard. */
+export abstract class RawGuard {
   readonly folder: Folder
-  readonly child: ChildProcessWithoutNullStreams
-  /** Everything the guard wrote to stdout, in order. */
+  /** Everything the guard sent, in order. */
   readonly frames: Frame[] = []
-  /** Lines of stdout that are no JSON-RPC 2.0 message; a guard writes none. */
+  /** What it sent that is no JSON-RPC 2.0 message; a guard sends none. */
   readonly junk: string[] = []
+  /** Its operational log. */
   stderr = ''
-  readonly exited: Promise<Exit>
   patienceMs: number = PATIENCE_MS
   #ended = false
   #rest = ''
   #nextId = 1
   readonly #onChange = new Set<() => void>()
 
-  constructor(folder: Folder, { wrap = [], readStderr = true }: Launching = {}) {
-    const { launch } = folder
-    const [command = '', ...args] = [...wrap, launch.command, ...launch.args]
+  constructor(folder: Folder) {
     this.folder = folder
-    this.child = spawn(command, args, {
-      cwd: launch.cwd,
-      env: { ...process.env, ...launch.env },
-      stdio: 'pipe',
-    })
-    this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.#hear(text))
-    if (readStderr) {
-      this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        this.stderr += text
-        this.#changed()
-      })
-    }
-    // A guard that has ended takes nothing more; whoever waits for an answer says so.
-    this.child.stdin.on('error', () => undefined)
-    this.exited = new Promise((resolve) => {
-      this.child.on('close', (code, signal) => {
-        this.#ended = true
-        resolve({ code, signal })
-        this.#changed()
-      })
-    })
   }
 
   get ended(): boolean {
@@ -91,9 +68,19 @@ export class GuardProcess {
     this.write(`${typeof frame === 'string' ? frame : JSON.stringify(frame)}\n`)
   }
 
-  write(bytes: string | Uint8Array): void {
-    this.child.stdin.write(bytes)
+  /** Sends bytes as they are; a frame ends with its line. */
+  abstract write(bytes: string | Uint8Array): void
+
+  /** The same, and waits until the guard has taken them. */
+  abstract push(bytes: string | Uint8Array): Promise<void>
+
+  /** Waits until whatever is answered at once has been. */
+  answered(): Promise<void> {
+    return Promise.resolve()
   }
+
+  /** Ends the guard as its client does; resolves when it has ended. */
+  abstract close(): Promise<Exit>
 
   /** Sends a request under an id of its own (or the one given) and waits for its answer. */
   request(method: string, params?: object, id: string | number = this.newId()): Promise<Frame> {
@@ -165,37 +152,31 @@ export class GuardProcess {
     return answer
   }
 
-  /** Waits until the guard has dealt with everything sent so far: a ping is answered in order. */
+  /** Waits until the guard has dealt with everything sent so far: a ping is answered in order, on stdio. */
   async settled(): Promise<void> {
     await this.request('ping')
   }
 
-  /** Ends the guard as a client does, by closing its stdin; resolves when it has ended. */
-  close(): Promise<Exit> {
-    this.child.stdin.end()
-    return this.end()
-  }
-
-  /** Resolves when the guard has ended; it is killed when it does not end. */
-  async end(): Promise<Exit> {
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE_MS)
-    const exit = await this.exited
-    clearTimeout(timer)
-    return exit
-  }
-
-  #hear(text: string): void {
+  protected hear(text: string): void {
     const lines = `${this.#rest}${text}`.split('\n')
     this.#rest = lines.pop() ?? ''
-    for (const line of lines) {
-      const frame = readFrame(line)
-      if (frame) this.frames.push(frame)
-      else this.junk.push(line)
-    }
-    this.#changed()
+    for (const line of lines) this.hears(line)
   }
 
-  #changed(): void {
+  /** Takes one message of the guard. */
+  protected hears(line: string): void {
+    const frame = readFrame(line)
+    if (frame) this.frames.push(frame)
+    else this.junk.push(line)
+    this.changed()
+  }
+
+  protected hasEnded(): void {
+    this.#ended = true
+    this.changed()
+  }
+
+  protected changed(): void {
     for (const look of this.#onChange) look()
   }
 
@@ -232,6 +213,62 @@ export class GuardProcess {
   }
 }
 
+/** On stdio, as a process of its own. */
+export class GuardProcess extends RawGuard {
+  readonly child: ChildProcessWithoutNullStreams
+  readonly exited: Promise<Exit>
+
+  constructor(folder: Folder, { wrap = [], readStderr = true }: Launching = {}) {
+    super(folder)
+    const { launch } = folder
+    const [command = '', ...args] = [...wrap, launch.command, ...launch.args]
+    this.child = spawn(command, args, {
+      cwd: launch.cwd,
+      env: { ...process.env, ...launch.env },
+      stdio: 'pipe',
+    })
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.hear(text))
+    if (readStderr) {
+      this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        this.stderr += text
+        this.changed()
+      })
+    }
+    // A guard that has ended takes nothing more; whoever waits for an answer says so.
+    this.child.stdin.on('error', () => undefined)
+    this.exited = new Promise((resolve) => {
+      this.child.on('close', (code, signal) => {
+        resolve({ code, signal })
+        this.hasEnded()
+      })
+    })
+  }
+
+  write(bytes: string | Uint8Array): void {
+    this.child.stdin.write(bytes)
+  }
+
+  push(bytes: string | Uint8Array): Promise<void> {
+    return new Promise((resolve) => {
+      this.child.stdin.write(bytes, () => resolve())
+    })
+  }
+
+  /** Ends the guard as a client does, by closing its stdin; resolves when it has ended. */
+  close(): Promise<Exit> {
+    this.child.stdin.end()
+    return this.end()
+  }
+
+  /** Resolves when the guard has ended; it is killed when it does not end. */
+  async end(): Promise<Exit> {
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE_MS)
+    const exit = await this.exited
+    clearTimeout(timer)
+    return exit
+  }
+}
+
 function readFrame(text: string): Frame | undefined {
   try {
     const message = JSON.parse(text) as Frame & { readonly jsonrpc?: unknown }
@@ -259,7 +296,7 @@ export function reasonOf({ result, error }: Frame): unknown {
 
 /** The guards and folders of one test file; whatever a test leaves behind is ended and removed. */
 export class GuardPool {
-  readonly #guards: GuardProcess[] = []
+  readonly #guards: RawGuard[] = []
   readonly #folders: Folder[] = []
 
   folder(setup: Setup | ((path: string) => Setup)): Folder {
@@ -275,6 +312,12 @@ export class GuardPool {
   /** Starts a guard in a folder that is there already. */
   launch(folder: Folder, how: Launching = {}): GuardProcess {
     const guard = new GuardProcess(folder, how)
+    this.#guards.push(guard)
+    return guard
+  }
+
+  /** Takes care of a guard that somebody else has started. */
+  keep<T extends RawGuard>(guard: T): T {
     this.#guards.push(guard)
     return guard
   }

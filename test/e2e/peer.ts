@@ -1,10 +1,11 @@
 /** Real MCP clients in front of the guard: the v2 SDK in both eras and the v1 SDK, behind one small face; and the Inspector. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { Client } from '@modelcontextprotocol/client'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { StreamableHTTPClientTransport as HttpTransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import {
   CreateMessageRequestSchema,
   ElicitRequestSchema,
@@ -65,8 +66,11 @@ export interface CallOptions {
 export interface Peer {
   readonly name: string
   readonly era: 'legacy' | 'modern'
+  readonly over: Over
   connect(folder: Folder): Promise<Connection>
 }
+
+type Over = 'stdio' | 'HTTP'
 
 const CAPABILITIES = { elicitation: {}, sampling: {}, roots: {} }
 const ANSWERS = {
@@ -79,11 +83,12 @@ const ANSWERS = {
   'roots/list': { roots: [{ uri: 'file:///root' }] },
 }
 
-function v2(name: string, mode: 'legacy' | 'auto' | { readonly pin: string }): Peer {
+function v2(name: string, mode: 'legacy' | 'auto' | { readonly pin: string }, over: Over): Peer {
   const era = mode === 'legacy' ? 'legacy' : 'modern'
   return {
-    name,
+    name: over === 'stdio' ? name : `${name}, over HTTP`,
     era,
+    over,
     connect: async (folder) => {
       const ears = new Ears()
       const onChanged = (): void => ears.hear('notifications/tools/list_changed')
@@ -109,18 +114,24 @@ function v2(name: string, mode: 'legacy' | 'auto' | { readonly pin: string }): P
       for (const method of ['notifications/message', 'notifications/resources/updated'] as const) {
         client.setNotificationHandler(method, () => ears.hear(method))
       }
-      const transport = new StdioClientTransport({ ...parameters(folder), stderr: 'pipe' })
-      transport.stderr?.on('data', (chunk: Buffer) => ears.note(chunk))
-      await ears.during(client.connect(transport))
+      const served = over === 'HTTP' ? await serve(folder, ears) : undefined
+      if (served) {
+        await ears.during(client.connect(new StreamableHTTPClientTransport(served.url)))
+      } else {
+        const transport = new StdioClientTransport({ ...parameters(folder), stderr: 'pipe' })
+        transport.stderr?.on('data', (chunk: Buffer) => ears.note(chunk))
+        await ears.during(client.connect(transport))
+      }
       if (client.getProtocolEra() !== era) throw new Error(`opened in ${client.getProtocolEra()}`)
-      return connection(client, era, ears)
+      return connection(client, era, ears, served)
     },
   }
 }
 
-const v1: Peer = {
-  name: 'SDK v1',
+const v1 = (over: Over): Peer => ({
+  name: over === 'stdio' ? 'SDK v1' : 'SDK v1, over HTTP',
   era: 'legacy',
+  over,
   connect: async (folder) => {
     const client = new ClientV1({ name: 'e2e', version: '1' }, { capabilities: CAPABILITIES })
     const ears = new Ears()
@@ -144,19 +155,55 @@ const v1: Peer = {
     ]) {
       client.setNotificationHandler(schema, ({ method }) => ears.hear(method))
     }
-    const transport = new TransportV1({ ...parameters(folder), stderr: 'pipe' })
-    transport.stderr?.on('data', (chunk: Buffer) => ears.note(chunk))
-    await ears.during(client.connect(transport))
-    return connection(client, 'legacy', ears)
+    const served = over === 'HTTP' ? await serve(folder, ears) : undefined
+    if (served) {
+      const transport = new HttpTransportV1(served.url)
+      await ears.during(client.connect(transport))
+    } else {
+      const transport = new TransportV1({ ...parameters(folder), stderr: 'pipe' })
+      transport.stderr?.on('data', (chunk: Buffer) => ears.note(chunk))
+      await ears.during(client.connect(transport))
+    }
+    return connection(client, 'legacy', ears, served)
   },
+})
+
+export const PEERS: readonly Peer[] = (['stdio', 'HTTP'] as const).flatMap((over) => [
+  v2('SDK v2, legacy', 'legacy', over),
+  v2('SDK v2, auto', 'auto', over),
+  v2('SDK v2, pinned', { pin: '2026-07-28' }, over),
+  v1(over),
+])
+
+interface Served {
+  readonly url: URL
+  readonly end: () => Promise<void>
 }
 
-export const PEERS: readonly Peer[] = [
-  v2('SDK v2, legacy', 'legacy'),
-  v2('SDK v2, auto', 'auto'),
-  v2('SDK v2, pinned', { pin: '2026-07-28' }),
-  v1,
-]
+/** Starts the guard of a folder as a server, with the flags that it has on stdio. */
+async function serve(folder: Folder, ears: Ears): Promise<Served> {
+  const { command, args, env, cwd } = folder.launch
+  const line = args.flatMap((arg) => (arg === 'run' ? ['serve', '--port', '0'] : [arg]))
+  const child = spawn(command, line, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  child.stderr.on('data', (chunk: Buffer) => ears.note(chunk))
+  const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
+  const end = async (): Promise<void> => {
+    child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
+    await ended
+    clearTimeout(timer)
+  }
+  const listens = ears.logged(/"url":"[^"]+"/)
+  await Promise.race([
+    listens,
+    ended.then(() => Promise.reject(new Error('the guard ended before it listened'))),
+  ])
+  return { url: new URL(ears.said(/"url":"([^"]+)"/)), end }
+}
 
 function parameters({ launch }: Folder) {
   return {
@@ -187,7 +234,12 @@ interface SdkClient {
   close(): Promise<void>
 }
 
-function connection(client: Client | ClientV1, era: Peer['era'], ears: Ears): Connection {
+function connection(
+  client: Client | ClientV1,
+  era: Peer['era'],
+  ears: Ears,
+  served: Served | undefined,
+): Connection {
   const sdk = client as unknown as SdkClient
   return {
     era,
@@ -217,7 +269,10 @@ function connection(client: Client | ClientV1, era: Peer['era'], ears: Ears): Co
     unsubscribe: (uri) => called(sdk.unsubscribeResource({ uri })),
     told: (method, times) => ears.told(method, times),
     logged: (pattern) => ears.logged(pattern),
-    close: () => sdk.close(),
+    close: async () => {
+      await sdk.close()
+      await served?.end()
+    },
   }
 }
 
@@ -282,6 +337,11 @@ class Ears implements Heard {
     return this.#until(() => pattern.test(this.#stderr), String(pattern))
   }
 
+  /** What the group in the pattern matched. */
+  said(pattern: RegExp): string {
+    return pattern.exec(this.#stderr)?.[1] ?? ''
+  }
+
   /** What the guard said goes with the error. */
   async during(connecting: Promise<void>): Promise<void> {
     try {
@@ -318,6 +378,24 @@ export interface Inspected {
 
 /** Runs the Inspector's command-line mode once, with the guard as the server it starts. */
 export function inspect(folder: Folder, ...args: readonly string[]): Promise<Inspected> {
+  const { command, args: line } = folder.launch
+  return inspector(folder, [...args, '--', command, ...line])
+}
+
+/** Runs it once, with the guard as a server that it reaches by URL. */
+export async function inspectOverHttp(
+  folder: Folder,
+  ...args: readonly string[]
+): Promise<Inspected> {
+  const { url, end } = await serve(folder, new Ears())
+  try {
+    return await inspector(folder, [url.href, '--transport', 'http', ...args])
+  } finally {
+    await end()
+  }
+}
+
+function inspector(folder: Folder, args: readonly string[]): Promise<Inspected> {
   const { launch } = folder
   const file = join(
     ROOT,
@@ -327,7 +405,7 @@ export function inspect(folder: Folder, ...args: readonly string[]): Promise<Ins
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [file, '--cli', ...args, '--', launch.command, ...launch.args],
+      [file, '--cli', ...args],
       { cwd: launch.cwd, env: { ...process.env, ...home, ...launch.env }, timeout: PATIENCE_MS },
       (_error, stdout, stderr) => {
         resolve({ code: child.exitCode ?? -1, output: parsed(stdout), stderr })

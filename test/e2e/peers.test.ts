@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { fakeServer, npmServer, type Setup } from './folder.ts'
 import { GuardPool } from './guard.ts'
-import { type Connection, inspect, PEERS } from './peer.ts'
+import { type Connection, inspect, inspectOverHttp, PEERS } from './peer.ts'
 
 const pool = new GuardPool()
 const open: Connection[] = []
@@ -141,7 +141,7 @@ function placed(args: Record<string, unknown>, path: string): Record<string, unk
 
 describe.each(PEERS)('$name', (peer) => {
   // A client that negotiates starts the guard twice; what follows is the same as for the one that pins.
-  const cases = peer.name.endsWith('auto') ? CASES.slice(-1) : CASES
+  const cases = peer.name.includes('auto') ? CASES.slice(-1) : CASES
   test.each(cases)('through the guard to server-$server', async (one) => {
     const folder = pool.folder(one.setup)
     const client = await peer.connect(folder)
@@ -172,7 +172,10 @@ describe.each(PEERS)('$name', (peer) => {
   })
 })
 
-describe('the Inspector, on its command line', () => {
+describe.each([
+  ['on its command line', inspect],
+  ['by URL', inspectOverHttp],
+])('the Inspector, %s', (_way, look) => {
   const call = (name: string, args: Record<string, unknown>): readonly string[] => [
     '--method',
     'tools/call',
@@ -187,7 +190,7 @@ describe('the Inspector, on its command line', () => {
   test.each(CASES)('a call through the guard to server-$server', async (one) => {
     const folder = pool.folder(one.setup)
     const { name, args, text } = one.permitted
-    const result = await inspect(folder, ...call(name, placed(args, folder.path)))
+    const result = await look(folder, ...call(name, placed(args, folder.path)))
     expect(result.code).toBe(0)
     const content = result.output?.['content'] as readonly { readonly text: string }[]
     expect(content[0]?.text).toMatch(text)
@@ -197,17 +200,17 @@ describe('the Inspector, on its command line', () => {
     const [one] = CASES
     if (!one) throw new Error('no case')
     const folder = pool.folder(one.setup)
-    const list = await inspect(folder, '--method', 'tools/list')
+    const list = await look(folder, '--method', 'tools/list')
     const tools = list.output?.['tools'] as readonly { readonly name: string }[]
     expect(tools.map(({ name }) => name)).toEqual(one.listed)
 
     const denied = one.denied(folder.path)
-    const refusal = await inspect(folder, ...call(denied.name, denied.args))
+    const refusal = await look(folder, ...call(denied.name, denied.args))
     expect(refusal.output).toMatchObject({
       isError: true,
       _meta: { 'dev.chaperone/reason': 'outside_mandate' },
     })
-    const hidden = await inspect(folder, ...call(one.hidden, {}))
+    const hidden = await look(folder, ...call(one.hidden, {}))
     expect(hidden.code).not.toBe(0)
     expect(hidden.output).toBeUndefined()
     expect(hidden.stderr).toMatch(/not found/)
