@@ -3,7 +3,7 @@
  * (legacy) or `server/discover` (modern; MCP 2026-07-28, stdio, Backward Compatibility).
  */
 import { GuardError } from '../../model/error.ts'
-import { isList, isObject, member, type JsonObject } from '../../model/json.ts'
+import { isList, isObject, member, type Json, type JsonObject } from '../../model/json.ts'
 import type { Timers } from '../../model/port.ts'
 import type { Era } from '../../model/record.ts'
 import {
@@ -12,6 +12,7 @@ import {
   LATEST_MODERN,
   LEGACY_VERSIONS,
   META,
+  MODERN_VERSIONS,
   type Self,
 } from '../protocol.ts'
 import type { RawAnswer } from './pending.ts'
@@ -33,7 +34,14 @@ export interface Wish {
 }
 
 export interface HandshakeWire {
-  request(method: string, params: JsonObject, timeoutMs: number): Promise<RawAnswer | 'cancelled'>
+  /** `version`: what a request of the modern era says that it is written in. */
+  request(
+    method: string,
+    params: JsonObject,
+    options: { readonly timeoutMs: number; readonly version?: string },
+  ): Promise<RawAnswer | 'cancelled'>
+  /** Told once, before anything else is sent. */
+  agreed(agreement: Agreement): void
   notify(method: string): void
 }
 
@@ -51,18 +59,25 @@ export async function shakeHands(
   wish: Wish,
   options: HandshakeOptions,
 ): Promise<Agreement> {
+  const agreement = await eitherEra(wire, wish, options)
+  if (!agreement)
+    throw new GuardError(
+      'ERR_UPSTREAM_DOWN',
+      'it opened in neither era of MCP: no `initialize`, no `server/discover`',
+    )
+  wire.agreed(agreement)
+  if (agreement.era === 'legacy') wire.notify('notifications/initialized')
+  return agreement
+}
+
+async function eitherEra(wire: HandshakeWire, wish: Wish, options: HandshakeOptions): Attempt {
   const first = wish.era === 'modern' ? discover : initialize
   const second = wish.era === 'modern' ? initialize : discover
   const opened = await withPatience(first(wire, wish, options), options)
   if (opened.agreement) return opened.agreement
   const other = second(wire, wish, options)
   // A silent first probe may still answer while the second runs: whichever agrees first wins.
-  const agreement = await (opened.still ? firstAgreement([opened.still, other]) : other)
-  if (agreement) return agreement
-  throw new GuardError(
-    'ERR_UPSTREAM_DOWN',
-    'it opened in neither era of MCP: no `initialize`, no `server/discover`',
-  )
+  return opened.still ? firstAgreement([opened.still, other]) : other
 }
 
 type Attempt = Promise<Agreement | undefined>
@@ -102,7 +117,7 @@ async function initialize(wire: HandshakeWire, wish: Wish, options: HandshakeOpt
       capabilities: wish.capabilities,
       clientInfo: { name: options.self.name, version: options.self.version },
     },
-    options.timeoutMs,
+    { timeoutMs: options.timeoutMs },
   )
   if (answer === 'cancelled' || answer.part === 'error') return undefined
   const version = member(answer.value, 'protocolVersion')
@@ -113,7 +128,6 @@ async function initialize(wire: HandshakeWire, wish: Wish, options: HandshakeOpt
       'it answered `initialize` with a protocol version that is not known',
     )
   }
-  wire.notify('notifications/initialized')
   return { era: 'legacy', version, capabilities: isObject(capabilities) ? capabilities : {} }
 }
 
@@ -121,32 +135,51 @@ function isLegacy(version: string): boolean {
   return LEGACY_VERSIONS.some((known) => known === version)
 }
 
+/** Asks in the newest version that both can speak: a server that knows it not says which it does. */
 async function discover(wire: HandshakeWire, wish: Wish, options: HandshakeOptions): Attempt {
-  const answer = await wire.request(
-    'server/discover',
-    {
-      _meta: {
-        [META.version]: LATEST_MODERN,
-        [META.capabilities]: wish.capabilities,
-        [META.clientInfo]: { name: options.self.name, version: options.self.version },
-      },
-    },
-    options.timeoutMs,
-  )
-  if (answer === 'cancelled') return undefined
-  if (answer.part === 'error') {
-    if (answer.value['code'] !== CODE.unsupportedVersion) return undefined
+  const first = await askDiscover(wire, wish, options, LATEST_MODERN)
+  if (first === 'cancelled') return undefined
+  if (first.part === 'result') return discovered(first.value)
+  if (first.value['code'] !== CODE.unsupportedVersion) return undefined
+  const supported = supportedVersions(first.value['data'])
+  const version = MODERN_VERSIONS.find((known) => supported.includes(known))
+  if (version === undefined) {
+    if (LEGACY_VERSIONS.some((known) => supported.includes(known))) return undefined
     throw new GuardError(
       'ERR_UPSTREAM_DOWN',
       'it is a modern server, but of no protocol version that is known',
     )
   }
-  const versions = member(answer.value, 'supportedVersions')
-  const capabilities = member(answer.value, 'capabilities')
-  if (!isList(versions) || !versions.includes(LATEST_MODERN)) return undefined
-  return {
-    era: 'modern',
-    version: LATEST_MODERN,
-    capabilities: isObject(capabilities) ? capabilities : {},
+  const second = await askDiscover(wire, wish, options, version)
+  return second === 'cancelled' || second.part === 'error' ? undefined : discovered(second.value)
+}
+
+function askDiscover(
+  wire: HandshakeWire,
+  wish: Wish,
+  { self, timeoutMs }: HandshakeOptions,
+  version: string,
+): Promise<RawAnswer | 'cancelled'> {
+  const meta = {
+    [META.version]: version,
+    [META.capabilities]: wish.capabilities,
+    [META.clientInfo]: { name: self.name, version: self.version },
   }
+  return wire.request('server/discover', { _meta: meta }, { timeoutMs, version })
+}
+
+/** What an `UnsupportedProtocolVersionError` says of itself (MCP 2026-07-28, Versioning). */
+function supportedVersions(data: Json | undefined): readonly Json[] {
+  const supported = isObject(data) ? member(data, 'supported') : undefined
+  return isList(supported) ? supported : []
+}
+
+function discovered(value: JsonObject): Agreement | undefined {
+  const versions = member(value, 'supportedVersions')
+  const capabilities = member(value, 'capabilities')
+  const version = isList(versions)
+    ? MODERN_VERSIONS.find((known) => versions.includes(known))
+    : undefined
+  if (version === undefined) return undefined
+  return { era: 'modern', version, capabilities: isObject(capabilities) ? capabilities : {} }
 }

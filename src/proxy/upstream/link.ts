@@ -22,7 +22,7 @@ import type {
   UpstreamConnection,
   UpstreamDefinition,
 } from './connection.ts'
-import { shakeHands, type Agreement, type Wish } from './handshake.ts'
+import { shakeHands, type Agreement, type HandshakeWire, type Wish } from './handshake.ts'
 import { Pending, type ProgressListener, type RawAnswer } from './pending.ts'
 import type { Exit } from './process.ts'
 
@@ -59,7 +59,7 @@ export interface SendOptions {
   /** On whose behalf; absent for what the guard asks for itself. */
   readonly errand?: Errand | undefined
   /** What an upstream over HTTP is told in headers as well. */
-  readonly mirror?: Pick<OutboundRequest, 'name' | 'params'> | undefined
+  readonly mirror?: Pick<OutboundRequest, 'version' | 'name' | 'params'> | undefined
 }
 
 /** A request under way. */
@@ -111,6 +111,11 @@ export class Link {
   /** What was agreed on, while the upstream is up. */
   get agreement(): Agreement | undefined {
     return this.#agreement
+  }
+
+  /** True where parts of a call have to stand in headers, too (MCP 2026-07-28, Request Metadata). */
+  get mirrors(): boolean {
+    return 'url' in this.#options.upstream && this.#agreement?.era === 'modern'
   }
 
   /** Starts the process without speaking to it: its own start-up runs beside the guard's. */
@@ -226,7 +231,6 @@ export class Link {
       )
     try {
       const agreement = await this.#attempt(wish)
-      this.#life?.connection.agreed?.(agreement)
       this.#failures = 0
       this.#agreement = agreement
       this.#readyAt = this.#options.clock.monotonic()
@@ -270,10 +274,11 @@ export class Link {
         `\`${this.server}\` could not be started: ${await life.gone}`,
       )
     }
-    const wire = {
-      request: (method: string, params: JsonObject, timeoutMs: number) =>
-        this.send(method, () => JSON.stringify(params), { timeoutMs }).answer,
-      notify: (method: string) => this.notify(method),
+    const wire: HandshakeWire = {
+      request: (method, params, { timeoutMs, version }) =>
+        this.send(method, () => JSON.stringify(params), { timeoutMs, mirror: { version } }).answer,
+      agreed: (agreement) => life.connection.agreed?.(agreement),
+      notify: (method) => this.notify(method),
     }
     const { self, timers, startTimeoutMs } = this.#options
     return shakeHands(wire, wish, {
@@ -321,6 +326,7 @@ export class Link {
         const errand = pending.errandOf(id)
         if (errand) events.onPaused(errand, retryMs)
       },
+      awaits: (id) => pending.awaits(id),
       onExit: (exit) => {
         life.ended = true
         gone.resolve(this.#onExit(pending, exit))
@@ -376,7 +382,9 @@ export class Link {
     const message = readUpstreamLine(line)
     switch (message.kind) {
       case 'answer':
-        if (!pending.answer(message.id, message))
+        if (about !== undefined && message.id !== about)
+          this.noteGarbage("an answer on another request's stream")
+        else if (!pending.answer(message.id, message))
           this.noteGarbage('an answer that nobody waits for')
         return
       case 'notification':
