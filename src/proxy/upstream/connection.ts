@@ -43,6 +43,8 @@ export interface ConnectionEvents {
   onFailed(id: number, error: GuardError): void
   /** The upstream closed the stream of this request for now; its answer comes after so long (MCP 2025-11-25, SSE polling). */
   onPaused(id: number, retryMs: number): void
+  /** For a while nobody heard what the upstream says of itself, such as that a list changed. */
+  onMissed(): void
   /** Whether somebody still waits for the answer to this request. */
   awaits(id: number): boolean
   /** Exactly once, after the last message. */

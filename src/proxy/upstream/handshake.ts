@@ -53,29 +53,37 @@ export interface HandshakeOptions {
   readonly probeMs: number
 }
 
+/** One opening under way. */
+interface Shaking extends HandshakeOptions {
+  readonly wire: HandshakeWire
+  readonly wish: Wish
+  /** How the upstream refused, for who has to find out why. */
+  readonly refusals: string[]
+}
+
 /** @throws GuardError ERR_UPSTREAM_DOWN when the upstream opens in neither era. */
 export async function shakeHands(
   wire: HandshakeWire,
   wish: Wish,
   options: HandshakeOptions,
 ): Promise<Agreement> {
-  const agreement = await eitherEra(wire, wish, options)
-  if (!agreement)
-    throw new GuardError(
-      'ERR_UPSTREAM_DOWN',
-      'it opened in neither era of MCP: no `initialize`, no `server/discover`',
-    )
+  const shaking: Shaking = { ...options, wire, wish, refusals: [] }
+  const agreement = await eitherEra(shaking)
+  if (!agreement) {
+    const refusals = shaking.refusals.join(', ')
+    throw new GuardError('ERR_UPSTREAM_DOWN', `it opened in neither era of MCP: ${refusals}`)
+  }
   wire.agreed(agreement)
   if (agreement.era === 'legacy') wire.notify('notifications/initialized')
   return agreement
 }
 
-async function eitherEra(wire: HandshakeWire, wish: Wish, options: HandshakeOptions): Attempt {
-  const first = wish.era === 'modern' ? discover : initialize
-  const second = wish.era === 'modern' ? initialize : discover
-  const opened = await withPatience(first(wire, wish, options), options)
+async function eitherEra(shaking: Shaking): Attempt {
+  const first = shaking.wish.era === 'modern' ? discover : initialize
+  const second = shaking.wish.era === 'modern' ? initialize : discover
+  const opened = await withPatience(first(shaking), shaking)
   if (opened.agreement) return opened.agreement
-  const other = second(wire, wish, options)
+  const other = second(shaking)
   // A silent first probe may still answer while the second runs: whichever agrees first wins.
   return opened.still ? firstAgreement([opened.still, other]) : other
 }
@@ -84,7 +92,7 @@ type Attempt = Promise<Agreement | undefined>
 
 async function withPatience(
   attempt: Attempt,
-  { timers, probeMs }: HandshakeOptions,
+  { timers, probeMs }: Shaking,
 ): Promise<{ readonly agreement?: Agreement | undefined; readonly still?: Attempt }> {
   let stop = (): void => undefined
   const patience = new Promise<'silent'>((resolve) => {
@@ -109,17 +117,19 @@ async function firstAgreement(attempts: readonly Attempt[]): Attempt {
   }
 }
 
-async function initialize(wire: HandshakeWire, wish: Wish, options: HandshakeOptions): Attempt {
+async function initialize(shaking: Shaking): Attempt {
+  const { wire, wish, self, timeoutMs } = shaking
   const answer = await wire.request(
     'initialize',
     {
       protocolVersion: wish.version ?? LATEST_LEGACY,
       capabilities: wish.capabilities,
-      clientInfo: { name: options.self.name, version: options.self.version },
+      clientInfo: { name: self.name, version: self.version },
     },
-    { timeoutMs: options.timeoutMs },
+    { timeoutMs },
   )
-  if (answer === 'cancelled' || answer.part === 'error') return undefined
+  if (answer === 'cancelled' || answer.part === 'error')
+    return refused(shaking, 'initialize', answer)
   const version = member(answer.value, 'protocolVersion')
   const capabilities = member(answer.value, 'capabilities')
   if (typeof version !== 'string' || !isLegacy(version)) {
@@ -135,29 +145,31 @@ function isLegacy(version: string): boolean {
   return LEGACY_VERSIONS.some((known) => known === version)
 }
 
-/** Asks in the newest version that both can speak: a server that knows it not says which it does. */
-async function discover(wire: HandshakeWire, wish: Wish, options: HandshakeOptions): Attempt {
-  const first = await askDiscover(wire, wish, options, LATEST_MODERN)
-  if (first === 'cancelled') return undefined
-  if (first.part === 'result') return discovered(first.value)
-  if (first.value['code'] !== CODE.unsupportedVersion) return undefined
+/** Asks in the newest version; a server that knows it not says which it knows, and is asked once more. */
+async function discover(shaking: Shaking): Attempt {
+  const first = await askDiscover(shaking, LATEST_MODERN)
+  if (!isUnsupported(first)) return discovered(shaking, first)
   const supported = supportedVersions(first.value['data'])
   const version = MODERN_VERSIONS.find((known) => supported.includes(known))
-  if (version === undefined) {
-    if (LEGACY_VERSIONS.some((known) => supported.includes(known))) return undefined
-    throw new GuardError(
-      'ERR_UPSTREAM_DOWN',
-      'it is a modern server, but of no protocol version that is known',
-    )
-  }
-  const second = await askDiscover(wire, wish, options, version)
-  return second === 'cancelled' || second.part === 'error' ? undefined : discovered(second.value)
+  if (version !== undefined) return discovered(shaking, await askDiscover(shaking, version))
+  if (LEGACY_VERSIONS.some((known) => supported.includes(known)))
+    return refused(shaking, 'server/discover', first)
+  throw new GuardError(
+    'ERR_UPSTREAM_DOWN',
+    'it is a modern server, but of no protocol version that is known',
+  )
+}
+
+function isUnsupported(answer: RawAnswer | 'cancelled'): answer is RawAnswer {
+  return (
+    answer !== 'cancelled' &&
+    answer.part === 'error' &&
+    answer.value['code'] === CODE.unsupportedVersion
+  )
 }
 
 function askDiscover(
-  wire: HandshakeWire,
-  wish: Wish,
-  { self, timeoutMs }: HandshakeOptions,
+  { wire, wish, self, timeoutMs }: Shaking,
   version: string,
 ): Promise<RawAnswer | 'cancelled'> {
   const meta = {
@@ -174,12 +186,25 @@ function supportedVersions(data: Json | undefined): readonly Json[] {
   return isList(supported) ? supported : []
 }
 
-function discovered(value: JsonObject): Agreement | undefined {
-  const versions = member(value, 'supportedVersions')
-  const capabilities = member(value, 'capabilities')
+function discovered(shaking: Shaking, answer: RawAnswer | 'cancelled'): Agreement | undefined {
+  if (answer === 'cancelled' || answer.part === 'error')
+    return refused(shaking, 'server/discover', answer)
+  const versions = member(answer.value, 'supportedVersions')
+  const capabilities = member(answer.value, 'capabilities')
   const version = isList(versions)
     ? MODERN_VERSIONS.find((known) => versions.includes(known))
     : undefined
-  if (version === undefined) return undefined
+  if (version === undefined) {
+    shaking.refusals.push('`server/discover` names no version that is known')
+    return undefined
+  }
   return { era: 'modern', version, capabilities: isObject(capabilities) ? capabilities : {} }
+}
+
+/** Notes the code alone: the words are the upstream's. */
+function refused(shaking: Shaking, method: string, answer: RawAnswer | 'cancelled'): undefined {
+  const code = answer === 'cancelled' ? undefined : answer.value['code']
+  const how = typeof code === 'number' ? `error ${code}` : 'nothing'
+  shaking.refusals.push(`\`${method}\` was answered with ${how}`)
+  return undefined
 }
