@@ -12,9 +12,9 @@ import type { Exchange, ExchangeEvents, Outgoing, Pool } from './exchange.ts'
 export type Rank = 'call' | 'stream' | 'aside'
 
 /** Under way at once. */
-const MOST: Readonly<Record<Rank, number>> = { call: 128, stream: 256, aside: 64 }
+export const MOST: Readonly<Record<Rank, number>> = { call: 128, stream: 256, aside: 64 }
 /** What waits for one of those to end; a stream does not wait. */
-const MOST_WAITING = 1024
+export const MOST_WAITING = 1024
 
 interface Waiting {
   readonly outgoing: Outgoing
