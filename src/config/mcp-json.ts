@@ -12,7 +12,7 @@ import { isChaperone, launched, type RealPath } from './launch.ts'
 import type { Env } from './settings.ts'
 import { readEntry, type Upstream } from './upstream-entry.ts'
 
-export type { HttpUpstream, StdioUpstream, Upstream } from './upstream-entry.ts'
+export type { StdioUpstream, Upstream } from './upstream-entry.ts'
 
 export interface Upstreams {
   /** Those that could be read and are not switched off. Start none of them when a problem is an error. */
