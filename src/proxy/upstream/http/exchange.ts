@@ -4,8 +4,8 @@ export interface Outgoing {
   readonly method: 'POST' | 'GET' | 'DELETE'
   /** Path and query. */
   readonly path: string
-  /** Names and values, in turns. */
-  readonly headers: readonly string[]
+  /** Names and values, in turns; whoever sends it keeps them. */
+  readonly headers: string[]
   readonly body?: string
   /** How long the other end may be silent; absent: whoever sent it looks after the time. */
   readonly silenceMs?: number

@@ -4,8 +4,13 @@ import type { Address, OutboundRequest } from '../connection.ts'
 import type { Agreement } from '../handshake.ts'
 
 const AGENT = 'mcp-chaperone'
-const JSON_TYPE = 'application/json'
 export const EVENT_STREAM = 'text/event-stream'
+const BODY = [
+  'content-type',
+  'application/json',
+  'accept',
+  `application/json, ${EVENT_STREAM}`,
+] as const
 /** Visible ASCII. */
 const SESSION = /^[!-~]{1,1024}$/
 
@@ -13,6 +18,8 @@ export class RequestHead {
   readonly #configured: readonly string[]
   #agreement: Agreement | undefined
   #session: string | undefined
+  /** What every POST has, until something else is agreed on. */
+  #posted: readonly string[] | undefined
 
   constructor({ headers }: Pick<Address, 'headers'>) {
     const names = Object.keys(headers).map((name) => name.toLowerCase())
@@ -27,6 +34,7 @@ export class RequestHead {
 
   agreed(agreement: Agreement): void {
     this.#agreement = agreement
+    this.#posted = undefined
   }
 
   /** The session that the upstream opened, where it did. */
@@ -38,28 +46,27 @@ export class RequestHead {
   opened(session: string): boolean {
     if (!SESSION.test(session)) return false
     this.#session = session
+    this.#posted = undefined
     return true
   }
 
   /** Of a POST: of a request, or of a notification or an answer. */
-  post(request?: OutboundRequest): readonly string[] {
-    const headers = [
-      ...this.#configured,
-      'content-type',
-      JSON_TYPE,
-      'accept',
-      `${JSON_TYPE}, ${EVENT_STREAM}`,
-    ]
-    this.#addConversation(headers, request?.version)
-    if (request && (this.#agreement?.era ?? 'modern') === 'modern' && this.#speaks(request))
-      addMirror(headers, request)
+  post(request?: OutboundRequest): string[] {
+    this.#posted ??= [...this.#conversation(), ...BODY]
+    const headers = [...this.#posted]
+    const isModern = this.#agreement
+      ? this.#agreement.era === 'modern'
+      : request?.version !== undefined
+    if (!request || !isModern) return headers
+    // Before there is an agreement a request says itself what it is written in.
+    if (!this.#agreement) headers.push('mcp-protocol-version', request.version ?? '')
+    addMirror(headers, request)
     return headers
   }
 
   /** Of a GET that opens a stream, or takes one up again behind an event. */
-  get(lastId?: string): readonly string[] {
-    const headers = [...this.#configured, 'accept', EVENT_STREAM]
-    this.#addConversation(headers)
+  get(lastId?: string): string[] {
+    const headers = [...this.#conversation(), 'accept', EVENT_STREAM]
     // Node writes headers in Latin-1: one character for each byte of the id.
     if (lastId !== undefined)
       headers.push('last-event-id', Buffer.from(lastId, 'utf8').toString('latin1'))
@@ -67,22 +74,17 @@ export class RequestHead {
   }
 
   /** Of a DELETE that ends the session. */
-  delete(): readonly string[] {
-    const headers = [...this.#configured]
-    this.#addConversation(headers)
-    return headers
+  delete(): string[] {
+    return [...this.#conversation()]
   }
 
-  /** What a request says in its body it is written in stands in the header, too. */
-  #speaks(request: OutboundRequest): boolean {
-    return this.#agreement !== undefined || request.version !== undefined
-  }
-
-  #addConversation(headers: string[], asked?: string): void {
-    const version = this.#agreement?.version ?? asked
-    if (version !== undefined) headers.push('mcp-protocol-version', version)
-    if (this.#session !== undefined && this.#agreement?.era !== 'modern')
-      headers.push('mcp-session-id', this.#session)
+  #conversation(): readonly string[] {
+    const { version, era } = this.#agreement ?? {}
+    return [
+      ...this.#configured,
+      ...(version === undefined ? [] : ['mcp-protocol-version', version]),
+      ...(this.#session === undefined || era === 'modern' ? [] : ['mcp-session-id', this.#session]),
+    ]
   }
 }
 

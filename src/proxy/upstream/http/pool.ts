@@ -34,7 +34,7 @@ function dispatch(pool: UndiciPool, outgoing: Outgoing, events: ExchangeEvents):
     {
       method,
       path,
-      headers: [...headers],
+      headers,
       headersTimeout: silenceMs,
       bodyTimeout: silenceMs,
       ...(body === undefined ? {} : { body }),
