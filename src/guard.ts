@@ -2,7 +2,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
-import { GuardError } from './model/error.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { AuditLog, OperationalLog } from './model/port.ts'
 import { timeKeeper } from './pipeline/time.ts'
@@ -22,6 +21,7 @@ import { type Outlet, Session } from './proxy/session.ts'
 import { REQUEST_LIMITS } from './proxy/strict.ts'
 import type { Connect } from './proxy/upstream/connection.ts'
 import { Link, type LinkEvents } from './proxy/upstream/link.ts'
+import { connectHttp } from './proxy/upstream/http/connection.ts'
 import { startProcess } from './proxy/upstream/process.ts'
 
 export type { GuardedUpstream } from './proxy/front.ts'
@@ -209,10 +209,10 @@ function messageOf(error: unknown): string {
 }
 
 /** However an upstream is reached. */
-const connect: Connect = (upstream, events) => {
-  if ('command' in upstream) return startProcess(upstream, events)
-  throw new GuardError('ERR_UPSTREAM_DOWN', `\`${upstream.server}\` is reached by URL`)
-}
+const connect: Connect = (upstream, events) =>
+  'command' in upstream
+    ? startProcess(upstream, events)
+    : connectHttp(upstream, events, systemTimers)
 
 const SILENT: OperationalLog = { debug: ignore, info: ignore, warn: ignore, error: ignore }
 
@@ -234,6 +234,7 @@ export async function probeUpstreams(given: {
       link.reply(request.id, 'error', errorText(CODE.methodNotFound, 'Method not found')),
     onGarbage: ignore,
     onPaused: ignore,
+    onMissed: ignore,
   }
   const links = given.upstreams.map(
     (upstream) =>

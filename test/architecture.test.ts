@@ -50,6 +50,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@marcbachmann/cel-js': ['expression/'],
   re2js: ['expression/'],
   pino: ['config/operational.ts'],
+  'undici/lib/dispatcher/pool.js': ['proxy/upstream/http/pool.ts'],
+  // Its types alone.
+  undici: ['proxy/upstream/http/undici-pool.d.ts'],
 }
 
 /** Rooms that decide: no clock, no disk, no network. `mandate/load.ts` reads the file a person named, through document. */

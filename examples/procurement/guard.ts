@@ -58,7 +58,9 @@ export async function guarded(story: Story, agent: string, clock: Clock): Promis
   const instance = `story-${agent}`
   const guard = createGuard({
     mandate,
-    upstreams: read.upstreams.map((one) => ({ ...one, env: { ...one.env, ...nodeFirst() } })),
+    upstreams: read.upstreams.map((one) =>
+      one.kind === 'stdio' ? { ...one, env: { ...one.env, ...nodeFirst() } } : one,
+    ),
     principal,
     environment: 'prod',
     risk: 'normal',

@@ -157,7 +157,11 @@ function compare(
     const why = failed.get(upstream.server)
     if (why === undefined) continue
     const message = `\`${upstream.server}\` could not be asked what it offers: ${why}`
-    problems.error(upstream, UNREACHED, message, 'see that its command works when run by hand')
+    const remedy =
+      upstream.kind === 'stdio'
+        ? 'see that its command works when run by hand'
+        : 'see that its address can be reached from here, and that its headers are right'
+    problems.error(upstream, UNREACHED, message, remedy)
   }
   return upstreams.map(({ server }) => {
     const own = tools.filter((tool) => tool.server === server)

@@ -9,6 +9,7 @@ import {
   type Problem,
   Problems,
 } from '../model/document.ts'
+import { ADDRESS_MEMBERS } from './address-entry.ts'
 import { isChaperone, launched, type RealPath, sameServer, type Launched } from './launch.ts'
 import type { Upstream } from './mcp-json.ts'
 import type { Env } from './settings.ts'
@@ -140,48 +141,71 @@ function configFolder({ platform, env }: Machine): string | undefined {
   }
 }
 
-/** A warning for each entry that still starts one of these upstreams itself: what it calls is not guarded. */
+/** A warning for each entry that still reaches one of these upstreams itself: what it calls is not guarded. */
 export function directlyReachable(
   upstreams: readonly Upstream[],
   machine: Machine,
   read: ReadFile,
   realpath: RealPath,
 ): readonly Problem[] {
-  const guarded = upstreams.flatMap((upstream) => {
+  const guarded = upstreams.flatMap((upstream): readonly Guarded[] => {
+    const { server } = upstream
+    if (upstream.kind === 'http') return [{ server, place: placeOf(upstream.url) }]
     const started = launched(upstream, realpath)
-    return started ? [{ server: upstream.server, started }] : []
+    return started ? [{ server, started }] : []
   })
   if (guarded.length === 0) return []
   const problems = new Problems()
   for (const file of clientFiles(machine)) {
-    for (const { entry, started } of entriesOf(file, machine, read, realpath)) {
-      const match = guarded.find((upstream) => sameServer(upstream.started, started))
+    for (const { entry, started, places } of entriesOf(file, machine, read, realpath)) {
+      const match = guarded.find(
+        (upstream) =>
+          (upstream.started && started && sameServer(upstream.started, started)) ||
+          (upstream.place !== undefined && places.includes(upstream.place)),
+      )
       if (match) warn(file, entry, match, problems)
     }
   }
   return problems.list
 }
 
+/** An upstream by what is started, or by where it is. */
 interface Guarded {
   readonly server: string
-  readonly started: Launched
+  readonly started?: Launched
+  readonly place?: string | undefined
 }
 
-function warn(file: ClientFile, entry: DocEntry, match: Guarded, problems: Problems): void {
+/** Origin and path: whatever else stands in an address, it is the same server. Undefined for no address of HTTP. */
+function placeOf(url: string): string | undefined {
+  if (!/^https?:/i.test(url) || !URL.canParse(url)) return undefined
+  const { origin, pathname } = new URL(url)
+  return `${origin}${pathname.replace(/\/+$/, '')}`
+}
+
+function warn(
+  file: ClientFile,
+  entry: DocEntry,
+  { server, started }: Guarded,
+  problems: Problems,
+): void {
+  const how = started ? `starts \`${started.name}\` itself` : 'names the same address'
   problems.warning(
     { place: entry.keyPlace },
     'directly_reachable',
-    `${file.client} still reaches \`${match.server}\` past the guard: its entry \`${entry.key}\` starts \`${match.started.name}\` itself`,
+    `${file.client} still reaches \`${server}\` past the guard: its entry \`${entry.key}\` ${how}`,
     'remove this entry and register chaperone in its place',
   )
 }
 
 interface ClientEntry {
   readonly entry: DocEntry
-  readonly started: Launched
+  readonly started: Launched | undefined
+  /** Addresses that it names, as such or in its launch line: bridges take theirs there. */
+  readonly places: readonly string[]
 }
 
-/** The entries of a client's file that start a server without the guard. What cannot be read has none. */
+/** The entries of a client's file that reach a server without the guard. What cannot be read has none. */
 function entriesOf(
   file: ClientFile,
   machine: Machine,
@@ -202,10 +226,27 @@ function entriesOf(
   return file.under
     .flatMap((path) => mapsAt(root, path))
     .flatMap((servers) => servers.entries)
+    .filter(({ value }) => isOn(value))
     .flatMap((entry) => {
       const started = startedBy(entry.value, folder, realpath)
-      return started && !isChaperone(started) ? [{ entry, started }] : []
+      if (started && isChaperone(started)) return []
+      const named = [...addressesIn(entry.value), ...(started?.args ?? [])]
+      return [{ entry, started, places: named.map(placeOf).filter((one) => one !== undefined) }]
     })
+}
+
+function isOn(node: DocNode): boolean {
+  if (node.kind !== 'map') return false
+  const disabled = node.entries.find(({ key }) => key === 'disabled')?.value
+  return !(disabled?.kind === 'scalar' && disabled.value === true)
+}
+
+function addressesIn(node: DocNode): readonly string[] {
+  if (node.kind !== 'map') return []
+  return node.entries
+    .filter(({ key }) => ADDRESS_MEMBERS.includes(key))
+    .map(({ value }) => textOf(value))
+    .filter((text) => text !== undefined)
 }
 
 function mapsAt(node: DocNode, path: readonly string[]): readonly DocMap[] {
@@ -221,8 +262,6 @@ function startedBy(node: DocNode, folder: string, realpath: RealPath): Launched 
   if (node.kind !== 'map') return undefined
   const value = (key: string): DocNode | undefined =>
     node.entries.find((entry) => entry.key === key)?.value
-  const disabled = value('disabled')
-  if (disabled?.kind === 'scalar' && disabled.value === true) return undefined
   // Zed once kept the line one level deeper: {"command": {"path": …, "args": […]}}.
   const command = value('command')
   if (command?.kind === 'map') {

@@ -12,7 +12,7 @@ import { isChaperone, launched, type RealPath } from './launch.ts'
 import type { Env } from './settings.ts'
 import { readEntry, type Upstream } from './upstream-entry.ts'
 
-export type { Upstream } from './upstream-entry.ts'
+export type { StdioUpstream, Upstream } from './upstream-entry.ts'
 
 export interface Upstreams {
   /** Those that could be read and are not switched off. Start none of them when a problem is an error. */
@@ -51,7 +51,8 @@ const BESIDE: ReadonlySet<string> = new Set(['inputs', '$schema'])
 
 /** The map of servers, under whichever of its two names. */
 function serversOf(node: DocNode, problems: Problems): DocMap | undefined {
-  const shape = 'write {"mcpServers": {"name": {"command": "…", "args": []}}}'
+  const shape =
+    'write {"mcpServers": {"name": {"command": "…", "args": []}}}, or {"url": "…"} in it'
   if (node.kind !== 'map') {
     problems.error(node, 'not_a_map', 'expected a map with `mcpServers`', shape)
     return undefined
@@ -124,7 +125,7 @@ function nameProblem(name: string): string | undefined {
 
 /** A guard that starts a guard of the same file would start itself for ever. */
 function startsGuard(upstream: Upstream, realpath: RealPath, problems: Problems): boolean {
-  const started = launched(upstream, realpath)
+  const started = upstream.kind === 'stdio' ? launched(upstream, realpath) : undefined
   if (!started || !isChaperone(started)) return false
   problems.error(
     upstream,

@@ -1,21 +1,25 @@
-/** Reads one entry of `mcp.json`: how a server is started, with what is known of the members that clients add. */
+/** Reads one entry of `mcp.json`: how a server is reached, with what is known of the members that clients add. */
 import { resolve } from 'node:path'
 import {
   type DocEntry,
   type DocMap,
-  type DocNode,
   nearest,
   type Place,
   type Problems,
 } from '../model/document.ts'
-import { holdsSecret } from '../model/secret-shape.ts'
-import { durationMs } from '../model/time.ts'
-import type { Env } from './settings.ts'
-import { expand } from './variable.ts'
+import { ADDRESS_MEMBERS, readAddress, TRANSPORTS, type Transport } from './address-entry.ts'
+import { find, readText, readTimeout, warnSecret, wrongType, type Reading } from './entry-member.ts'
 
-/** An upstream as `mcp.json` describes it, its variables expanded. */
-export interface Upstream {
+interface Common {
   readonly server: string
+  /** Where its name stands. */
+  readonly place: Place
+  /** How long a call may take, where the entry says so, in milliseconds. */
+  readonly timeoutMs?: number
+}
+
+/** A program of this machine. */
+export interface StdioUpstream extends Common {
   readonly kind: 'stdio'
   readonly command: string
   readonly args: readonly string[]
@@ -23,54 +27,70 @@ export interface Upstream {
   readonly env: Readonly<Record<string, string>>
   /** Absolute. Where the entry names none it is the folder of `mcp.json`, so that its paths mean the same everywhere. */
   readonly cwd: string
-  /** Where its name stands. */
-  readonly place: Place
-  /** How long a call may take, where the entry says so, in milliseconds. */
-  readonly timeoutMs?: number
 }
 
-interface Where {
-  readonly env: Env
-  /** The folder of the file: relative `cwd`s are taken from it. */
-  readonly folder: string
+/** A server that is reached by URL. */
+export interface HttpUpstream extends Common {
+  readonly kind: 'http'
+  readonly url: string
+  /** Sent with every request; values may be secrets. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly transport: Transport
 }
 
-interface Reading extends Where {
-  readonly server: string
-  readonly problems: Problems
-}
+/** An upstream as `mcp.json` describes it, its variables expanded. */
+export type Upstream = StdioUpstream | HttpUpstream
 
 /** The upstream; undefined when it is switched off or an error was reported. */
-export function readEntry(entry: DocEntry, where: Where, problems: Problems): Upstream | undefined {
+export function readEntry(
+  entry: DocEntry,
+  where: Pick<Reading, 'env' | 'folder'>,
+  problems: Problems,
+): Upstream | undefined {
   const { key: server, value: node, keyPlace: place } = entry
   if (node.kind !== 'map') {
     problems.error(
       node,
       'not_a_map',
       `the server \`${server}\` must be a map`,
-      'write {"command": "…", "args": []}',
+      'write {"command": "…", "args": []}, or {"url": "…"}',
     )
     return undefined
   }
   const reading: Reading = { ...where, server, problems }
   const off = switchedOff(node, reading)
   if (off !== false) return undefined
-  checkMembers(node, reading)
-  if (!isStdio(node, place, reading)) return undefined
+  const way = wayTo(node, place, reading)
+  checkMembers(node, way, reading)
+  if (way === undefined) return undefined
+  const timeoutMs = readTimeout(node, reading)
+  const reached =
+    way === 'stdio' ? readLaunch(node, place, reading) : readRemote(node, place, way, reading)
+  if (!reached || timeoutMs === null) return undefined
+  const base = { server, place, ...reached }
+  return timeoutMs === undefined ? base : { ...base, timeoutMs }
+}
+
+type Launch = Omit<StdioUpstream, keyof Common>
+type Remote = Omit<HttpUpstream, keyof Common>
+
+function readLaunch(node: DocMap, place: Place, reading: Reading): Launch | undefined {
   const command = readCommand(node, place, reading)
   const args = readArgs(node, reading)
   const env = readEnv(node, reading)
   const cwd = readCwd(node, reading)
-  const timeoutMs = readTimeout(node, reading)
-  if (command === undefined || !args || !env || cwd === undefined || timeoutMs === null) {
-    return undefined
-  }
-  const base = { server, kind: 'stdio', command, args, env, cwd, place } as const
-  return timeoutMs === undefined ? base : { ...base, timeoutMs }
+  if (command === undefined || !args || !env || cwd === undefined) return undefined
+  return { kind: 'stdio', command, args, env, cwd }
 }
 
-function find(node: DocMap, key: string): DocNode | undefined {
-  return node.entries.find((entry) => entry.key === key)?.value
+function readRemote(
+  node: DocMap,
+  place: Place,
+  transport: Transport,
+  reading: Reading,
+): Remote | undefined {
+  const address = readAddress(node, place, transport, reading)
+  return address && { kind: 'http', ...address }
 }
 
 /** Undefined when a switch is neither true nor false. */
@@ -94,9 +114,18 @@ function switchedOff(node: DocMap, reading: Reading): boolean | undefined {
   return false
 }
 
-const READ = ['type', 'command', 'args', 'env', 'cwd', 'timeout', 'disabled', 'enabled']
-const ADDRESS = ['url', 'serverUrl', 'httpUrl']
-const KNOWN: readonly string[] = [...READ, ...ADDRESS, 'envFile', 'description']
+const LAUNCH = ['command', 'args', 'env', 'cwd']
+const REMOTE = [...ADDRESS_MEMBERS, 'headers', 'insecure']
+const KNOWN: readonly string[] = [
+  ...LAUNCH,
+  ...REMOTE,
+  'type',
+  'timeout',
+  'disabled',
+  'enabled',
+  'envFile',
+  'description',
+]
 const APPROVING: ReadonlySet<string> = new Set(['alwaysAllow', 'autoApprove', 'trust'])
 const SELECTING: ReadonlySet<string> = new Set([
   'disabledTools',
@@ -106,7 +135,11 @@ const SELECTING: ReadonlySet<string> = new Set([
   'tools',
 ])
 
-function checkMembers(node: DocMap, { problems, server }: Reading): void {
+/** How the server is reached: `stdio`, or over HTTP by a transport; undefined when an error was reported. */
+type Way = 'stdio' | Transport | undefined
+
+function checkMembers(node: DocMap, way: Way, { problems, server }: Reading): void {
+  const unused = way === undefined ? [] : way === 'stdio' ? REMOTE : LAUNCH
   for (const { key, keyPlace: place } of node.entries) {
     if (key === 'envFile') {
       problems.error(
@@ -129,6 +162,10 @@ function checkMembers(node: DocMap, { problems, server }: Reading): void {
         `\`${key}\` of \`${server}\` is ignored: the mandate says which tools there are`,
         'remove it here',
       )
+    } else if (unused.includes(key)) {
+      const reached = way === 'stdio' ? 'started by a command' : 'reached by URL'
+      const message = `\`${key}\` means nothing for \`${server}\`, which is ${reached}, and is ignored`
+      problems.warning({ place }, 'unused_member', message, 'remove it')
     } else if (!KNOWN.includes(key)) {
       const near = nearest(key, KNOWN)
       const remedy = near === undefined ? 'remove it' : `did you mean \`${near}\`?`
@@ -139,44 +176,27 @@ function checkMembers(node: DocMap, { problems, server }: Reading): void {
 }
 
 const ADD_COMMAND = 'add `command`, the program that starts it'
-const REMOTE: ReadonlySet<string> = new Set([
-  'http',
-  'sse',
-  'streamable-http',
-  'streamableHttp',
-  'ws',
-])
 
-/** Reports what is not started by a command on this machine. */
-function isStdio(node: DocMap, place: Place, { problems, server }: Reading): boolean {
-  const address = node.entries.find((entry) => ADDRESS.includes(entry.key))
+function wayTo(node: DocMap, place: Place, { problems, server }: Reading): Way {
+  const address = node.entries.find((entry) => ADDRESS_MEMBERS.includes(entry.key))
+  const command = find(node, 'command')
   const type = find(node, 'type')
-  const kind = type?.kind === 'scalar' ? type.value : undefined
-  if (address && find(node, 'command')) {
-    const message = `the server \`${server}\` has both \`command\` and \`${address.key}\``
+  const said = type?.kind === 'scalar' ? type.value : type && false
+  const transport = TRANSPORTS.get(said)
+  if (said !== 'stdio' && transport === undefined) {
+    const shown = typeof said === 'string' ? `\`${said}\`` : 'no text'
+    const message = `the \`type\` of \`${server}\` is ${shown}`
+    problems.error(type ?? { place }, 'unknown_type', message, 'write "stdio", "http" or "sse"')
+    return undefined
+  }
+  const isRemote = said === undefined ? address !== undefined : said !== 'stdio'
+  if (address && (command || !isRemote)) {
+    const other = command ? '`command`' : '`type: stdio`'
+    const message = `the server \`${server}\` has both ${other} and \`${address.key}\``
     problems.error({ place: address.keyPlace }, 'two_transports', message, 'keep one of the two')
-    return false
+    return undefined
   }
-  if (address || (typeof kind === 'string' && REMOTE.has(kind))) {
-    problems.error(
-      { place: address?.keyPlace ?? type?.place ?? place },
-      'remote_upstream',
-      `the server \`${server}\` is reached by URL, which is not supported by this version: only stdio upstreams are`,
-      'start it by a command, or leave it out',
-    )
-    return false
-  }
-  if (type && kind !== 'stdio') {
-    const said = typeof kind === 'string' ? `\`${kind}\`` : 'no text'
-    problems.error(
-      type,
-      'unknown_type',
-      `the \`type\` of \`${server}\` is ${said}`,
-      'write "stdio"',
-    )
-    return false
-  }
-  return true
+  return isRemote ? transport : 'stdio'
 }
 
 function readCommand(node: DocMap, place: Place, reading: Reading): string | undefined {
@@ -250,63 +270,4 @@ function readCwd(node: DocMap, reading: Reading): string | undefined {
   if (!value) return reading.folder
   const text = readText(value, 'cwd', reading)
   return text === undefined ? undefined : resolve(reading.folder, text)
-}
-
-const LONGEST_SECONDS = 3600
-
-/** A number is seconds, as in Cline; a text says its unit. Null when an error was reported. */
-function readTimeout(node: DocMap, reading: Reading): number | undefined | null {
-  const value = find(node, 'timeout')
-  if (!value) return undefined
-  const said = value.kind === 'scalar' ? value.value : undefined
-  const ms =
-    typeof said === 'number' ? said * 1000 : typeof said === 'string' ? durationMs(said) : undefined
-  if (ms !== undefined && Number.isSafeInteger(ms) && ms > 0 && ms <= LONGEST_SECONDS * 1000) {
-    return ms
-  }
-  const remedy = `write a number of seconds up to ${LONGEST_SECONDS}, or a text such as "90s"`
-  const message = `the \`timeout\` of \`${reading.server}\` is no time that a call may take`
-  reading.problems.error(value, 'timeout', message, remedy)
-  return null
-}
-
-/** A text with its variables expanded. */
-function readText(node: DocNode, what: string, reading: Reading): string | undefined {
-  if (node.kind !== 'scalar' || typeof node.value !== 'string') {
-    wrongType(node, what, 'a text', reading)
-    return undefined
-  }
-  const text = expand(node.value, node, reading.env, reading.problems)
-  if (text?.includes('\0') !== true) return text
-  const message = `\`${what}\` of \`${reading.server}\` holds a NUL character`
-  reading.problems.error(node, 'hidden_character', message, 'remove it')
-  return undefined
-}
-
-function wrongType(node: DocNode, what: string, expected: string, reading: Reading): void {
-  const scalar = node.kind === 'scalar' && node.value !== null
-  reading.problems.error(
-    node,
-    'wrong_type',
-    `\`${what}\` of \`${reading.server}\` must be ${expected}`,
-    scalar && expected === 'a text' ? 'put it in quotes' : 'correct it here',
-  )
-}
-
-function warnSecret(node: DocNode, what: string, reading: Reading, name = 'NAME'): void {
-  if (node.kind !== 'scalar' || typeof node.value !== 'string' || !isCredential(node.value)) return
-  reading.problems.warning(
-    node,
-    'secret_in_clear',
-    `\`${what}\` of \`${reading.server}\` looks like a secret written in clear`,
-    `keep it in the environment of the guard and write \`\${${name}}\` here`,
-  )
-}
-
-const PASSWORD_IN_URL = /:\/\/[^\s:/@]{1,256}:[^\s@$]{3,256}@/
-
-/** A value that is a credential by its shape: the person who wrote it into a file is warned. */
-function isCredential(text: string): boolean {
-  const start = text.slice(0, 8192)
-  return holdsSecret(start) || PASSWORD_IN_URL.test(start)
 }

@@ -4,7 +4,7 @@ import { delimiter, dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { DocNode, Place } from '../model/document.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
-import type { Upstream } from './mcp-json.ts'
+import type { StdioUpstream, Upstream } from './mcp-json.ts'
 
 /** A folder that a tool could write to. */
 export interface Root {
@@ -44,7 +44,10 @@ function onlyReads(grant: Grant, tools: readonly Grant[]): boolean {
 
 function rootsOf(grant: Grant, upstreams: readonly Upstream[]): readonly Root[] {
   const tool = `${grant.server}/${grant.name}`
-  const serving = upstreams.filter((upstream) => serves(grant.server, upstream.server))
+  // What a server that is reached by URL could write, nobody can tell from its address.
+  const serving = upstreams
+    .filter((upstream) => upstream.kind === 'stdio')
+    .filter((upstream) => serves(grant.server, upstream.server))
   const cwd = serving[0]?.cwd ?? sep
   const naming: Naming = { tool, cwd, unclassified: grant.effect === undefined }
   const named = [...grant.args.values()].flatMap((node) => namedIn(node, naming))
@@ -188,7 +191,7 @@ function absolute(text: string): string | undefined {
 }
 
 /** Folders that stand in an upstream's launch line, or in what it adds to its environment. */
-function startedWith(upstream: Upstream, { tool, unclassified }: Naming): readonly Root[] {
+function startedWith(upstream: StdioUpstream, { tool, unclassified }: Naming): readonly Root[] {
   const words = upstream.args
     .map((arg) => (arg.startsWith('-') ? arg.slice(arg.indexOf('=') + 1 || arg.length) : arg))
     .filter((word) => word !== '')

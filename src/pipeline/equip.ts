@@ -20,7 +20,8 @@ export const equip: StageRow<Committed, Equipped> = {
   why: 'a credential is lent only to a call that is on record',
   run: (committed) => {
     const { call, request } = committed
-    const { inbound } = committed.steppedUp.decided.resolved.bound.identified.admitted
+    const { bound, tool } = committed.steppedUp.decided.resolved
+    const { inbound } = bound.identified.admitted
     return {
       committed,
       call,
@@ -33,6 +34,7 @@ export const equip: StageRow<Committed, Equipped> = {
         params: inbound.params,
         cancelled: inbound.cancelled,
         ...(inbound.continuation && { continuation: inbound.continuation }),
+        ...(tool && { tool }),
       },
     }
   },

@@ -82,6 +82,8 @@ export interface Departure {
   readonly params: JsonObject
   readonly cancelled: CancelSignal
   readonly continuation?: Continuation
+  /** What is called, where that is a tool: its definition says what of a call stands elsewhere, too. */
+  readonly tool?: ToolDefinition
 }
 
 /**

@@ -15,6 +15,8 @@ export interface Resolved {
   readonly call: CallContext
   readonly authority: Authority
   readonly request: RequestFacts
+  /** The pinned definition, where a tool is acted on. */
+  readonly tool?: ToolDefinition
 }
 
 /** What a name was found to stand for, with what the mandate says of it. */
@@ -66,6 +68,7 @@ function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolv
   return {
     bound,
     authority,
+    ...(found.target.tool && { tool: found.target.tool }),
     call: {
       id: ports.newCallId(),
       at: admitted.at,

@@ -19,6 +19,7 @@ import {
   type ListMethod,
   type Offer,
 } from './offer.ts'
+import { mirrorOf } from './mirror.ts'
 import { PublicNames } from './public-name.ts'
 import { printExact } from './exact.ts'
 import type { Link } from './upstream/link.ts'
@@ -289,9 +290,16 @@ export class Catalog implements CatalogPort {
         )
         continue
       }
+      const tool = { server, name, raw: item.value, definition: item.definition }
+      const mirror = shelf.link.mirrors ? mirrorOf(tool) : undefined
+      if (mirror?.kind === 'invalid') {
+        // MCP 2026-07-28, Custom Headers: over HTTP it cannot be called as its definition wants.
+        this.#options.events.onHidden(server, name, mirror.why)
+        continue
+      }
       if ((shelf.pins.get(name) ?? item.definition) !== item.definition) changed.push(name)
       else shelf.pins.set(name, item.definition)
-      shelf.tools.set(name, { server, name, raw: item.value, definition: item.definition })
+      shelf.tools.set(name, tool)
     }
     const facts = { tools: shelf.tools.size, s256: offer.digest }
     if (first) this.#options.events.onPinned(server, facts)

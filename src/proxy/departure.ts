@@ -10,13 +10,14 @@ import { bridgedError, bridgedResult, nextMeta, progressToken, type Dress } from
 import type { Errand } from './errand.ts'
 import { parseExact, printExact, withoutMember } from './exact.ts'
 import type { Levels } from './level.ts'
+import { mirrored, mirrorOf } from './mirror.ts'
 import type { Parking } from './parking.ts'
 import { LOG_LEVELS, META, notificationFrame, type Self } from './protocol.ts'
 import { declares, isImproper, kindOf } from './question.ts'
 import type { Seal } from './seal.ts'
 import { offered, Underway } from './session.ts'
 import type { Agreement, Wish } from './upstream/handshake.ts'
-import type { Link } from './upstream/link.ts'
+import type { Link, SendOptions } from './upstream/link.ts'
 import type { ProgressListener, RawAnswer } from './upstream/pending.ts'
 import type { Watch } from './watch.ts'
 
@@ -94,6 +95,7 @@ function send(way: Way, options: DepartureOptions): Promise<UpstreamAnswer | Cal
   const sent = link.send(departure.method, (id) => paramsText(departure, hop?.(id)), {
     progress: plain ? undefined : progressTo(way),
     errand,
+    mirror: link.mirrors ? mirrorOn(departure) : undefined,
   })
   underway.onAbort(() => link.cancel(sent.id))
   const finish = (raw: RawAnswer | 'cancelled'): UpstreamAnswer | 'called_off' =>
@@ -166,6 +168,25 @@ function progressTo({ departure, underway }: Way): ProgressListener | undefined 
     token,
     hear: (heard) =>
       underway.session.outlet.say(notificationFrame('notifications/progress', heard), underway.id),
+  }
+}
+
+/** What of the request stands in headers as well, where the upstream is spoken to over HTTP in the modern era. */
+function mirrorOn({ method, call, params, tool }: Departure): SendOptions['mirror'] {
+  const { resource } = call
+  switch (method) {
+    case 'tools/call':
+    case 'prompts/get':
+    case 'resources/read': {
+      const name = resource.kind === 'resource' ? resource.uri : resource.name
+      const mirror = tool && mirrorOf(tool)
+      const args = params['arguments']
+      return mirror?.kind === 'mirror' && isObject(args)
+        ? { name, params: mirrored(mirror.args, args) }
+        : { name }
+    }
+    default:
+      return undefined
   }
 }
 

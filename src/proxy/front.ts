@@ -239,6 +239,7 @@ function linkEvents(
       parts.notices?.receive(link, notification, about),
     onRequest: (link, request, about) => void parts.asks?.receive(link, request, about),
     onPaused: ({ session, request }, retryMs) => session.outlet.pause(request, retryMs),
+    onMissed: (link) => parts.notices?.missed(link),
     onGarbage: (server, why, count) => {
       // Told the first time and then at every power of two: a flood cannot fill the record.
       if ((count & (count - 1)) !== 0) return

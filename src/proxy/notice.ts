@@ -91,7 +91,12 @@ export class Notices {
   /** An upstream came up, perhaps after the agent had already listed without it. */
   cameUp(link: Link): void {
     this.#options.watch.cameUp(link)
-    for (const [method, change] of CHANGES) void this.#refresh(link.server, method, change)
+    this.missed(link)
+  }
+
+  /** Any of its lists may have changed, and nobody heard it. */
+  missed({ server }: Link): void {
+    for (const [method, change] of CHANGES) void this.#refresh(server, method, change)
   }
 
   /**

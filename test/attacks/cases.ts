@@ -14,6 +14,7 @@ export interface AttackCase {
 
 const AGENT = 'test/attacks/agent.test.ts'
 const UPSTREAM = 'test/attacks/upstream.test.ts'
+const HTTP_UPSTREAM = 'test/attacks/http-upstream.test.ts'
 const WIRE = 'test/attacks/wire.test.ts'
 const VALUES = 'test/attacks/values.test.ts'
 
@@ -64,7 +65,7 @@ export const CASES: readonly AttackCase[] = [
   here(
     'G13',
     'oversized frames, no newline',
-    [AGENT, WIRE, 'test/e2e/trouble.test.ts'],
+    [AGENT, WIRE, HTTP_UPSTREAM, 'test/e2e/trouble.test.ts'],
     'a body over HTTP',
   ),
   here('G14', 'prototype pollution', [AGENT, WIRE], 'session ids and header names, over HTTP'),
@@ -78,7 +79,7 @@ export const CASES: readonly AttackCase[] = [
     'SSRF through arguments',
     'redirects and names are for an egress proxy; literal addresses in test/attacks/values.test.ts',
   ),
-  here('G21', 'command / shell arguments', [AGENT], 'upstreams that are addresses, over HTTP'),
+  here('G21', 'command / shell arguments', [AGENT, HTTP_UPSTREAM]),
   here(
     'G22',
     'config file as code',
@@ -103,8 +104,8 @@ export const CASES: readonly AttackCase[] = [
   here(
     'G33',
     'token passthrough / confused deputy',
-    ['test/e2e/secrets.test.ts'],
-    'tokens in headers, over HTTP',
+    ['test/e2e/secrets.test.ts', HTTP_UPSTREAM],
+    'tokens that an agent sends, over HTTP',
   ),
   comes(
     'G34',
@@ -123,9 +124,18 @@ export const CASES: readonly AttackCase[] = [
   ),
   comes('G41', 'clock skew', 'budgets and approvals; the clock of one call in test/pipeline'),
   comes('G42', 'policy reload races', 'reloading'),
-  here('G43', 'upstream crash mid-call', [UPSTREAM, 'test/e2e/trouble.test.ts'], 'budgets'),
+  here(
+    'G43',
+    'upstream crash mid-call',
+    [UPSTREAM, HTTP_UPSTREAM, 'test/e2e/trouble.test.ts'],
+    'budgets',
+  ),
   comes('G44', 'slow loris', 'HTTP'),
-  here('G45', 'response spoofing by an upstream', [UPSTREAM, 'test/e2e/trouble.test.ts']),
+  here('G45', 'response spoofing by an upstream', [
+    UPSTREAM,
+    HTTP_UPSTREAM,
+    'test/e2e/trouble.test.ts',
+  ]),
   comes('G46', 'lethal trifecta across servers', 'labels and flow rules'),
   comes(
     'G47',

@@ -174,3 +174,48 @@ describe('where clients keep their entries', () => {
     expect(found.every((line) => line.includes(': /desk/'))).toBe(true)
   })
 })
+
+describe('an address that is guarded', () => {
+  const far: Upstream = {
+    server: 'far',
+    kind: 'http',
+    url: 'https://api.example/mcp?team=1',
+    headers: { authorization: 'Bearer secret' },
+    transport: 'auto',
+    place: { file: '/guard/mcp.json', line: 1, column: 1 },
+  }
+  const named = (member: string, url: string) => ({ mcpServers: { remote: { [member]: url } } })
+
+  test.each([
+    ['url', 'https://api.example/mcp'],
+    ['serverUrl', 'https://API.example:443/mcp/'],
+    ['httpUrl', 'https://api.example/mcp?team=2#x'],
+  ])('is known again under `%s` as %s', (member, url) => {
+    expect(warnings(named(member, url), [far])).toEqual([
+      '/home/me/.cursor/mcp.json:3:5: Cursor still reaches `far` past the guard: its entry `remote` names the same address (remove this entry and register chaperone in its place)',
+    ])
+  })
+
+  test('is known again behind a bridge', () => {
+    const line = entry('npx', '-y', 'mcp-remote', 'https://api.example/mcp', '--header', 'a:b')
+    expect(warnings(line, [filesystem, far])).toHaveLength(1)
+  })
+
+  test.each([
+    'https://api.example/',
+    'https://api.example/mcp/other',
+    'http://api.example/mcp',
+    'https://api.example:8443/mcp',
+    'https://api.example.evil/mcp',
+    '${URL}',
+    'not a url',
+  ])('is not %s', (url) => {
+    expect(warnings(named('url', url), [far])).toEqual([])
+    expect(warnings(entry('npx', 'mcp-remote', url), [far])).toEqual([])
+  })
+
+  test('counts only where the entry is switched on', () => {
+    const off = { mcpServers: { remote: { url: 'https://api.example/mcp', disabled: true } } }
+    expect(warnings(off, [far])).toEqual([])
+  })
+})

@@ -57,14 +57,12 @@ test("reads VS Code's spelling, with comments and trailing commas", () => {
     },
   }`)
   expect(read.problems).toEqual([])
-  expect(read.upstreams.map(({ server, cwd }) => ({ server, cwd }))).toEqual([
-    { server: 'memory', cwd: folder },
-  ])
+  expect(read.upstreams).toMatchObject([{ server: 'memory', cwd: folder }])
 })
 
 test('a default is taken for a variable that is unset or empty, and may itself be empty', () => {
   const read = one({ command: 'x', args: ['a${A:-}b', '${B:-c}'] }, { B: '' })
-  expect(read.upstreams[0]?.args).toEqual(['ab', 'c'])
+  expect(read.upstreams).toMatchObject([{ args: ['ab', 'c'] }])
 })
 
 test('an unset variable is named with its file, line and column', () => {
@@ -113,10 +111,8 @@ test.each([
   [{ command: 'x', disabled: 'yes' }, 'wrong_type'],
   [{ command: 'x', type: 'pipe' }, 'unknown_type'],
   [{ command: 'x', url: 'https://a.example' }, 'two_transports'],
-  [{ url: 'https://a.example' }, 'remote_upstream'],
-  [{ serverUrl: 'https://a.example' }, 'remote_upstream'],
-  [{ type: 'sse', url: 'https://a.example' }, 'remote_upstream'],
-  [{ type: 'http' }, 'remote_upstream'],
+  [{ type: 'stdio', url: 'https://a.example' }, 'two_transports'],
+  [{ type: 'ws', url: 'wss://a.example' }, 'unknown_type'],
   ['npx', 'not_a_map'],
 ])('refuses the entry %j', (entry, id) => {
   const read = one(entry)

@@ -14,10 +14,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { agentOf } from '../../examples/agent.ts'
 import { LONGEST_ENTRY } from '../../src/audit/entry.ts'
 import { COMMANDS } from '../../src/cli/main.ts'
+import { loadUpstreams } from '../../src/config/mcp-json.ts'
 import { REQUEST_LIMITS } from '../../src/proxy/strict.ts'
+import { MOST, MOST_WAITING } from '../../src/proxy/upstream/http/wire.ts'
 import { ANSWER_MAX_BYTES } from '../../src/proxy/upstream/process.ts'
 import { STDERR_LENGTH, STDERR_LINES, STDERR_WINDOW_MS } from '../../src/proxy/upstream/stderr.ts'
-import { codes, page, ROOT, table } from './markdown.ts'
+import { blocks, codes, page, ROOT, table } from './markdown.ts'
 
 const PAGE = page('docs/operations.md')
 const MIB = 1024 * 1024
@@ -84,6 +86,23 @@ describe('the record of a real guard', () => {
   })
 })
 
+test('its example of upstreams that are reached by URL is read without a complaint', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chaperone-operations-'))
+  try {
+    const file = join(folder, 'mcp.json')
+    const [example = ''] = blocks(PAGE, 'json')
+    writeFileSync(file, example)
+    const read = loadUpstreams(file, { TRACKER_TOKEN: 't' }, () => undefined)
+    expect(read.problems).toEqual([])
+    expect(read.upstreams).toMatchObject([
+      { kind: 'http', transport: 'auto', headers: { Authorization: 'Bearer t' } },
+      { kind: 'http', transport: 'sse', timeoutMs: 120_000 },
+    ])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
 test.each(COMMANDS)('$name: the exit codes are those of its help', async ({ name, load }) => {
   const [, , ...heading] = (PAGE.split('\n').find((line) => line.startsWith('| code |')) ?? '')
     .split('|')
@@ -105,6 +124,10 @@ test.each([
   ['its members', `${REQUEST_LIMITS.maxKeys.toLocaleString('en')} members`],
   ['an answer', `${ANSWER_MAX_BYTES / MIB} MiB is dropped`],
   ['a line of stderr', `${STDERR_LENGTH.toLocaleString('en')} characters`],
+  [
+    'calls at once',
+    `${MOST.call} calls at once for each upstream, ${MOST_WAITING.toLocaleString('en')} wait`,
+  ],
   ['stderr', `${STDERR_LINES} lines in ${STDERR_WINDOW_MS / 1000} s`],
 ])('the limit of %s is the one of the code', (_what, text) => {
   expect(PAGE.replaceAll(/\s+/g, ' ')).toContain(text)

@@ -16,12 +16,21 @@ import type { PuppetConfig } from '../fakes/mcp/step.ts'
 export const ROOT: string = resolve(fileURLToPath(import.meta.url), '../../..')
 
 /** An entry of mcp.json. */
-export interface Upstream {
+export type Upstream = Command | Address
+
+interface Command {
   readonly command: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   /** How long a call to it may take: `300ms`. */
+  readonly timeout?: string
+}
+
+interface Address {
+  readonly url: string
+  readonly type?: 'http' | 'sse'
+  readonly headers?: Readonly<Record<string, string>>
   readonly timeout?: string
 }
 
@@ -140,18 +149,18 @@ function logsIn(state: string): readonly string[] {
 export function npmServer(
   name: 'everything' | 'filesystem' | 'memory',
   ...args: readonly string[]
-): Upstream {
+): Command {
   const file = join(ROOT, `node_modules/@modelcontextprotocol/server-${name}/dist/index.js`)
   return { command: process.execPath, args: [file, ...args] }
 }
 
 /** One of the servers in test/fakes/mcp. */
-export function fakeServer(name: 'both-eras', ...args: readonly string[]): Upstream {
+export function fakeServer(name: 'both-eras', ...args: readonly string[]): Command {
   return { command: process.execPath, args: [join(ROOT, `test/fakes/mcp/${name}.ts`), ...args] }
 }
 
 /** A puppet that reads its part from `<path>/<name>.json` and keeps what it receives in `<path>/<name>.received`. */
-export function puppet(path: string, name: string, config: PuppetConfig = {}): Upstream {
+export function puppet(path: string, name: string, config: PuppetConfig = {}): Command {
   const part = join(path, `${name}.json`)
   mkdirSync(path, { recursive: true })
   writeFileSync(part, JSON.stringify({ received: join(path, `${name}.received`), ...config }))

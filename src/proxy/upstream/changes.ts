@@ -9,6 +9,7 @@ import { nextMeta } from '../envelope.ts'
 import { META, type Self } from '../protocol.ts'
 import type { Agreement } from './handshake.ts'
 import type { Link } from './link.ts'
+import type { RawAnswer } from './pending.ts'
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 30_000
@@ -94,8 +95,12 @@ export class Hearing {
         timeoutMs: Number.POSITIVE_INFINITY,
       })
       listening.id = sent.id
-      const ended = (): void => this.#ended(link, listening, sent.id)
-      sent.answer.then(ended, ended)
+      const ended = (answer?: RawAnswer | 'cancelled'): void => {
+        // Who refuses once will refuse again.
+        const refused = answer !== undefined && answer !== 'cancelled' && answer.part === 'error'
+        this.#ended(link, listening, { id: sent.id, refused })
+      }
+      sent.answer.then(ended, () => ended())
     } catch (error) {
       if (!(error instanceof GuardError)) throw error
       return Promise.resolve(undefined)
@@ -108,16 +113,22 @@ export class Hearing {
   }
 
   /** A stream that ends while its upstream is up is opened again, after a pause that grows. */
-  #ended(link: Link, listening: Listening, id: number): void {
+  #ended(
+    link: Link,
+    listening: Listening,
+    { id, refused }: { readonly id: number; readonly refused: boolean },
+  ): void {
     if (listening.id !== id) return
     listening.id = undefined
     listening.acknowledge?.({})
     listening.acknowledge = undefined
-    if (link.agreement !== listening.agreement) return
+    if (refused || link.agreement !== listening.agreement) return
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** listening.failures)
     listening.failures += 1
     this.#timers.after(pause, () => {
-      if (listening.id === undefined) void this.#open(link)
+      if (listening.id !== undefined || link.agreement !== listening.agreement) return
+      void this.#open(link)
+      link.noteMissed()
     })
   }
 }

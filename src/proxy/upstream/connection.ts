@@ -23,6 +23,8 @@ export type UpstreamDefinition = LaunchLine | Address
 export interface OutboundRequest {
   readonly id: number
   readonly method: string
+  /** The revision that this request is written in, while none has been agreed on: a modern probe says so itself. */
+  readonly version?: string | undefined
   /** `params.name` or `params.uri`, for `Mcp-Name`. */
   readonly name?: string | undefined
   /** `Mcp-Param-…` headers with their values, not yet encoded. */
@@ -41,6 +43,10 @@ export interface ConnectionEvents {
   onFailed(id: number, error: GuardError): void
   /** The upstream closed the stream of this request for now; its answer comes after so long (MCP 2025-11-25, SSE polling). */
   onPaused(id: number, retryMs: number): void
+  /** For a while nobody heard what the upstream says of itself, such as that a list changed. */
+  onMissed(): void
+  /** Whether somebody still waits for the answer to this request. */
+  awaits(id: number): boolean
   /** Exactly once, after the last message. */
   onExit(exit: Exit): void
 }
@@ -52,7 +58,7 @@ export interface UpstreamConnection {
   readonly remote?: true
   /** Sends one frame; false when it cannot be taken: ended, or too much is queued. */
   send(frame: string, request?: OutboundRequest): boolean
-  /** The opening is over: what was agreed on stands in headers from now on. */
+  /** What was agreed on: it stands in headers from now on. Told once, before anything else is sent. */
   agreed?(agreement: Agreement): void
   /** Nobody waits for this answer any more. True when the carrier has told the upstream so by itself. */
   abandon?(id: number): boolean

@@ -3,7 +3,7 @@
  * (legacy) or `server/discover` (modern; MCP 2026-07-28, stdio, Backward Compatibility).
  */
 import { GuardError } from '../../model/error.ts'
-import { isList, isObject, member, type JsonObject } from '../../model/json.ts'
+import { isList, isObject, member, type Json, type JsonObject } from '../../model/json.ts'
 import type { Timers } from '../../model/port.ts'
 import type { Era } from '../../model/record.ts'
 import {
@@ -12,6 +12,7 @@ import {
   LATEST_MODERN,
   LEGACY_VERSIONS,
   META,
+  MODERN_VERSIONS,
   type Self,
 } from '../protocol.ts'
 import type { RawAnswer } from './pending.ts'
@@ -33,7 +34,14 @@ export interface Wish {
 }
 
 export interface HandshakeWire {
-  request(method: string, params: JsonObject, timeoutMs: number): Promise<RawAnswer | 'cancelled'>
+  /** `version`: what a request of the modern era says that it is written in. */
+  request(
+    method: string,
+    params: JsonObject,
+    options: { readonly timeoutMs: number; readonly version?: string },
+  ): Promise<RawAnswer | 'cancelled'>
+  /** Told once, before anything else is sent. */
+  agreed(agreement: Agreement): void
   notify(method: string): void
 }
 
@@ -45,31 +53,46 @@ export interface HandshakeOptions {
   readonly probeMs: number
 }
 
+/** One opening under way. */
+interface Shaking extends HandshakeOptions {
+  readonly wire: HandshakeWire
+  readonly wish: Wish
+  /** How the upstream refused, for who has to find out why. */
+  readonly refusals: string[]
+}
+
 /** @throws GuardError ERR_UPSTREAM_DOWN when the upstream opens in neither era. */
 export async function shakeHands(
   wire: HandshakeWire,
   wish: Wish,
   options: HandshakeOptions,
 ): Promise<Agreement> {
-  const first = wish.era === 'modern' ? discover : initialize
-  const second = wish.era === 'modern' ? initialize : discover
-  const opened = await withPatience(first(wire, wish, options), options)
+  const shaking: Shaking = { ...options, wire, wish, refusals: [] }
+  const agreement = await eitherEra(shaking)
+  if (!agreement) {
+    const refusals = shaking.refusals.join(', ')
+    throw new GuardError('ERR_UPSTREAM_DOWN', `it opened in neither era of MCP: ${refusals}`)
+  }
+  wire.agreed(agreement)
+  if (agreement.era === 'legacy') wire.notify('notifications/initialized')
+  return agreement
+}
+
+async function eitherEra(shaking: Shaking): Attempt {
+  const first = shaking.wish.era === 'modern' ? discover : initialize
+  const second = shaking.wish.era === 'modern' ? initialize : discover
+  const opened = await withPatience(first(shaking), shaking)
   if (opened.agreement) return opened.agreement
-  const other = second(wire, wish, options)
+  const other = second(shaking)
   // A silent first probe may still answer while the second runs: whichever agrees first wins.
-  const agreement = await (opened.still ? firstAgreement([opened.still, other]) : other)
-  if (agreement) return agreement
-  throw new GuardError(
-    'ERR_UPSTREAM_DOWN',
-    'it opened in neither era of MCP: no `initialize`, no `server/discover`',
-  )
+  return opened.still ? firstAgreement([opened.still, other]) : other
 }
 
 type Attempt = Promise<Agreement | undefined>
 
 async function withPatience(
   attempt: Attempt,
-  { timers, probeMs }: HandshakeOptions,
+  { timers, probeMs }: Shaking,
 ): Promise<{ readonly agreement?: Agreement | undefined; readonly still?: Attempt }> {
   let stop = (): void => undefined
   const patience = new Promise<'silent'>((resolve) => {
@@ -94,17 +117,19 @@ async function firstAgreement(attempts: readonly Attempt[]): Attempt {
   }
 }
 
-async function initialize(wire: HandshakeWire, wish: Wish, options: HandshakeOptions): Attempt {
+async function initialize(shaking: Shaking): Attempt {
+  const { wire, wish, self, timeoutMs } = shaking
   const answer = await wire.request(
     'initialize',
     {
       protocolVersion: wish.version ?? LATEST_LEGACY,
       capabilities: wish.capabilities,
-      clientInfo: { name: options.self.name, version: options.self.version },
+      clientInfo: { name: self.name, version: self.version },
     },
-    options.timeoutMs,
+    { timeoutMs },
   )
-  if (answer === 'cancelled' || answer.part === 'error') return undefined
+  if (answer === 'cancelled' || answer.part === 'error')
+    return refused(shaking, 'initialize', answer)
   const version = member(answer.value, 'protocolVersion')
   const capabilities = member(answer.value, 'capabilities')
   if (typeof version !== 'string' || !isLegacy(version)) {
@@ -113,7 +138,6 @@ async function initialize(wire: HandshakeWire, wish: Wish, options: HandshakeOpt
       'it answered `initialize` with a protocol version that is not known',
     )
   }
-  wire.notify('notifications/initialized')
   return { era: 'legacy', version, capabilities: isObject(capabilities) ? capabilities : {} }
 }
 
@@ -121,32 +145,66 @@ function isLegacy(version: string): boolean {
   return LEGACY_VERSIONS.some((known) => known === version)
 }
 
-async function discover(wire: HandshakeWire, wish: Wish, options: HandshakeOptions): Attempt {
-  const answer = await wire.request(
-    'server/discover',
-    {
-      _meta: {
-        [META.version]: LATEST_MODERN,
-        [META.capabilities]: wish.capabilities,
-        [META.clientInfo]: { name: options.self.name, version: options.self.version },
-      },
-    },
-    options.timeoutMs,
+/** Asks in the newest version; a server that knows it not says which it knows, and is asked once more. */
+async function discover(shaking: Shaking): Attempt {
+  const first = await askDiscover(shaking, LATEST_MODERN)
+  if (!isUnsupported(first)) return discovered(shaking, first)
+  const supported = supportedVersions(first.value['data'])
+  const version = MODERN_VERSIONS.find((known) => supported.includes(known))
+  if (version !== undefined) return discovered(shaking, await askDiscover(shaking, version))
+  if (LEGACY_VERSIONS.some((known) => supported.includes(known)))
+    return refused(shaking, 'server/discover', first)
+  throw new GuardError(
+    'ERR_UPSTREAM_DOWN',
+    'it is a modern server, but of no protocol version that is known',
   )
-  if (answer === 'cancelled') return undefined
-  if (answer.part === 'error') {
-    if (answer.value['code'] !== CODE.unsupportedVersion) return undefined
-    throw new GuardError(
-      'ERR_UPSTREAM_DOWN',
-      'it is a modern server, but of no protocol version that is known',
-    )
+}
+
+function isUnsupported(answer: RawAnswer | 'cancelled'): answer is RawAnswer {
+  return (
+    answer !== 'cancelled' &&
+    answer.part === 'error' &&
+    answer.value['code'] === CODE.unsupportedVersion
+  )
+}
+
+function askDiscover(
+  { wire, wish, self, timeoutMs }: Shaking,
+  version: string,
+): Promise<RawAnswer | 'cancelled'> {
+  const meta = {
+    [META.version]: version,
+    [META.capabilities]: wish.capabilities,
+    [META.clientInfo]: { name: self.name, version: self.version },
   }
+  return wire.request('server/discover', { _meta: meta }, { timeoutMs, version })
+}
+
+/** What an `UnsupportedProtocolVersionError` says of itself (MCP 2026-07-28, Versioning). */
+function supportedVersions(data: Json | undefined): readonly Json[] {
+  const supported = isObject(data) ? member(data, 'supported') : undefined
+  return isList(supported) ? supported : []
+}
+
+function discovered(shaking: Shaking, answer: RawAnswer | 'cancelled'): Agreement | undefined {
+  if (answer === 'cancelled' || answer.part === 'error')
+    return refused(shaking, 'server/discover', answer)
   const versions = member(answer.value, 'supportedVersions')
   const capabilities = member(answer.value, 'capabilities')
-  if (!isList(versions) || !versions.includes(LATEST_MODERN)) return undefined
-  return {
-    era: 'modern',
-    version: LATEST_MODERN,
-    capabilities: isObject(capabilities) ? capabilities : {},
+  const version = isList(versions)
+    ? MODERN_VERSIONS.find((known) => versions.includes(known))
+    : undefined
+  if (version === undefined) {
+    shaking.refusals.push('`server/discover` names no version that is known')
+    return undefined
   }
+  return { era: 'modern', version, capabilities: isObject(capabilities) ? capabilities : {} }
+}
+
+/** Notes the code alone: the words are the upstream's. */
+function refused(shaking: Shaking, method: string, answer: RawAnswer | 'cancelled'): undefined {
+  const code = answer === 'cancelled' ? undefined : answer.value['code']
+  const how = typeof code === 'number' ? `error ${code}` : 'nothing'
+  shaking.refusals.push(`\`${method}\` was answered with ${how}`)
+  return undefined
 }

@@ -22,9 +22,10 @@ import type {
   UpstreamConnection,
   UpstreamDefinition,
 } from './connection.ts'
-import { shakeHands, type Agreement, type Wish } from './handshake.ts'
+import { shakeHands, type Agreement, type HandshakeWire, type Wish } from './handshake.ts'
 import { Pending, type ProgressListener, type RawAnswer } from './pending.ts'
 import type { Exit } from './process.ts'
+import { Retries } from './retries.ts'
 
 export type UpstreamNotification = Extract<UpstreamLine, { kind: 'notification' }>
 export type UpstreamRequestLine = Extract<UpstreamLine, { kind: 'request' }>
@@ -38,6 +39,8 @@ export interface LinkEvents {
   onRequest(link: Link, request: UpstreamRequestLine, about?: number): void
   /** The upstream has put the answer to a request off (MCP 2025-11-25, SSE polling). */
   onPaused(errand: Errand, retryMs: number): void
+  /** For a while nobody heard whether one of its lists changed. */
+  onMissed(link: Link): void
   onGarbage(server: string, why: string, count: number): void
 }
 
@@ -59,7 +62,7 @@ export interface SendOptions {
   /** On whose behalf; absent for what the guard asks for itself. */
   readonly errand?: Errand | undefined
   /** What an upstream over HTTP is told in headers as well. */
-  readonly mirror?: Pick<OutboundRequest, 'name' | 'params'> | undefined
+  readonly mirror?: Pick<OutboundRequest, 'version' | 'name' | 'params'> | undefined
 }
 
 /** A request under way. */
@@ -69,17 +72,6 @@ export interface Sent {
 }
 
 const PROBE_MS = 5000
-const FIRST_BACKOFF_MS = 500
-const LONGEST_BACKOFF_MS = 30_000
-
-/** An upstream that ends this soon after it was ready is likely to do so again. */
-const SOON_MS = 10_000
-const CRASHES_BORNE = 8
-
-function backoff(failures: number): number {
-  return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1))
-}
-
 /** One life of what is behind a link: a process, or a session over HTTP. */
 interface Life {
   readonly connection: UpstreamConnection
@@ -95,10 +87,7 @@ export class Link {
   #life: Life | undefined
   #agreement: Agreement | undefined
   #connecting: Promise<Agreement> | undefined
-  #failures = 0
-  #crashes = 0
-  #readyAt = 0
-  #retryAt = 0
+  readonly #retries: Retries
   readonly #garbage = new Map<string, number>()
   #stopped = false
   readonly #ending = new Set<Promise<void>>()
@@ -106,11 +95,17 @@ export class Link {
   constructor(options: LinkOptions) {
     this.#options = options
     this.server = options.upstream.server
+    this.#retries = new Retries(options.clock)
   }
 
   /** What was agreed on, while the upstream is up. */
   get agreement(): Agreement | undefined {
     return this.#agreement
+  }
+
+  /** True where parts of a call have to stand in headers, too (MCP 2026-07-28, Request Metadata). */
+  get mirrors(): boolean {
+    return 'url' in this.#options.upstream && this.#agreement?.era === 'modern'
   }
 
   /** Starts the process without speaking to it: its own start-up runs beside the guard's. */
@@ -218,7 +213,7 @@ export class Link {
 
   async #open(wish: Wish): Promise<Agreement> {
     if (this.#stopped) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is stopped`)
-    const wait = this.#retryAt - this.#options.clock.monotonic()
+    const wait = this.#retries.waitMs
     if (wait > 0)
       throw new GuardError(
         'ERR_UPSTREAM_DOWN',
@@ -226,10 +221,8 @@ export class Link {
       )
     try {
       const agreement = await this.#attempt(wish)
-      this.#life?.connection.agreed?.(agreement)
-      this.#failures = 0
+      this.#retries.ready()
       this.#agreement = agreement
-      this.#readyAt = this.#options.clock.monotonic()
       this.#options.events.onState(this, 'ready', {
         era: agreement.era,
         version: agreement.version,
@@ -270,10 +263,11 @@ export class Link {
         `\`${this.server}\` could not be started: ${await life.gone}`,
       )
     }
-    const wire = {
-      request: (method: string, params: JsonObject, timeoutMs: number) =>
-        this.send(method, () => JSON.stringify(params), { timeoutMs }).answer,
-      notify: (method: string) => this.notify(method),
+    const wire: HandshakeWire = {
+      request: (method, params, { timeoutMs, version }) =>
+        this.send(method, () => JSON.stringify(params), { timeoutMs, mirror: { version } }).answer,
+      agreed: (agreement) => life.connection.agreed?.(agreement),
+      notify: (method) => this.notify(method),
     }
     const { self, timers, startTimeoutMs } = this.#options
     return shakeHands(wire, wish, {
@@ -285,9 +279,8 @@ export class Link {
   }
 
   #failed(error: unknown): void {
-    const { events, clock, operational } = this.#options
-    this.#failures += 1
-    this.#retryAt = clock.monotonic() + backoff(this.#failures)
+    const { events, operational } = this.#options
+    this.#retries.failed()
     const why = error instanceof Error ? error.message : String(error)
     events.onState(this, 'failed', { why })
     operational.error({ server: this.server, why }, 'upstream could not be opened')
@@ -321,6 +314,8 @@ export class Link {
         const errand = pending.errandOf(id)
         if (errand) events.onPaused(errand, retryMs)
       },
+      onMissed: () => this.noteMissed(),
+      awaits: (id) => pending.awaits(id),
       onExit: (exit) => {
         life.ended = true
         gone.resolve(this.#onExit(pending, exit))
@@ -338,7 +333,7 @@ export class Link {
       (exit.signal === null ? `with code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`)
     const unanswered = pending.size
     if (this.#life?.pending === pending) {
-      if (this.#agreement && !this.#stopped) this.#noteCrash()
+      if (this.#agreement && !this.#stopped) this.#retries.crashed()
       this.#life = undefined
       this.#agreement = undefined
     }
@@ -350,13 +345,6 @@ export class Link {
     events.onState(this, 'exited', { how, unanswered })
     if (!this.#stopped) operational.warn({ server: this.server, how, unanswered }, 'upstream ended')
     return how
-  }
-
-  /** It is started again at once, but not without end: who keeps ending soon after the start waits as a failed start does. */
-  #noteCrash(): void {
-    const now = this.#options.clock.monotonic()
-    this.#crashes = now - this.#readyAt < SOON_MS ? this.#crashes + 1 : 1
-    if (this.#crashes > CRASHES_BORNE) this.#retryAt = now + backoff(this.#crashes - CRASHES_BORNE)
   }
 
   #onTooLong(pending: Pending, bytes: number, cut: Dropped): void {
@@ -376,7 +364,9 @@ export class Link {
     const message = readUpstreamLine(line)
     switch (message.kind) {
       case 'answer':
-        if (!pending.answer(message.id, message))
+        if (about !== undefined && message.id !== about)
+          this.noteGarbage("an answer on another request's stream")
+        else if (!pending.answer(message.id, message))
           this.noteGarbage('an answer that nobody waits for')
         return
       case 'notification':
@@ -399,6 +389,11 @@ export class Link {
     } else if (!pending.progress(params['progressToken'] ?? null, params)) {
       this.noteGarbage('progress for a token that nobody gave it')
     }
+  }
+
+  /** For a while nobody heard whether one of its lists changed. */
+  noteMissed(): void {
+    this.#options.events.onMissed(this)
   }
 
   /** It wrote something that is no message for anybody. */

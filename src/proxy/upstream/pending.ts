@@ -105,6 +105,11 @@ export class Pending {
     return waiting !== undefined
   }
 
+  /** Whether somebody still waits for this answer. */
+  awaits(id: number): boolean {
+    return this.#waiting.get(id) !== undefined || this.#endless.has(id)
+  }
+
   /** On whose behalf this request is under way; undefined for one of the guard's own, or none. */
   errandOf(id: number): Errand | undefined {
     return this.#waiting.get(id)?.errand

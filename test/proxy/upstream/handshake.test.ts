@@ -1,21 +1,40 @@
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../../src/model/json.ts'
-import { shakeHands, type HandshakeWire, type Wish } from '../../../src/proxy/upstream/handshake.ts'
+import {
+  shakeHands,
+  type Agreement,
+  type HandshakeWire,
+  type Wish,
+} from '../../../src/proxy/upstream/handshake.ts'
 import { fakeClock } from '../../fakes/clock.ts'
 
-type Reply = { readonly part: 'result' | 'error'; readonly value: JsonObject } | 'silence'
+interface Spoken {
+  readonly part: 'result' | 'error'
+  readonly value: JsonObject
+}
+type Reply = Spoken | 'silence'
 
-function upstream(replies: Readonly<Record<string, Reply>>) {
+function upstream(replies: Readonly<Record<string, Reply | readonly Reply[]>>) {
   const asked: string[] = []
+  const told: JsonObject[] = []
   const notified: string[] = []
+  let speak = (_late: Spoken): void => undefined
+  const agreed: Agreement[] = []
   const wire: HandshakeWire = {
-    request: (method) => {
+    request: (method, params, { version }) => {
       asked.push(method)
-      const reply = replies[method] ?? { part: 'error', value: { code: -32_601 } }
-      if (reply === 'silence') return new Promise(() => undefined)
+      told.push({ version: version ?? null, params })
+      const given = [replies[method] ?? []].flat()
+      const nth = asked.filter((one) => one === method).length - 1
+      const reply = given[Math.min(nth, given.length - 1)] ?? UNKNOWN
+      if (reply === 'silence')
+        return new Promise((resolve) => {
+          speak = (late) => resolve({ ...late, text: JSON.stringify(late.value) })
+        })
       return Promise.resolve({ ...reply, text: JSON.stringify(reply.value) })
     },
-    notify: (method) => void notified.push(method),
+    agreed: (agreement) => void agreed.push(agreement),
+    notify: (method) => void notified.push(`${method} in ${agreed.at(-1)?.version}`),
   }
   const clock = fakeClock('2026-11-24T10:00:00Z')
   const options = {
@@ -24,14 +43,23 @@ function upstream(replies: Readonly<Record<string, Reply>>) {
     timeoutMs: 20_000,
     probeMs: 5000,
   }
-  return { asked, notified, clock, shake: (wish: Wish) => shakeHands(wire, wish, options) }
+  return {
+    speak: (late: Spoken) => speak(late),
+    asked,
+    told,
+    notified,
+    agreed,
+    clock,
+    shake: (wish: Wish) => shakeHands(wire, wish, options),
+  }
 }
 
+const UNKNOWN: Spoken = { part: 'error', value: { code: -32_601 } }
 const INITIALIZED: Reply = {
   part: 'result',
   value: { protocolVersion: '2025-06-18', capabilities: { tools: {} } },
 }
-const DISCOVERED: Reply = {
+const DISCOVERED: Spoken = {
   part: 'result',
   value: { supportedVersions: ['2026-07-28'], capabilities: {} },
 }
@@ -49,7 +77,10 @@ test('the era of the agent is tried first, and the other where that fails', asyn
     const one = upstream(replies)
     expect(await one.shake(wish)).toMatchObject({ era })
     expect(one.asked).toEqual(asked)
-    expect(one.notified).toEqual(era === 'legacy' ? ['notifications/initialized'] : [])
+    expect(one.notified).toEqual(
+      era === 'legacy' ? ['notifications/initialized in 2025-06-18'] : [],
+    )
+    expect(one.agreed).toMatchObject([{ era }])
   }
 })
 
@@ -68,6 +99,42 @@ test('a modern server of no known version is not taken for a legacy one', async 
   })
   await expect(one.shake(modern)).rejects.toMatchObject({ code: 'ERR_UPSTREAM_DOWN' })
   expect(one.asked).toEqual(['server/discover'])
+})
+
+test('a modern server that wants another version is asked once more, in one that both know', async () => {
+  const unsupported = (...supported: string[]): Reply => ({
+    part: 'error',
+    value: { code: -32_022, message: 'Unsupported protocol version', data: { supported } },
+  })
+  const one = upstream({ 'server/discover': [unsupported('2027-01-01', '2026-07-28'), DISCOVERED] })
+  expect(await one.shake(modern)).toMatchObject({ era: 'modern', version: '2026-07-28' })
+  expect(one.asked).toEqual(['server/discover', 'server/discover'])
+  expect(one.told[1]).toMatchObject({
+    version: '2026-07-28',
+    params: { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' } },
+  })
+
+  const stubborn = upstream({ 'server/discover': unsupported('2026-07-28') })
+  await expect(stubborn.shake(modern)).rejects.toMatchObject({ code: 'ERR_UPSTREAM_DOWN' })
+  expect(stubborn.asked).toEqual(['server/discover', 'server/discover', 'initialize'])
+
+  const older = upstream({
+    'server/discover': unsupported('2025-06-18'),
+    initialize: INITIALIZED,
+  })
+  expect(await older.shake(modern)).toMatchObject({ era: 'legacy' })
+})
+
+test('of two eras that answer after all, the first is agreed on and told, once', async () => {
+  const one = upstream({ 'server/discover': 'silence', initialize: INITIALIZED })
+  const agreed = one.shake(modern)
+  await Promise.resolve()
+  one.clock.advance(5000)
+  expect(await agreed).toMatchObject({ era: 'legacy' })
+  one.speak(DISCOVERED)
+  await Promise.resolve()
+  expect(one.agreed).toMatchObject([{ era: 'legacy' }])
+  expect(one.notified).toHaveLength(1)
 })
 
 test('a version that is not known, and no era at all, are refused', async () => {
