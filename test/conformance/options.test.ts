@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { blocks, codes, page } from '../docs/markdown.ts'
 import { HELP, readOptions, REVISIONS } from './options.ts'
 import { readRequirements, SUITE } from './requirements.ts'
 import { MODES } from './results.ts'
@@ -17,6 +18,24 @@ describe('the command line of the comparison', () => {
   it('picks modes and scenarios', () => {
     const argv = ['--requirements', '2026-07-28', '--mode', 'client', '--only', 'a, b', '--json']
     expect(readOptions(argv)).toMatchObject({ modes: ['client'], only: ['a', 'b'], json: true })
+  })
+
+  it('is as the pages write it', () => {
+    const written = [
+      ...blocks(page('docs/protocol.md'), 'sh').flatMap((block) => block.split('\n')),
+      ...codes(page('CONTRIBUTING.md')),
+    ]
+    const start = 'npm run conformance -- '
+    const commands = written.filter((line) => line.startsWith(start))
+    expect(commands).toHaveLength(4)
+    for (const command of commands) {
+      const options = readOptions(command.slice(start.length).split(' '))
+      const { revision, modes, only } = options ?? {}
+      const known = modes?.flatMap(
+        (mode) => readRequirements(revision ?? '2026-07-28', mode).scenarios,
+      )
+      expect(known).toEqual(expect.arrayContaining([...(only ?? [])]))
+    }
   })
 
   it('asks for nothing but help', () => {
