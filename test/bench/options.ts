@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { DecidePlan } from './decide.ts'
 import type { MemoryPlan } from './memory.ts'
-import type { StdioPlan } from './stdio.ts'
+import type { TurnsPlan } from './turns.ts'
 
 export const SECTIONS = ['decide', 'stdio', 'startup', 'memory'] as const
 export type Section = (typeof SECTIONS)[number]
@@ -60,7 +60,7 @@ function sectionOf(name: string): Section {
 }
 
 /** Fifteen rounds of short windows: a slow moment of the machine is one round, not the figure. */
-export function stdioPlan(quick: boolean): StdioPlan {
+export function stdioPlan(quick: boolean): TurnsPlan {
   return {
     rounds: quick ? 5 : 15,
     warmUp: 4_000,

@@ -3,7 +3,7 @@ import type { DecideResult } from './decide.ts'
 import type { Goal } from './goal.ts'
 import type { MemoryResult } from './memory.ts'
 import type { StartupResult } from './startup.ts'
-import type { StdioResult } from './stdio.ts'
+import type { TurnsResult } from './turns.ts'
 import { DIRECT } from './target.ts'
 
 type Cell = string | number | undefined
@@ -42,7 +42,7 @@ export function number(value: number): string {
   return value.toFixed(2)
 }
 
-export function stdioText(results: readonly StdioResult[]): string {
+export function stdioText(results: readonly TurnsResult[]): string {
   const parts: string[] = []
   const inFlight = results.find((one) => one.levels.length > 0)?.levels ?? []
   for (const [index, level] of inFlight.entries()) {
@@ -54,9 +54,9 @@ export function stdioText(results: readonly StdioResult[]): string {
         own.p50Us,
         own.p95Us,
         own.p99Us,
-        ...(one.name === DIRECT ? ['', ''] : [own.addedP50Us, own.addedToRelay]),
+        ...(one.name === DIRECT ? ['', ''] : [own.addedP50Us, own.addedToBaseline]),
         own.callsPerSecond,
-        own.rateToRelay,
+        own.rateToBaseline,
         own.cpuUsPerCall,
         `${own.noisyWindows}/${own.windows}`,
       ]
@@ -75,7 +75,7 @@ function measured(rows: readonly (readonly Cell[])[]): readonly (readonly Cell[]
   return rows.filter((row) => row.length > 1)
 }
 
-function residentText(results: readonly StdioResult[]): string {
+function residentText(results: readonly TurnsResult[]): string {
   const rows = results
     .filter((one) => one.failed === undefined)
     .map((one) => [one.name, one.residentIdleMb, one.residentLoadedMb, one.answersChecked])
@@ -99,7 +99,7 @@ export function startupText(results: readonly StartupResult[]): string {
       one.firstListMs,
       one.slowestMs,
       one.overDirectMs,
-      one.overRelayMs,
+      one.overBaselineMs,
       one.cpuMs,
       one.starts,
     ])
