@@ -261,7 +261,7 @@ interface CpuFrame {
 describe('the command line', () => {
   it('takes a list of sections, all of them by default', () => {
     expect(readOptions(['--only', 'stdio,memory']).sections).toEqual(['stdio', 'memory'])
-    expect(readOptions([]).sections).toHaveLength(4)
+    expect(readOptions([]).sections).toHaveLength(8)
   })
 
   it.each([['--only', 'speed'], ['--fast'], ['--only']])('refuses %s %s', (...argv) => {

@@ -1,11 +1,12 @@
 /** The targets of the house, beside what was measured. A goal that is missed is a fact, never a failure. */
 import type { DecideResult } from './decide.ts'
+import { httpGoals, type HttpMeasured } from './http/goal.ts'
 import type { MemoryResult } from './memory.ts'
 import type { StartupResult } from './startup.ts'
 import type { TurnsResult } from './turns.ts'
 import { CHAPERONE } from './target.ts'
 
-export interface Measured {
+export interface Measured extends HttpMeasured {
   readonly decide?: readonly DecideResult[]
   readonly stdio?: readonly TurnsResult[]
   readonly startup?: readonly StartupResult[]
@@ -37,6 +38,7 @@ export function goals(measured: Measured): readonly Goal[] {
     ...(measured.stdio ? stdioGoals(measured.stdio) : []),
     ...(measured.startup ? startupGoals(measured.startup) : []),
     ...(measured.memory ? memoryGoals(measured.memory) : []),
+    ...httpGoals(measured),
   ].map(judge)
 }
 

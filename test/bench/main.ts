@@ -3,6 +3,7 @@ import { arch, cpus, loadavg, platform, release } from 'node:os'
 import { killAll } from './child.ts'
 import { runDecide } from './decide-process.ts'
 import { goals, type Measured } from './goal.ts'
+import { httpReport, httpSections, type HttpResults, type Row } from './http/run.ts'
 import { measureMemory } from './memory.ts'
 import { figure } from './numbers.ts'
 import {
@@ -73,7 +74,7 @@ async function profile(options: Options, workshop: Workshop): Promise<number> {
 }
 
 async function measure(options: Options, workshop: Workshop): Promise<number> {
-  const results: Writable<Results> = { gaps: [] }
+  const results: Writable<Results> & HttpResults = { gaps: [] }
   const { against } = options
   const builds = against === undefined ? [] : [other(against, workshop)]
   const guards = [chaperone(workshop), ...builds, ...peers(workshop)]
@@ -82,6 +83,13 @@ async function measure(options: Options, workshop: Workshop): Promise<number> {
     stdio: () => stdioSection(options, [...baselines(), ...guards], results),
     startup: () => startupSection(options, [...baselines(), ...guards], results),
     memory: () => memorySection(options, [...baselines(), ...guards], results),
+    ...httpSections({
+      options,
+      workshop,
+      results,
+      say,
+      gaps: (section, rows) => noteGaps(section, rows, results),
+    }),
   }
   for (const name of options.sections) {
     try {
@@ -128,18 +136,11 @@ async function memorySection(
   noteGaps('memory', list, results)
 }
 
-function noteGaps(
-  section: Section,
-  list: readonly {
-    readonly name: string
-    readonly kind: Target['kind']
-    readonly failed?: string
-  }[],
-  results: Results,
-): void {
+function noteGaps(section: string, list: readonly Row[], results: Results): void {
   for (const one of list) {
     if (one.failed === undefined || one.kind === 'peer') continue
-    results.gaps.push(`${section}: ${one.name}: ${one.failed}`)
+    const gap = `${section}: ${one.name}: ${one.failed}`
+    if (!results.gaps.includes(gap)) results.gaps.push(gap)
   }
 }
 
@@ -197,6 +198,7 @@ function text(results: Results): string {
     ...(record ? [recordText(record)] : []),
     ...(results.startup ? [startupText(results.startup)] : []),
     ...(results.memory ? [memoryText(bareMb ?? Number.NaN, results.memory)] : []),
+    ...httpReport(results),
     goalsText(goals(results)),
     ...results.gaps.map((gap) => `could not measure ${gap}`),
   ]

@@ -43,6 +43,11 @@ export function number(value: number): string {
 }
 
 export function stdioText(results: readonly TurnsResult[]): string {
+  return turnsText('stdio', '÷ relay', results)
+}
+
+/** `ratio` heads the columns that compare with the baseline. */
+export function turnsText(section: string, ratio: string, results: readonly TurnsResult[]): string {
   const parts: string[] = []
   const inFlight = results.find((one) => one.levels.length > 0)?.levels ?? []
   for (const [index, level] of inFlight.entries()) {
@@ -61,14 +66,21 @@ export function stdioText(results: readonly TurnsResult[]): string {
         `${own.noisyWindows}/${own.windows}`,
       ]
     })
-    const head = ['', 'p50 µs', 'p95 µs', 'p99 µs', 'added µs', '÷ relay']
-    const title = `stdio, ${level.inFlight} in flight (medians of ${level.windows} windows of ${number(level.callsPerWindow)} calls)`
+    const head = ['', 'p50 µs', 'p95 µs', 'p99 µs', 'added µs', ratio]
+    const title = `${section}, ${level.inFlight} in flight (medians of ${level.windows} windows of ${number(level.callsPerWindow)} calls)`
     parts.push(
-      `${title}\n${table([...head, 'calls/s', '÷ relay', 'CPU µs/call', 'noisy'], measured(rows))}`,
+      `${title}\n${table([...head, 'calls/s', ratio, 'CPU µs/call', 'noisy'], measured(rows))}`,
     )
   }
-  parts.push(residentText(results), ...failures(results))
+  parts.push(residentText(results), ...notes(results), ...failures(results))
   return parts.join('\n\n')
+}
+
+function notes(results: readonly { readonly name: string; readonly note?: string }[]): string[] {
+  const lines = results
+    .filter(({ note }) => note !== undefined)
+    .map(({ name, note }) => `${name}: ${note}`)
+  return lines.length === 0 ? [] : [lines.join('\n')]
 }
 
 function measured(rows: readonly (readonly Cell[])[]): readonly (readonly Cell[])[] {
@@ -82,7 +94,7 @@ function residentText(results: readonly TurnsResult[]): string {
   return table(['', 'RSS idle MB', 'RSS after load MB', 'answers checked'], rows)
 }
 
-function failures(
+export function failures(
   results: readonly { readonly name: string; readonly failed?: string }[],
 ): readonly string[] {
   const lines = results
@@ -91,7 +103,11 @@ function failures(
   return lines.length === 0 ? [] : [lines.join('\n')]
 }
 
-export function startupText(results: readonly StartupResult[]): string {
+export function startupText(
+  results: readonly StartupResult[],
+  section = 'start-up',
+  baseline = 'relay',
+): string {
   const rows = results
     .filter((one) => one.failed === undefined)
     .map((one) => [
@@ -103,34 +119,35 @@ export function startupText(results: readonly StartupResult[]): string {
       one.cpuMs,
       one.starts,
     ])
-  const head = [
-    '',
-    'median ms',
-    'slowest ms',
-    'over direct ms',
-    'over relay ms',
-    'CPU ms',
-    'starts',
-  ]
-  const title = 'start-up, spawn to the answer to the first tools/list'
-  return [`${title}\n${table(head, rows)}`, ...failures(results)].join('\n\n')
+  const over = ['over direct ms', `over ${baseline} ms`]
+  const head = ['', 'median ms', 'slowest ms', ...over, 'CPU ms', 'starts']
+  const title = `${section}, spawn to the answer to the first tools/list`
+  return [`${title}\n${table(head, rows)}`, ...notes(results), ...failures(results)].join('\n\n')
 }
 
-export function memoryText(bareMb: number, results: readonly MemoryResult[]): string {
+export function memoryText(
+  bareMb: number,
+  results: readonly MemoryResult[],
+  section = 'memory',
+): string {
   const rows = results
     .filter((one) => one.failed === undefined)
     .map((one) => [
       one.name,
       one.idleMb,
       one.overBareMb,
+      ...(one.crowdedMb === undefined ? [] : [one.crowdedMb]),
       one.afterSliceMb.at(0),
       one.afterSliceMb.at(-1),
       one.growthMb,
       one.calls,
     ])
-  const head = ['', 'idle MB', 'over bare MB', 'first slice MB', 'last slice MB', 'growth MB']
-  const title = `memory, resident (the bare runtime takes ${number(bareMb)} MB)`
-  return [`${title}\n${table([...head, 'calls'], rows)}`, ...failures(results)].join('\n\n')
+  const crowd = results.some((one) => one.crowdedMb !== undefined) ? ['with sessions MB'] : []
+  const head = ['', 'idle MB', 'over bare MB', ...crowd, 'first slice MB', 'last slice MB']
+  const title = `${section}, resident (the bare runtime takes ${number(bareMb)} MB)`
+  return [`${title}\n${table([...head, 'growth MB', 'calls'], rows)}`, ...failures(results)].join(
+    '\n\n',
+  )
 }
 
 export function decideText(results: readonly DecideResult[]): string {
