@@ -76,9 +76,11 @@ export function turnsText(section: string, ratio: string, results: readonly Turn
   return parts.join('\n\n')
 }
 
-function notes(results: readonly { readonly name: string; readonly note?: string }[]): string[] {
+function notes(
+  results: readonly { readonly name: string; readonly note?: string; readonly failed?: string }[],
+): readonly string[] {
   const lines = results
-    .filter(({ note }) => note !== undefined)
+    .filter(({ note, failed }) => note !== undefined && failed === undefined)
     .map(({ name, note }) => `${name}: ${note}`)
   return lines.length === 0 ? [] : [lines.join('\n')]
 }

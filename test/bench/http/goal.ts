@@ -75,7 +75,7 @@ function aheadGoals(
   own: TurnsResult | undefined,
   targets: readonly TurnsResult[],
 ): readonly Open[] {
-  const peers = targets.filter(({ kind, levels }) => kind === 'peer' && levels.length > 0)
+  const peers = targets.filter((one) => isPeer(one) && one.levels.length > 0)
   if (peers.length === 0) return []
   const best = (figures: readonly (number | undefined)[], pick: typeof Math.min): number =>
     pick(...figures.filter((figure) => figure !== undefined))
@@ -107,6 +107,11 @@ function aheadGoals(
   ]
 }
 
+/** Another build of ours is beside us, but nobody to be ahead of. */
+function isPeer({ name, kind }: Pick<TurnsResult, 'name' | 'kind'>): boolean {
+  return kind === 'peer' && !name.startsWith(CHAPERONE)
+}
+
 function ahead(
   id: string,
   what: string,
@@ -118,7 +123,7 @@ function ahead(
 
 function startupGoals(results: readonly StartupResult[]): readonly Open[] {
   const own = results.find((one) => one.name === CHAPERONE)
-  const peers = results.filter(({ kind, starts }) => kind === 'peer' && starts > 0)
+  const peers = results.filter((one) => isPeer(one) && one.starts > 0)
   if (peers.length === 0) return []
   const best = Math.min(...peers.map((peer) => peer.firstListMs))
   return [

@@ -360,8 +360,9 @@ describe('goals over HTTP', () => {
     const own = row(CHAPERONE, 'chaperone', [400, 6_000, 80])
     const quick = row('quick', 'peer', [300, 1_000, 90])
     const small = row('small', 'peer', [900, 2_000, 70])
+    const before = row(`${CHAPERONE} (other)`, 'peer', [1, 99_000, 1])
     const broken = { ...row('broken', 'peer', [1, 1, 1]), failed: 'it ended', levels: [] }
-    const met = byId({ http: [{ era: 'modern', targets: [own, quick, small, broken] }] })
+    const met = byId({ http: [{ era: 'modern', targets: [own, quick, small, before, broken] }] })
     expect(met.get('http_modern_p50_ahead')).toBe(false)
     expect(met.get('http_modern_rate_ahead')).toBe(true)
     expect(met.get('http_modern_memory_ahead')).toBe(false)

@@ -66,18 +66,6 @@ const PEERS: readonly Peer[] = [
   },
   {
     ...LEGACY_ONLY,
-    name: 'mcp-hub',
-    version: '4.2.1',
-    program: 'dist/cli.js',
-    tool: 'bench__approve',
-    note: 'HTTP on both sides',
-    line: (program, { port, upstream, home }) => ({
-      ...node(program, '--port', String(port), '--config', upstream.mcpJson),
-      env: { HOME: home, XDG_STATE_HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home },
-    }),
-  },
-  {
-    ...LEGACY_ONLY,
     name: '@civic/passthrough-mcp-server',
     version: '0.12.1',
     program: 'dist/cli.js',
@@ -92,6 +80,16 @@ const PEERS: readonly Peer[] = [
     }),
   },
 ]
+
+/** Runs, but not on this work, and not without a network. */
+const NOT_THIS: HttpTarget = {
+  ...LEGACY_ONLY,
+  name: 'mcp-hub 4.2.1',
+  kind: 'peer',
+  missing:
+    'in front it speaks HTTP+SSE of 2024-11-05 only, and it asks a registry on the internet whenever it starts',
+  line: () => node(),
+}
 
 const CACHE = fileURLToPath(
   new URL('../../../node_modules/.cache/chaperone-bench-peers/', import.meta.url),
@@ -112,7 +110,7 @@ export async function installPeers(
     say(`peers: ${peer.name}@${peer.version}`)
     targets.push(await installed(peer, workshop))
   }
-  return targets
+  return [...targets, NOT_THIS]
 }
 
 async function installed(peer: Peer, workshop: Workshop): Promise<HttpTarget> {

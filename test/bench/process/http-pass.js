@@ -26,41 +26,62 @@ function passed(raw) {
   return headers
 }
 
-createServer({ noDelay: true }, (request, response) => {
-  let upstream
-  response.on('close', () => {
-    if (!response.writableFinished) upstream?.abort(new Error('the agent is gone'))
-  })
+/** One exchange, on its way back. */
+class Back {
+  constructor(response) {
+    this.response = response
+    this.upstream = undefined
+    response.on('close', () => {
+      if (!response.writableFinished) this.upstream?.abort(new Error('the agent is gone'))
+    })
+  }
+
+  onRequestStart(upstream) {
+    this.upstream = upstream
+    if (this.response.destroyed) upstream.abort(new Error('the agent is gone'))
+  }
+
+  onResponseStart(_upstream, status, headers) {
+    const own = {}
+    for (const name of Object.keys(headers)) if (!OWN.has(name)) own[name] = headers[name]
+    this.response.writeHead(status, own)
+    // A stream is open before anything comes on it; any other head goes out with the first of its body.
+    if (headers['content-type']?.startsWith('text/event-stream')) this.response.flushHeaders()
+  }
+
+  onResponseData(upstream, chunk) {
+    if (this.response.write(chunk)) return
+    upstream.pause()
+    this.response.once('drain', () => upstream.resume())
+  }
+
+  onResponseEnd() {
+    this.response.end()
+  }
+
+  onResponseError() {
+    this.response.destroy()
+  }
+}
+
+function pass(request, response, body) {
   const { method, url, rawHeaders } = request
-  const body = method === 'POST' ? request : null
-  pool.dispatch(
-    { method, path: url, headers: passed(rawHeaders), body },
-    {
-      onRequestStart(controller) {
-        upstream = controller
-        if (response.destroyed) controller.abort(new Error('the agent is gone'))
-      },
-      onResponseStart(_controller, status, headers) {
-        delete headers.connection
-        delete headers['keep-alive']
-        delete headers['transfer-encoding']
-        response.writeHead(status, headers)
-        // A stream is open before anything comes on it; any other head goes out with the first of its body.
-        if (headers['content-type']?.startsWith('text/event-stream')) response.flushHeaders()
-      },
-      onResponseData(controller, chunk) {
-        if (response.write(chunk)) return
-        controller.pause()
-        response.once('drain', () => controller.resume())
-      },
-      onResponseEnd() {
-        response.end()
-      },
-      onResponseError() {
-        response.destroy()
-      },
-    },
-  )
+  pool.dispatch({ method, path: url, headers: passed(rawHeaders), body }, new Back(response))
+}
+
+createServer({ noDelay: true }, (request, response) => {
+  if (request.method !== 'POST') {
+    pass(request, response, null)
+    return
+  }
+  // A body that came whole goes on in one piece, a longer one as it comes: that costs the least.
+  request.once('readable', () => {
+    const first = request.read()
+    const whole = first === null || first.length === Number(request.headers['content-length'])
+    if (!whole) request.unshift(first)
+    pass(request, response, whole ? first : request)
+    if (whole) request.resume()
+  })
 }).listen(count('--port', 0), '127.0.0.1')
 process.stdin.resume()
 process.stdin.on('end', () => process.exit(0))
