@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { killAll } from '../child.ts'
 import { goals } from '../goal.ts'
 import { hostilePlan, readOptions, SECTIONS } from '../options.ts'
@@ -14,19 +14,21 @@ import type { LevelResult, TurnsPlan, TurnsResult } from '../turns.ts'
 import { ATTACKS, CONTROL } from './attack.ts'
 import { measureHostile, type HostileResult } from './hostile.ts'
 import { measureHttpMemory } from './memory.ts'
-import { openTarget, openUpstream } from './open.ts'
+import { openTarget, openUpstream, type Opened } from './open.ts'
 import { AnswerReader } from './reader.ts'
 import { hostileText, httpText } from './report.ts'
 import { requestText } from './request.ts'
 import type { Facts } from './scene.ts'
 import { measureHttp, measureHttpStartup } from './section.ts'
-import { httpBaselines, httpOther, PASS, type HttpTarget } from './target.ts'
+import { httpBaselines, httpOther, PASS, type HttpTarget, type Upstream } from './target.ts'
 
 const quiet = (): void => {}
 const workshop = openWorkshop()
 
-afterEach(killAll)
-afterAll(() => workshop.remove())
+afterAll(() => {
+  killAll()
+  workshop.remove()
+})
 
 const plan: TurnsPlan = {
   rounds: 2,
@@ -288,17 +290,21 @@ describe('attacks', () => {
     dripping_upstream: { calls: 64, 'answered by the target': 0, cut: 0 },
   }
 
+  let upstream: Upstream
+  let opened: Opened
+
+  beforeAll(async () => {
+    upstream = await openUpstream('http-hostile', workshop.folder)
+    opened = await openTarget(baseline(PASS), 'legacy', upstream)
+  })
+
   it.each(ATTACKS)(
     '$id does what it says to a target that lets everything through',
     async (attack) => {
-      const upstream = await openUpstream('http-hostile', workshop.folder)
-      const { caller, port } = await openTarget(baseline(PASS), 'legacy', upstream)
-      const facts = await attack.run({ port, upstream: upstream.port, plan: tiny })
+      const facts = await attack.run({ port: opened.port, upstream: upstream.port, plan: tiny })
       expect(facts).toEqual({ ...facts, ...through[attack.id] })
       // It has not taken the target down.
-      await expect(caller.calls(4, 2)).resolves.toMatchObject({ calls: 4 })
-      await caller.stop()
-      await upstream.stop()
+      await expect(opened.caller.calls(4, 2)).resolves.toMatchObject({ calls: 4 })
     },
   )
 
