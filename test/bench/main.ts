@@ -1,9 +1,12 @@
 /** `npm run bench`: measures what a guarded call costs and prints it beside what was aimed for. Asserts no time. */
 import { arch, cpus, loadavg, platform, release } from 'node:os'
 import { killAll } from './child.ts'
+import { open } from './client.ts'
 import { runDecide } from './decide-process.ts'
 import { goals, type Measured } from './goal.ts'
+import { profileHttp } from './http/profile.ts'
 import { httpReport, httpSections, type HttpResults, type Row } from './http/run.ts'
+import { httpFromSource } from './http/target.ts'
 import { measureMemory } from './memory.ts'
 import { figure } from './numbers.ts'
 import {
@@ -62,13 +65,23 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** Over HTTP where that is the only section asked for. */
 async function profile(options: Options, workshop: Workshop): Promise<number> {
-  const target = fromSource(workshop)
-  if (target.missing !== undefined) {
-    process.stderr.write(`bench: ${target.name}: ${target.missing}\n`)
+  const calls = options.quick ? 50_000 : 300_000
+  const overHttp = options.sections.length === 1 && options.sections[0] === 'http'
+  const stdio = fromSource(workshop)
+  const { name, missing } = overHttp ? httpFromSource(workshop) : stdio
+  if (missing !== undefined) {
+    process.stderr.write(`bench: ${name}: ${missing}\n`)
     return 3
   }
-  const found = await profileGuard(target.line, options.quick ? 50_000 : 300_000, workshop.folder)
+  const found = overHttp
+    ? await profileHttp(calls, workshop)
+    : await profileGuard(
+        async (changed) => (await open(changed(stdio.line))).client,
+        calls,
+        workshop.folder,
+      )
   process.stdout.write(options.json ? jsonText(found) : profileText(found))
   return 0
 }

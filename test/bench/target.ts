@@ -125,8 +125,11 @@ export function other(bundle: string, workshop: Workshop): Target {
 
 /** The guard as it stands in src, so that a profile names files and lines that a person finds. */
 export function fromSource(workshop: Workshop): Target {
-  const source = fileURLToPath(new URL('../../src/bin/chaperone.ts', import.meta.url))
-  return build(CHAPERONE, 'chaperone', source, workshop)
+  return build(CHAPERONE, 'chaperone', sourcePath(), workshop)
+}
+
+export function sourcePath(): string {
+  return fileURLToPath(new URL('../../src/bin/chaperone.ts', import.meta.url))
 }
 
 function build(name: string, kind: Target['kind'], bundle: string, workshop: Workshop): Target {

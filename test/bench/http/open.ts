@@ -165,7 +165,9 @@ class Running {
     })
   }
 
+  /** A server does not end with its input: it is asked to. */
   async stop(): Promise<void> {
+    this.#child.kill('SIGTERM')
     await stop(this.#child)
   }
 }

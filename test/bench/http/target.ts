@@ -11,6 +11,7 @@ import {
   OFFERED_TOOLS,
   PIPE,
   processPath,
+  sourcePath,
   type Target,
   type Workshop,
 } from '../target.ts'
@@ -86,6 +87,11 @@ export function httpChaperone(workshop: Workshop, state: string): HttpTarget {
 export function httpOther(bundle: string, workshop: Workshop, state: string): HttpTarget {
   const folder = join(workshop.folder, `${state}-other`)
   return served(`${CHAPERONE} (other)`, 'peer', bundle, folder, workshop)
+}
+
+/** The guard as it stands in src, so that a profile names files and lines that a person finds. */
+export function httpFromSource(workshop: Workshop): HttpTarget {
+  return served(CHAPERONE, 'chaperone', sourcePath(), join(workshop.folder, 'state'), workshop)
 }
 
 function served(
