@@ -18,8 +18,9 @@ import { readOptions } from './options.ts'
 import { summed } from './profile.ts'
 import { decideText, goalsText, stdioText, table } from './report.ts'
 import { measureStartup } from './startup.ts'
-import { measureStdio, type StdioPlan } from './stdio.ts'
+import { measureStdio } from './stdio.ts'
 import { baselines, DIRECT, PIPE, RELAY, type Target } from './target.ts'
+import type { TurnsPlan } from './turns.ts'
 
 const quiet = (): void => {}
 const folder = mkdtempSync(join(tmpdir(), 'chaperone-bench-test-'))
@@ -27,7 +28,7 @@ const folder = mkdtempSync(join(tmpdir(), 'chaperone-bench-test-'))
 afterEach(killAll)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const plan: StdioPlan = {
+const plan: TurnsPlan = {
   rounds: 2,
   warmUp: 8,
   levels: [
@@ -74,7 +75,7 @@ describe('the stdio section', () => {
       }
     }
     const relay = results.find((one) => one.name === RELAY)
-    expect(relay?.levels.map((level) => level.rateToRelay)).toEqual([1, 1])
+    expect(relay?.levels.map((level) => level.rateToBaseline)).toEqual([1, 1])
     expect(stdioText(results)).toContain('parsing relay')
   })
 
@@ -258,9 +259,10 @@ interface CpuFrame {
 }
 
 describe('the command line', () => {
-  it('takes a list of sections, all of them by default', () => {
+  it('takes a list of sections, all that take no minutes of attacks by default', () => {
     expect(readOptions(['--only', 'stdio,memory']).sections).toEqual(['stdio', 'memory'])
-    expect(readOptions([]).sections).toHaveLength(4)
+    expect(readOptions([]).sections).toHaveLength(7)
+    expect(readOptions([]).sections).not.toContain('hostile')
   })
 
   it.each([['--only', 'speed'], ['--fast'], ['--only']])('refuses %s %s', (...argv) => {

@@ -2,10 +2,9 @@
  * The client of the bench: raw JSON-RPC lines, no SDK, so that it is never the bottleneck. It checks every answer
  * it gets, because a proxy that drops or garbles calls is fast.
  */
+import { argumentsText, isExpected, type Message } from './call.ts'
 import { pidOf, start, stop, type Child, type LaunchLine } from './child.ts'
 
-/** What the bench's upstream answers to `approve`; any other answer fails the measurement. */
-const EXPECTED = 'vendor 4711 approved in class B, reference PROC-1182'
 /** No answer for this long: the target hangs, and the bench must not. */
 const PATIENCE_MS = 30_000
 /** Start times are kept by id in a ring: more than any number of calls in flight. */
@@ -33,13 +32,6 @@ export interface Window {
   readonly elapsedMs: number
   /** Latency of each call in µs, sorted. */
   readonly sortedUs: Float64Array
-}
-
-interface Message {
-  readonly id?: unknown
-  readonly method?: unknown
-  readonly result?: { readonly content?: readonly { readonly text?: unknown }[] }
-  readonly error?: { readonly message?: unknown }
 }
 
 export class Client {
@@ -218,7 +210,7 @@ export class Client {
       this.#fail(new Error(`call ${id} was answered twice`))
       return false
     }
-    if (message.result?.content?.[0]?.text !== EXPECTED) {
+    if (!isExpected(message)) {
       this.#fail(new Error(`a wrong answer: ${JSON.stringify(message)}`))
       return false
     }
@@ -248,9 +240,8 @@ export class Client {
   }
 }
 
-/** No two calls in a row are alike: whoever remembers a call's bytes or digest gains nothing. */
 function callText(id: number): string {
-  return `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"approve","arguments":{"vendor_class":"B","amount":${id % 5000},"to":"lee${id % 97}@acme.example","file":"/srv/catalog/2026/vendor-${id % 1009}.pdf","note":"approved as agreed in the meeting of the vendor board"}}}\n`
+  return `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"approve","arguments":${argumentsText(id)}}}\n`
 }
 
 export interface Opened {

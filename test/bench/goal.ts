@@ -1,13 +1,14 @@
 /** The targets of the house, beside what was measured. A goal that is missed is a fact, never a failure. */
 import type { DecideResult } from './decide.ts'
+import { httpGoals, type HttpMeasured } from './http/goal.ts'
 import type { MemoryResult } from './memory.ts'
 import type { StartupResult } from './startup.ts'
-import type { StdioResult } from './stdio.ts'
+import type { TurnsResult } from './turns.ts'
 import { CHAPERONE } from './target.ts'
 
-export interface Measured {
+export interface Measured extends HttpMeasured {
   readonly decide?: readonly DecideResult[]
-  readonly stdio?: readonly StdioResult[]
+  readonly stdio?: readonly TurnsResult[]
   readonly startup?: readonly StartupResult[]
   readonly memory?: readonly MemoryResult[]
 }
@@ -37,6 +38,7 @@ export function goals(measured: Measured): readonly Goal[] {
     ...(measured.stdio ? stdioGoals(measured.stdio) : []),
     ...(measured.startup ? startupGoals(measured.startup) : []),
     ...(measured.memory ? memoryGoals(measured.memory) : []),
+    ...httpGoals(measured),
   ].map(judge)
 }
 
@@ -111,7 +113,7 @@ function over(less: DecideResult | undefined, more: DecideResult | undefined): n
   return less && more ? less.perCpuSecond / more.perCpuSecond : undefined
 }
 
-function stdioGoals(results: readonly StdioResult[]): readonly Open[] {
+function stdioGoals(results: readonly TurnsResult[]): readonly Open[] {
   const levels = results.find((one) => one.name === CHAPERONE)?.levels ?? []
   return [
     {
@@ -120,7 +122,7 @@ function stdioGoals(results: readonly StdioResult[]): readonly Open[] {
       sense: 'at_most',
       limit: 1.4,
       unit: '×',
-      measured: levels.find((level) => level.inFlight === 1)?.addedToRelay,
+      measured: levels.find((level) => level.inFlight === 1)?.addedToBaseline,
     },
     {
       id: 'stdio_rate',
@@ -128,7 +130,7 @@ function stdioGoals(results: readonly StdioResult[]): readonly Open[] {
       sense: 'at_least',
       limit: 0.5,
       unit: '×',
-      measured: levels.find((level) => level.inFlight === 64)?.rateToRelay,
+      measured: levels.find((level) => level.inFlight === 64)?.rateToBaseline,
     },
   ]
 }
@@ -141,7 +143,7 @@ function startupGoals(results: readonly StartupResult[]): readonly Open[] {
       sense: 'at_most',
       limit: 100,
       unit: 'ms',
-      measured: results.find((one) => one.name === CHAPERONE)?.overRelayMs,
+      measured: results.find((one) => one.name === CHAPERONE)?.overBaselineMs,
     },
   ]
 }

@@ -1,8 +1,12 @@
 /** `npm run bench`: measures what a guarded call costs and prints it beside what was aimed for. Asserts no time. */
 import { arch, cpus, loadavg, platform, release } from 'node:os'
 import { killAll } from './child.ts'
+import { open } from './client.ts'
 import { runDecide } from './decide-process.ts'
 import { goals, type Measured } from './goal.ts'
+import { profileHttp } from './http/profile.ts'
+import { httpReport, httpSections, type HttpResults, type Row } from './http/run.ts'
+import { httpFromSource } from './http/target.ts'
 import { measureMemory } from './memory.ts'
 import { figure } from './numbers.ts'
 import {
@@ -61,19 +65,29 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** Over HTTP where that is the only section asked for. */
 async function profile(options: Options, workshop: Workshop): Promise<number> {
-  const target = fromSource(workshop)
-  if (target.missing !== undefined) {
-    process.stderr.write(`bench: ${target.name}: ${target.missing}\n`)
+  const calls = options.quick ? 50_000 : 300_000
+  const overHttp = options.sections.length === 1 && options.sections[0] === 'http'
+  const stdio = fromSource(workshop)
+  const { name, missing } = overHttp ? httpFromSource(workshop) : stdio
+  if (missing !== undefined) {
+    process.stderr.write(`bench: ${name}: ${missing}\n`)
     return 3
   }
-  const found = await profileGuard(target.line, options.quick ? 50_000 : 300_000, workshop.folder)
+  const found = overHttp
+    ? await profileHttp(calls, workshop)
+    : await profileGuard(
+        async (changed) => (await open(changed(stdio.line))).client,
+        calls,
+        workshop.folder,
+      )
   process.stdout.write(options.json ? jsonText(found) : profileText(found))
   return 0
 }
 
 async function measure(options: Options, workshop: Workshop): Promise<number> {
-  const results: Writable<Results> = { gaps: [] }
+  const results: Writable<Results> & HttpResults = { gaps: [] }
   const { against } = options
   const builds = against === undefined ? [] : [other(against, workshop)]
   const guards = [chaperone(workshop), ...builds, ...peers(workshop)]
@@ -82,6 +96,13 @@ async function measure(options: Options, workshop: Workshop): Promise<number> {
     stdio: () => stdioSection(options, [...baselines(), ...guards], results),
     startup: () => startupSection(options, [...baselines(), ...guards], results),
     memory: () => memorySection(options, [...baselines(), ...guards], results),
+    ...httpSections({
+      options,
+      workshop,
+      results,
+      say,
+      gaps: (section, rows) => noteGaps(section, rows, results),
+    }),
   }
   for (const name of options.sections) {
     try {
@@ -128,18 +149,11 @@ async function memorySection(
   noteGaps('memory', list, results)
 }
 
-function noteGaps(
-  section: Section,
-  list: readonly {
-    readonly name: string
-    readonly kind: Target['kind']
-    readonly failed?: string
-  }[],
-  results: Results,
-): void {
+function noteGaps(section: string, list: readonly Row[], results: Results): void {
   for (const one of list) {
     if (one.failed === undefined || one.kind === 'peer') continue
-    results.gaps.push(`${section}: ${one.name}: ${one.failed}`)
+    const gap = `${section}: ${one.name}: ${one.failed}`
+    if (!results.gaps.includes(gap)) results.gaps.push(gap)
   }
 }
 
@@ -197,6 +211,7 @@ function text(results: Results): string {
     ...(record ? [recordText(record)] : []),
     ...(results.startup ? [startupText(results.startup)] : []),
     ...(results.memory ? [memoryText(bareMb ?? Number.NaN, results.memory)] : []),
+    ...httpReport(results),
     goalsText(goals(results)),
     ...results.gaps.map((gap) => `could not measure ${gap}`),
   ]

@@ -5,6 +5,7 @@ import { open } from './client.ts'
 import { residentOf } from './linux.ts'
 import { median } from './numbers.ts'
 import { BARE, type Target } from './target.ts'
+import type { Caller, Contender } from './turns.ts'
 
 export interface MemoryPlan {
   /** Calls before the first slice: V8 sizes its heap by what the first calls allocate. */
@@ -22,23 +23,56 @@ export interface MemoryResult {
   readonly calls: number
   readonly idleMb: number
   readonly overBareMb: number
+  /** With everybody there who is there while the calls are made; absent where that is the client alone. */
+  readonly crowdedMb?: number
   /** After each slice, in order. */
   readonly afterSliceMb: readonly number[]
   /** Median of the last quarter of the slices less the median of the second quarter. */
   readonly growthMb: number
 }
 
+/** Who makes the calls; a crowd arrives after idle memory is read. */
+export interface Growing extends Caller {
+  crowd?(): Promise<void>
+  /** @throws Error when somebody of the crowd is no longer served. */
+  stillThere?(): Promise<void>
+}
+
+export interface Grower extends Omit<Contender, 'open' | 'share'> {
+  open(): Promise<Growing>
+}
+
+interface Memory {
+  readonly bareMb: number
+  readonly results: readonly MemoryResult[]
+}
+
 /** @throws Error where the system does not say how much memory a process has. */
-export async function measureMemory(
+export function measureMemory(
   targets: readonly Target[],
   plan: MemoryPlan,
   say: (line: string) => void,
-): Promise<{ readonly bareMb: number; readonly results: readonly MemoryResult[] }> {
+): Promise<Memory> {
+  const growers = targets.map(({ name, kind, missing, line }) => ({
+    name,
+    kind,
+    ...(missing !== undefined && { missing }),
+    open: async () => (await open(line)).client,
+  }))
+  return measureGrowth(growers, plan, say)
+}
+
+/** @throws Error where the system does not say how much memory a process has. */
+export async function measureGrowth(
+  growers: readonly Grower[],
+  plan: MemoryPlan,
+  say: (line: string) => void,
+): Promise<Memory> {
   const bareMb = await bare(plan)
   const results: MemoryResult[] = []
-  for (const target of targets) {
-    say(`memory: ${target.name}, ${plan.calls} calls`)
-    results.push(await memoryOf(target, plan, bareMb))
+  for (const grower of growers) {
+    say(`memory: ${grower.name}, ${plan.calls} calls`)
+    results.push(await memoryOf(grower, plan, bareMb))
   }
   return { bareMb, results }
 }
@@ -59,37 +93,49 @@ function known(mb: number | undefined): number {
   return mb
 }
 
-async function memoryOf(target: Target, plan: MemoryPlan, bareMb: number): Promise<MemoryResult> {
+async function memoryOf(grower: Grower, plan: MemoryPlan, bareMb: number): Promise<MemoryResult> {
+  const { name, kind, missing } = grower
   const nothing = { idleMb: Number.NaN, overBareMb: Number.NaN, growthMb: Number.NaN }
-  const empty = { name: target.name, kind: target.kind, calls: 0, afterSliceMb: [], ...nothing }
-  if (target.missing !== undefined) return { ...empty, failed: target.missing }
+  const empty = { name, kind, calls: 0, afterSliceMb: [], ...nothing }
+  if (missing !== undefined) return { ...empty, failed: missing }
   try {
-    const { client } = await open(target.line)
+    const caller = await grower.open()
     try {
-      await pause(plan.quietMs)
-      const idleMb = known(residentOf(client.pid))
-      await client.calls(plan.warmUp, 64)
-      const afterSliceMb: number[] = []
-      for (let slice = 0; slice < plan.slices; slice += 1) {
-        await client.calls(Math.ceil(plan.calls / plan.slices), 64)
-        afterSliceMb.push(known(residentOf(client.pid)))
-      }
-      const quarter = Math.max(1, Math.floor(plan.slices / 4))
-      const early = median(afterSliceMb.slice(quarter, 2 * quarter))
-      const late = median(afterSliceMb.slice(-quarter))
-      return {
-        name: target.name,
-        kind: target.kind,
-        calls: client.checked,
-        idleMb,
-        overBareMb: idleMb - bareMb,
-        afterSliceMb,
-        growthMb: late - early,
-      }
+      return { name, kind, ...(await growthOf(caller, plan, bareMb)) }
     } finally {
-      await client.stop()
+      await caller.stop()
     }
   } catch (error) {
     return { ...empty, failed: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+async function growthOf(
+  caller: Growing,
+  plan: MemoryPlan,
+  bareMb: number,
+): Promise<Omit<MemoryResult, 'name' | 'kind' | 'failed'>> {
+  await pause(plan.quietMs)
+  const idleMb = known(residentOf(caller.pid))
+  await caller.crowd?.()
+  const crowdedMb = caller.crowd && known(residentOf(caller.pid))
+  await caller.ready?.(64)
+  await caller.calls(plan.warmUp, 64)
+  const afterSliceMb: number[] = []
+  for (let slice = 0; slice < plan.slices; slice += 1) {
+    await caller.calls(Math.ceil(plan.calls / plan.slices), 64)
+    afterSliceMb.push(known(residentOf(caller.pid)))
+  }
+  await caller.stillThere?.()
+  const quarter = Math.max(1, Math.floor(plan.slices / 4))
+  const early = median(afterSliceMb.slice(quarter, 2 * quarter))
+  const late = median(afterSliceMb.slice(-quarter))
+  return {
+    calls: caller.checked,
+    idleMb,
+    overBareMb: idleMb - bareMb,
+    ...(crowdedMb !== undefined && { crowdedMb }),
+    afterSliceMb,
+    growthMb: late - early,
   }
 }

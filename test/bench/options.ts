@@ -2,10 +2,23 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { DecidePlan } from './decide.ts'
+import type { CrowdPlan } from './http/memory.ts'
+import type { HostilePlan } from './http/scene.ts'
 import type { MemoryPlan } from './memory.ts'
-import type { StdioPlan } from './stdio.ts'
+import type { TurnsPlan } from './turns.ts'
 
-export const SECTIONS = ['decide', 'stdio', 'startup', 'memory'] as const
+export const SECTIONS = [
+  'decide',
+  'stdio',
+  'startup',
+  'memory',
+  'http',
+  'http-startup',
+  'http-memory',
+  'hostile',
+] as const
+/** Attacks take minutes by themselves: they are asked for by name. */
+const USUAL: readonly Section[] = SECTIONS.filter((section) => section !== 'hostile')
 export type Section = (typeof SECTIONS)[number]
 
 export interface Options {
@@ -14,6 +27,8 @@ export interface Options {
   readonly json: boolean
   readonly million: boolean
   readonly profile: boolean
+  /** Proxies from npm are installed once and measured, too, in the sections over HTTP. */
+  readonly peers: boolean
   /** Another build of Chaperone, to be measured beside the one in dist. */
   readonly against?: string
   readonly help: boolean
@@ -21,11 +36,15 @@ export interface Options {
 
 export const HELP: string = `Usage: npm run bench -- [options]
 
-  --only LIST   sections to measure, of ${SECTIONS.join(',')} (default: all)
+  --only LIST   sections to measure, of
+                ${SECTIONS.join(',')}
+                (default: all but hostile, which takes seven minutes)
   --quick       fewer rounds: a first look, not a figure to quote
-  --million     the memory section makes a million calls instead of 100,000
+  --million     the memory sections make a million calls instead of 100,000
+  --peers       over HTTP, proxies from npm beside ours; installed once, pinned, into node_modules/.cache
   --against F   F is the chaperone.js of another build, measured beside this one
-  --profile     instead of measuring: where the guard's CPU goes, function by function, 64 calls in flight
+  --profile     instead of measuring: where the guard's CPU goes, function by function, 64 calls in flight;
+                over HTTP with --only http
   --json        every figure and ratio as one JSON document on stdout
   --help        this text
 
@@ -41,13 +60,14 @@ export function readOptions(argv: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       million: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      peers: { type: 'boolean', default: false },
       against: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
   const { only, against, ...flags } = values
-  const sections = only === undefined ? SECTIONS : only.split(',').map(sectionOf)
+  const sections = only === undefined ? USUAL : only.split(',').map(sectionOf)
   return { ...flags, sections, ...(against !== undefined && { against: resolve(against) }) }
 }
 
@@ -60,7 +80,7 @@ function sectionOf(name: string): Section {
 }
 
 /** Fifteen rounds of short windows: a slow moment of the machine is one round, not the figure. */
-export function stdioPlan(quick: boolean): StdioPlan {
+export function stdioPlan(quick: boolean): TurnsPlan {
   return {
     rounds: quick ? 5 : 15,
     warmUp: 4_000,
@@ -80,6 +100,42 @@ export function startupRounds(quick: boolean): number {
 export function memoryPlan(options: Options): MemoryPlan {
   const calls = options.million ? 1_000_000 : options.quick ? 20_000 : 100_000
   return { warmUp: options.quick ? 10_000 : 250_000, calls, slices: 20, quietMs: 1_000 }
+}
+
+/** Over HTTP a call costs more: fewer of them show as much. */
+export function httpPlan(quick: boolean): TurnsPlan {
+  return {
+    rounds: quick ? 5 : 15,
+    warmUp: 4_000,
+    levels: [
+      { inFlight: 1, calls: quick ? 300 : 500 },
+      { inFlight: 8, calls: quick ? 1_000 : 2_000 },
+      { inFlight: 64, calls: quick ? 3_000 : 5_000 },
+    ],
+    quietMs: 300,
+  }
+}
+
+export function httpStartupRounds(quick: boolean): number {
+  return quick ? 3 : 11
+}
+
+export function httpMemoryPlan(options: Options): CrowdPlan {
+  const calls = memoryPlan(options).calls
+  const warmUp = options.quick ? 5_000 : 100_000
+  return { warmUp, calls, slices: 20, quietMs: 1_000, idle: 500, busy: 64 }
+}
+
+export function hostilePlan(quick: boolean): HostilePlan {
+  return {
+    calm: quick ? 1_000 : 3_000,
+    warmUp: quick ? 2_000 : 20_000,
+    slowMs: quick ? 3_000 : 15_000,
+    connections: 500,
+    notifications: quick ? 10_000 : 100_000,
+    overMs: quick ? 1_000 : 10_000,
+    deepCalls: quick ? 60 : 300,
+  }
 }
 
 export function decidePlan(quick: boolean): DecidePlan {

@@ -2,8 +2,8 @@
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LaunchLine } from './child.ts'
-import { open } from './client.ts'
 import { table } from './report.ts'
+import type { Caller } from './turns.ts'
 
 /** The V8 sampling profile, as far as it is read here. */
 interface CpuProfile {
@@ -41,16 +41,20 @@ export interface Profile {
   readonly rooms: readonly Spent[]
 }
 
-/** @throws Error when the guard fails, or leaves no profile behind. */
+/**
+ * `open` starts the guard with its launch line changed as it is told.
+ *
+ * @throws Error when the guard fails, or leaves no profile behind.
+ */
 export async function profileGuard(
-  line: LaunchLine,
+  open: (line: (plain: LaunchLine) => LaunchLine) => Promise<Pick<Caller, 'calls' | 'stop'>>,
   calls: number,
   folder: string,
 ): Promise<Profile> {
   const into = join(folder, 'profile')
   mkdirSync(into)
   const flags = ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', into]
-  const { client } = await open({ ...line, args: [...flags, ...line.args] })
+  const client = await open((plain) => ({ ...plain, args: [...flags, ...plain.args] }))
   let from = 0
   let to = 0
   try {

@@ -3,7 +3,7 @@ import type { DecideResult } from './decide.ts'
 import type { Goal } from './goal.ts'
 import type { MemoryResult } from './memory.ts'
 import type { StartupResult } from './startup.ts'
-import type { StdioResult } from './stdio.ts'
+import type { TurnsResult } from './turns.ts'
 import { DIRECT } from './target.ts'
 
 type Cell = string | number | undefined
@@ -42,7 +42,12 @@ export function number(value: number): string {
   return value.toFixed(2)
 }
 
-export function stdioText(results: readonly StdioResult[]): string {
+export function stdioText(results: readonly TurnsResult[]): string {
+  return turnsText('stdio', '÷ relay', results)
+}
+
+/** `ratio` heads the columns that compare with the baseline. */
+export function turnsText(section: string, ratio: string, results: readonly TurnsResult[]): string {
   const parts: string[] = []
   const inFlight = results.find((one) => one.levels.length > 0)?.levels ?? []
   for (const [index, level] of inFlight.entries()) {
@@ -54,35 +59,44 @@ export function stdioText(results: readonly StdioResult[]): string {
         own.p50Us,
         own.p95Us,
         own.p99Us,
-        ...(one.name === DIRECT ? ['', ''] : [own.addedP50Us, own.addedToRelay]),
+        ...(one.name === DIRECT ? ['', ''] : [own.addedP50Us, own.addedToBaseline]),
         own.callsPerSecond,
-        own.rateToRelay,
+        own.rateToBaseline,
         own.cpuUsPerCall,
         `${own.noisyWindows}/${own.windows}`,
       ]
     })
-    const head = ['', 'p50 µs', 'p95 µs', 'p99 µs', 'added µs', '÷ relay']
-    const title = `stdio, ${level.inFlight} in flight (medians of ${level.windows} windows of ${number(level.callsPerWindow)} calls)`
+    const head = ['', 'p50 µs', 'p95 µs', 'p99 µs', 'added µs', ratio]
+    const title = `${section}, ${level.inFlight} in flight (medians of ${level.windows} windows of ${number(level.callsPerWindow)} calls)`
     parts.push(
-      `${title}\n${table([...head, 'calls/s', '÷ relay', 'CPU µs/call', 'noisy'], measured(rows))}`,
+      `${title}\n${table([...head, 'calls/s', ratio, 'CPU µs/call', 'noisy'], measured(rows))}`,
     )
   }
-  parts.push(residentText(results), ...failures(results))
+  parts.push(residentText(results), ...notes(results), ...failures(results))
   return parts.join('\n\n')
+}
+
+function notes(
+  results: readonly { readonly name: string; readonly note?: string; readonly failed?: string }[],
+): readonly string[] {
+  const lines = results
+    .filter(({ note, failed }) => note !== undefined && failed === undefined)
+    .map(({ name, note }) => `${name}: ${note}`)
+  return lines.length === 0 ? [] : [lines.join('\n')]
 }
 
 function measured(rows: readonly (readonly Cell[])[]): readonly (readonly Cell[])[] {
   return rows.filter((row) => row.length > 1)
 }
 
-function residentText(results: readonly StdioResult[]): string {
+function residentText(results: readonly TurnsResult[]): string {
   const rows = results
     .filter((one) => one.failed === undefined)
     .map((one) => [one.name, one.residentIdleMb, one.residentLoadedMb, one.answersChecked])
   return table(['', 'RSS idle MB', 'RSS after load MB', 'answers checked'], rows)
 }
 
-function failures(
+export function failures(
   results: readonly { readonly name: string; readonly failed?: string }[],
 ): readonly string[] {
   const lines = results
@@ -91,7 +105,11 @@ function failures(
   return lines.length === 0 ? [] : [lines.join('\n')]
 }
 
-export function startupText(results: readonly StartupResult[]): string {
+export function startupText(
+  results: readonly StartupResult[],
+  section = 'start-up',
+  baseline = 'relay',
+): string {
   const rows = results
     .filter((one) => one.failed === undefined)
     .map((one) => [
@@ -99,38 +117,39 @@ export function startupText(results: readonly StartupResult[]): string {
       one.firstListMs,
       one.slowestMs,
       one.overDirectMs,
-      one.overRelayMs,
+      one.overBaselineMs,
       one.cpuMs,
       one.starts,
     ])
-  const head = [
-    '',
-    'median ms',
-    'slowest ms',
-    'over direct ms',
-    'over relay ms',
-    'CPU ms',
-    'starts',
-  ]
-  const title = 'start-up, spawn to the answer to the first tools/list'
-  return [`${title}\n${table(head, rows)}`, ...failures(results)].join('\n\n')
+  const over = ['over direct ms', `over ${baseline} ms`]
+  const head = ['', 'median ms', 'slowest ms', ...over, 'CPU ms', 'starts']
+  const title = `${section}, spawn to the answer to the first tools/list`
+  return [`${title}\n${table(head, rows)}`, ...notes(results), ...failures(results)].join('\n\n')
 }
 
-export function memoryText(bareMb: number, results: readonly MemoryResult[]): string {
+export function memoryText(
+  bareMb: number,
+  results: readonly MemoryResult[],
+  section = 'memory',
+): string {
   const rows = results
     .filter((one) => one.failed === undefined)
     .map((one) => [
       one.name,
       one.idleMb,
       one.overBareMb,
+      ...(one.crowdedMb === undefined ? [] : [one.crowdedMb]),
       one.afterSliceMb.at(0),
       one.afterSliceMb.at(-1),
       one.growthMb,
       one.calls,
     ])
-  const head = ['', 'idle MB', 'over bare MB', 'first slice MB', 'last slice MB', 'growth MB']
-  const title = `memory, resident (the bare runtime takes ${number(bareMb)} MB)`
-  return [`${title}\n${table([...head, 'calls'], rows)}`, ...failures(results)].join('\n\n')
+  const crowd = results.some((one) => one.crowdedMb !== undefined) ? ['with sessions MB'] : []
+  const head = ['', 'idle MB', 'over bare MB', ...crowd, 'first slice MB', 'last slice MB']
+  const title = `${section}, resident (the bare runtime takes ${number(bareMb)} MB)`
+  return [`${title}\n${table([...head, 'growth MB', 'calls'], rows)}`, ...failures(results)].join(
+    '\n\n',
+  )
 }
 
 export function decideText(results: readonly DecideResult[]): string {

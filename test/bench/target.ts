@@ -39,15 +39,20 @@ export function bundlePath(): string {
   return fileURLToPath(new URL('../../dist/bin/chaperone.js', import.meta.url))
 }
 
-function processPath(name: string): string {
+export function processPath(name: string): string {
   return fileURLToPath(new URL(`process/${name}.js`, import.meta.url))
 }
 
-function node(...args: readonly string[]): LaunchLine {
+export function node(...args: readonly string[]): LaunchLine {
   return { command: process.execPath, args }
 }
 
-const UPSTREAM = [process.execPath, processPath('upstream'), '--tools', String(OFFERED_TOOLS)]
+export const UPSTREAM: readonly string[] = [
+  process.execPath,
+  processPath('upstream'),
+  '--tools',
+  String(OFFERED_TOOLS),
+]
 
 /** The runtime that every Node target pays for, doing nothing. */
 export const BARE: LaunchLine = node(processPath('bare'))
@@ -120,8 +125,11 @@ export function other(bundle: string, workshop: Workshop): Target {
 
 /** The guard as it stands in src, so that a profile names files and lines that a person finds. */
 export function fromSource(workshop: Workshop): Target {
-  const source = fileURLToPath(new URL('../../src/bin/chaperone.ts', import.meta.url))
-  return build(CHAPERONE, 'chaperone', source, workshop)
+  return build(CHAPERONE, 'chaperone', sourcePath(), workshop)
+}
+
+export function sourcePath(): string {
+  return fileURLToPath(new URL('../../src/bin/chaperone.ts', import.meta.url))
 }
 
 function build(name: string, kind: Target['kind'], bundle: string, workshop: Workshop): Target {

@@ -3,41 +3,9 @@
  * The upstream of the bench: an MCP server with one fixed answer, so cheap that it is never what is measured.
  * Plain JavaScript, no SDK: it starts as fast as Node does. `--tools N` sets how many tools it lists.
  */
-const ANSWER =
-  '{"content":[{"type":"text","text":"vendor 4711 approved in class B, reference PROC-1182"}],"isError":false}'
+import { ABOUT, ANSWER, count, tools } from './answers.js'
 
-const SCHEMA = {
-  type: 'object',
-  properties: {
-    vendor_class: { type: 'string' },
-    amount: { type: 'number' },
-    to: { type: 'string' },
-    file: { type: 'string' },
-    note: { type: 'string' },
-  },
-}
-
-function count(argv) {
-  const at = argv.indexOf('--tools')
-  return at === -1 ? 20 : Number(argv[at + 1])
-}
-
-/** `approve` first, then alternately tools to read with and tools that a narrow mandate hides. */
-function tools(total) {
-  const list = [{ name: 'approve', description: 'Approve a vendor', inputSchema: SCHEMA }]
-  for (let index = 1; index < total; index += 1) {
-    const name = `${index % 2 === 1 ? 'read' : 'delete'}_${String(index).padStart(4, '0')}`
-    list.push({ name, description: `Tool ${index}`, inputSchema: SCHEMA })
-  }
-  return JSON.stringify({ tools: list })
-}
-
-const LIST = tools(count(process.argv))
-const ABOUT = JSON.stringify({
-  protocolVersion: '2025-11-25',
-  capabilities: { tools: {} },
-  serverInfo: { name: 'bench-upstream', version: '1.0.0' },
-})
+const LIST = JSON.stringify({ tools: tools(count('--tools', 20)) })
 
 function answer(line) {
   const { id, method } = JSON.parse(line)
