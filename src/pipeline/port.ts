@@ -55,7 +55,12 @@ export type Found<T> =
   /** The definition is not the one pinned on first sight. */
   | { readonly state: 'changed'; readonly target: T }
   /** Its upstream cannot be asked; `target` is what the name would stand for. */
-  | { readonly state: 'unavailable'; readonly target: T; readonly detail: string }
+  | {
+      readonly state: 'unavailable'
+      readonly target: T
+      readonly reason: 'upstream_unavailable' | 'credential_unavailable'
+      readonly detail: string
+    }
   | { readonly state: 'unknown' }
 
 export interface PromptTarget {

@@ -41,6 +41,7 @@ export const resolve: StageRow<Bound, Resolved> = {
     'unknown_prompt',
     'tool_changed',
     'upstream_unavailable',
+    'credential_unavailable',
     'header_mismatch',
   ],
   why: 'a decision is about one definition of one tool; a hidden tool and an unknown one get the same answer',
@@ -58,7 +59,7 @@ function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolv
   if (found.state === 'unknown') return refusal('resolve', unknown)
   if (!found.target.authority.listed)
     return refusal('resolve', unknown, 'hidden: no grant covers it')
-  if (found.state === 'unavailable') return refusal('resolve', 'upstream_unavailable', found.detail)
+  if (found.state === 'unavailable') return refusal('resolve', found.reason, found.detail)
   if (found.state === 'changed') return refusal('resolve', 'tool_changed')
   const { mirror } = bound.identified.admitted.inbound
   const fault = mirror && found.target.tool && mirrorFault(mirror, found.target.tool, asked)

@@ -24,6 +24,7 @@ import { PublicNames } from './public-name.ts'
 import { printExact } from './exact.ts'
 import type { Link } from './upstream/link.ts'
 import { announces, knownTool, newShelf, outdated, type Shelf } from './shelf.ts'
+import { unavailable } from './unavailable.ts'
 import type { Agreement, Wish } from './upstream/handshake.ts'
 
 export interface CatalogEvents {
@@ -90,7 +91,7 @@ export class Catalog implements CatalogPort {
     if (!this.#options.mandate.prompt(target.server, target.name).listed)
       return { state: 'unknown' }
     const offer = await this.#offer(shelf, 'prompts/list')
-    if (offer instanceof GuardError) return { state: 'unavailable', target, detail: offer.message }
+    if (offer instanceof GuardError) return unavailable(target, offer)
     return offer.items.some((item) => item.value['name'] === target.name)
       ? { state: 'found', target }
       : { state: 'unknown' }
@@ -112,11 +113,7 @@ export class Catalog implements CatalogPort {
       await shelf.link.connect(this.#options.wish(shelf.link.server))
       return { state: 'found', target }
     } catch (error) {
-      return {
-        state: 'unavailable',
-        target,
-        detail: error instanceof Error ? error.message : 'down',
-      }
+      return unavailable(target, error)
     }
   }
 
@@ -200,8 +197,7 @@ export class Catalog implements CatalogPort {
     // Nobody waits for an upstream to start, or learns that it is down, on account of a tool that no grant names.
     if (!this.#options.mandate.names(shelf.link.server, name)) return { state: 'unknown' }
     const offer = await this.#offer(shelf, 'tools/list')
-    if (offer instanceof GuardError)
-      return { state: 'unavailable', target: bare, detail: offer.message }
+    if (offer instanceof GuardError) return unavailable(bare, offer)
     return knownTool(shelf, name)
   }
 

@@ -164,7 +164,7 @@ test('credentials that do not do are said to be that, and the header is nowhere 
     args: ['--log-level', 'debug'],
   })
   await guard.open()
-  expect(reasonOf(await guard.call('echo', {}))).toBe('upstream_unavailable')
+  expect(reasonOf(await guard.call('echo', {}))).toBe('credential_unavailable')
   await guard.logged(/does not take the credentials that it is sent \(HTTP 401\)/)
   await guard.close()
   const written = `${guard.stderr}${guard.folder.recordText()}${JSON.stringify(guard.frames)}`
@@ -172,11 +172,15 @@ test('credentials that do not do are said to be that, and the header is nowhere 
   await server.close()
 })
 
-test('a call for which they do no longer is refused for want of them', async () => {
+test.each([
+  ['the list', 'tools/list', 0],
+  ['the call', 'tools/call', 1],
+])('a call is refused for want of them where %s is refused', async (_what, refused, calls) => {
   const server = await httpUpstream((request, response) => {
     const { id, method } = request.message
     if (request.method !== 'POST') response.writeHead(405).end()
     else if (id === undefined) response.writeHead(202).end()
+    else if (method === refused) response.writeHead(401).end()
     else if (method === 'initialize')
       json(
         response,
@@ -187,7 +191,7 @@ test('a call for which they do no longer is refused for want of them', async () 
         response,
         result(request, { tools: [{ name: 'echo', inputSchema: { type: 'object' } }] }),
       )
-    else response.writeHead(401).end()
+    else json(response, result(request))
   })
   const guard = pool.start({
     mandate: { tools: { 'far/*': {} } },
@@ -195,7 +199,7 @@ test('a call for which they do no longer is refused for want of them', async () 
   })
   await guard.open()
   expect(reasonOf(await guard.call('echo', {}))).toBe('credential_unavailable')
-  expect(server.of('tools/call')).toHaveLength(1)
+  expect(server.of('tools/call')).toHaveLength(calls)
   await guard.close()
   await server.close()
 })

@@ -31,6 +31,7 @@ const APPROVE = { state: 'found', target: tool('vendors', 'approve') } as const
 const BROKEN = { state: 'found', target: tool('vendors', 'broken') } as const
 const DELETE = { state: 'found', target: tool('vendors', 'delete') } as const
 const TOOLS = [SEARCH, APPROVE, BROKEN, DELETE]
+const DOWN = { state: 'unavailable', detail: 'why' } as const
 
 function underway(): Underway {
   const nowhere = { answer: ignore, say: ignore, drop: ignore, pause: ignore }
@@ -147,9 +148,16 @@ describe('refuses, records it, and lets nothing reach the upstream', () => {
     [
       'an upstream that is down',
       call('search'),
-      { tools: [{ ...SEARCH, state: 'unavailable', detail: 'down' }] },
+      { tools: [{ ...SEARCH, ...DOWN, reason: 'upstream_unavailable' }] },
       'resolve',
       'upstream_unavailable',
+    ],
+    [
+      'an upstream that refuses its credentials',
+      call('search'),
+      { tools: [{ ...SEARCH, ...DOWN, reason: 'credential_unavailable' }] },
+      'resolve',
+      'credential_unavailable',
     ],
     [
       'an argument outside the mandate',

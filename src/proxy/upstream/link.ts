@@ -88,6 +88,8 @@ export class Link {
   #agreement: Agreement | undefined
   #connecting: Promise<Agreement> | undefined
   readonly #retries: Retries
+  /** Why it could not be opened, where that was for its credentials: until it is tried again that stays the reason. */
+  #denied: GuardError | undefined
   readonly #garbage = new Map<string, number>()
   #stopped = false
   readonly #ending = new Set<Promise<void>>()
@@ -116,7 +118,8 @@ export class Link {
   /**
    * Ready to be asked, started again where it has ended.
    *
-   * @throws GuardError ERR_UPSTREAM_DOWN when it cannot be started, opens in no era, or failed a moment ago
+   * @throws GuardError ERR_UPSTREAM_DOWN when it cannot be started, opens in no era, or failed a moment ago;
+   * ERR_UPSTREAM_DENIED when it does not take its credentials, or did not a moment ago
    */
   connect(wish: Wish): Promise<Agreement> {
     if (this.#agreement) return Promise.resolve(this.#agreement)
@@ -214,14 +217,14 @@ export class Link {
   async #open(wish: Wish): Promise<Agreement> {
     if (this.#stopped) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is stopped`)
     const wait = this.#retries.waitMs
-    if (wait > 0)
-      throw new GuardError(
-        'ERR_UPSTREAM_DOWN',
-        `\`${this.server}\` failed; it is tried again in ${Math.ceil(wait)} ms`,
-      )
+    if (wait > 0) {
+      const why = `\`${this.server}\` failed; it is tried again in ${Math.ceil(wait)} ms`
+      throw this.#denied ?? new GuardError('ERR_UPSTREAM_DOWN', why)
+    }
     try {
       const agreement = await this.#attempt(wish)
       this.#retries.ready()
+      this.#denied = undefined
       this.#agreement = agreement
       this.#options.events.onState(this, 'ready', {
         era: agreement.era,
@@ -229,8 +232,10 @@ export class Link {
       })
       return agreement
     } catch (error) {
+      this.#denied =
+        error instanceof GuardError && error.code === 'ERR_UPSTREAM_DENIED' ? error : undefined
       this.#failed(error)
-      if (error instanceof GuardError && error.code === 'ERR_UPSTREAM_DENIED') throw error
+      if (this.#denied) throw this.#denied
       throw error instanceof GuardError
         ? new GuardError('ERR_UPSTREAM_DOWN', error.message)
         : new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` could not be started`, {

@@ -146,11 +146,17 @@ describe('an opening', () => {
     await expect(link.connect(MODERN)).rejects.toThrow('it is tried again in 500 ms')
   })
 
-  test('for which the credentials do not do says that', async () => {
-    const server = await serving((_, response) => void response.writeHead(401).end())
-    const { link } = linked(server.url)
+  test('for which the credentials do not do says that, and goes on to until it is tried again', async () => {
+    let status = 401
+    const server = await serving((_, response) => void response.writeHead(status).end())
+    const { link, clock } = linked(server.url)
+    await expect(link.connect(MODERN)).rejects.toMatchObject({ code: 'ERR_UPSTREAM_DENIED' })
     await expect(link.connect(MODERN)).rejects.toMatchObject({ code: 'ERR_UPSTREAM_DENIED' })
     expect(server.arrived).toHaveLength(1)
+    clock.advance(500)
+    status = 500
+    await expect(link.connect(MODERN)).rejects.toMatchObject({ code: 'ERR_UPSTREAM_DOWN' })
+    await expect(link.connect(MODERN)).rejects.toThrow('it is tried again in 1000 ms')
   })
 
   test('of a server that does not listen is down', async () => {
