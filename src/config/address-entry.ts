@@ -1,5 +1,7 @@
 /** Reads an entry of `mcp.json` for a server that is reached by URL: its address, and the headers that go with it. */
 import type { DocEntry, DocMap, DocNode, Place } from '../model/document.ts'
+import type { LoginSettings } from '../model/login.ts'
+import { isLoopbackHost } from '../model/loopback.ts'
 import { isSecretName } from '../model/secret-name.ts'
 import { withoutSecrets } from '../model/secret-shape.ts'
 import {
@@ -11,6 +13,7 @@ import {
   wrongType,
   type Reading,
 } from './entry-member.ts'
+import { readOauth } from './oauth-entry.ts'
 
 /** `auto`: Streamable HTTP, and HTTP+SSE where nothing newer is spoken. */
 export type Transport = 'auto' | 'streamable' | 'sse'
@@ -19,6 +22,7 @@ export interface ReadAddress {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly transport: Transport
+  readonly oauth?: LoginSettings
 }
 
 /** The names under which clients keep an address. */
@@ -56,8 +60,26 @@ export function readAddress(
   const insecure = readSwitch(node, 'insecure', reading)
   const url = readUrl(found, insecure === true, reading)
   const headers = readHeaders(node, reading)
-  if (insecure === undefined || url === undefined || !headers) return undefined
-  return { url, headers, transport }
+  const oauth = readOauth(node, reading)
+  if (insecure === undefined || url === undefined || !headers || oauth === null) return undefined
+  if (oauth && hasAuthorization(headers)) warnHeaderWins(node, reading)
+  return { url, headers, transport, ...(oauth && { oauth }) }
+}
+
+/** True where the entry itself says what the server is shown: nobody is logged in for it then. */
+export function hasAuthorization(headers: Readonly<Record<string, string>>): boolean {
+  return Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
+}
+
+function warnHeaderWins(node: DocMap, { problems, server }: Reading): void {
+  const at = node.entries.find(({ key }) => key === 'oauth')
+  const message = `\`${server}\` has both \`oauth\` and an \`Authorization\` header: the header is sent, and no login`
+  problems.warning(
+    { place: at?.keyPlace ?? node.place },
+    'header_wins',
+    message,
+    'keep one of the two',
+  )
 }
 
 const HTTP = /^https?:$/
@@ -109,17 +131,13 @@ function urlProblem(text: string, insecure: boolean): Wrong | undefined {
       'holds a fragment, which is never sent',
       'leave out the `#` and what follows',
     ]
-  if (url.protocol === 'http:' && !isLoopback(url.hostname) && !insecure)
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname) && !insecure)
     return [
       'insecure_url',
       'is plain HTTP to another machine: everybody on the way could read and change what is sent',
       'use https://, or say `"insecure": true` where that is meant',
     ]
   return undefined
-}
-
-function isLoopback(host: string): boolean {
-  return /^(?:127\.\d+\.\d+\.\d+|\[::1\]|(?:[\w-]+\.)*localhost\.?)$/.test(host)
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/

@@ -8,6 +8,7 @@ import {
   type Problems,
 } from '../model/document.ts'
 import { ADDRESS_MEMBERS, readAddress, TRANSPORTS, type Transport } from './address-entry.ts'
+import type { LoginSettings } from '../model/login.ts'
 import { find, readText, readTimeout, warnSecret, wrongType, type Reading } from './entry-member.ts'
 
 interface Common {
@@ -36,6 +37,8 @@ export interface HttpUpstream extends Common {
   /** Sent with every request; values may be secrets. */
   readonly headers: Readonly<Record<string, string>>
   readonly transport: Transport
+  /** How `chaperone login` gets a token for it. */
+  readonly oauth?: LoginSettings
 }
 
 /** An upstream as `mcp.json` describes it, its variables expanded. */
@@ -115,7 +118,7 @@ function switchedOff(node: DocMap, reading: Reading): boolean | undefined {
 }
 
 const LAUNCH = ['command', 'args', 'env', 'cwd']
-const REMOTE = [...ADDRESS_MEMBERS, 'headers', 'insecure']
+const REMOTE = [...ADDRESS_MEMBERS, 'headers', 'insecure', 'oauth']
 const KNOWN: readonly string[] = [
   ...LAUNCH,
   ...REMOTE,
