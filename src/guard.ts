@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
+import { lenderEvents, lent } from './credential/lend.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { AuditLog, OperationalLog } from './model/port.ts'
 import { timeKeeper } from './pipeline/time.ts'
@@ -22,6 +23,7 @@ import { REQUEST_LIMITS } from './proxy/strict.ts'
 import type { Connect } from './proxy/upstream/connection.ts'
 import { Link, type LinkEvents } from './proxy/upstream/link.ts'
 import { connectHttp } from './proxy/upstream/http/connection.ts'
+import { fetchWith } from './proxy/upstream/http/fetch.ts'
 import { startProcess } from './proxy/upstream/process.ts'
 
 export type { GuardedUpstream } from './proxy/front.ts'
@@ -29,7 +31,13 @@ export type { GuardedUpstream } from './proxy/front.ts'
 /** What a guard is made of; how upstreams are reached and the patience of an opening have working defaults. */
 export type GuardOptions = Omit<HouseOptions, 'start' | 'openingMs'> &
   Assignment &
-  Partial<Pick<HouseOptions, 'start' | 'openingMs'>>
+  Partial<Pick<HouseOptions, 'start' | 'openingMs'>> &
+  Logins
+
+/** Where `chaperone login` keeps what upstreams are shown; absent: they are shown their entries' headers alone. */
+interface Logins {
+  readonly stateDir?: string
+}
 
 export interface Guard {
   /** Serves one agent; resolves when it has gone and everything is settled and stopped. */
@@ -44,7 +52,7 @@ const SETTLE_MS = 2000
 
 /** Starts the upstream processes at once, so that their start-up runs beside whatever the agent does first. */
 export function createGuard(given: GuardOptions): Guard {
-  const options = { start: connect, openingMs: OPENING_MS, ...given }
+  const options = withLogins({ start: connect, openingMs: OPENING_MS, ...given })
   const wire = { send: (_frame: string): void => undefined }
   const session = new Session(lines((frame) => wire.send(frame)))
   const time = timeKeeper(options.clock)
@@ -142,6 +150,7 @@ async function closeRecord(
 /** What a guard over HTTP is made of. */
 export type HttpGuardOptions = Omit<HouseOptions, 'start' | 'openingMs'> &
   Partial<Pick<HouseOptions, 'start' | 'openingMs'>> &
+  Logins &
   Pick<ListenerOptions, 'host' | 'port' | 'rules' | 'maxSessions' | 'sessionIdleMs' | 'ready'> & {
     /** One without a key, or any number of them with one each. */
     readonly admissions: readonly Admission[]
@@ -167,7 +176,7 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
     import('./proxy/downstream/http/listener.ts'),
     import('./proxy/downstream/http/posts.ts'),
   ])
-  const options = { start: connect, openingMs: OPENING_MS, ...given }
+  const options = withLogins({ start: connect, openingMs: OPENING_MS, ...given })
   const { admissions, clock, instance } = options
   const time = timeKeeper(clock)
   const newCallId = callIds(instance)
@@ -185,6 +194,20 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
       return stopping
     },
   }
+}
+
+/** The upstreams with what they are shown of logins. */
+function withLogins<T extends HouseOptions & Logins & { readonly log: AuditLog }>(options: T): T {
+  const { log, clock, operational } = options
+  const events = lenderEvents(operational, (event, facts) => {
+    log
+      .append({ type: 'event', at: clock.now(), event, facts })
+      .catch((error: unknown) =>
+        operational.error({ error: messageOf(error) }, 'an event could not be recorded'),
+      )
+  })
+  const { stateDir, timers, upstreams } = options
+  return { ...options, upstreams: lent(upstreams, { stateDir, clock, timers, fetchWith, events }) }
 }
 
 /** What was turned away before it was anybody's is told the first time and then at every power of two: a flood fills nothing. */
@@ -225,6 +248,7 @@ export async function probeUpstreams(given: {
   readonly upstreams: readonly GuardedUpstream[]
   readonly settings: { readonly startTimeoutMs: number; readonly callTimeoutMs: number }
   readonly signal?: AbortSignal
+  readonly stateDir?: string
 }): Promise<Probed> {
   const self: Self = { name: 'chaperone', version: version() }
   const quiet: LinkEvents = {
@@ -236,7 +260,14 @@ export async function probeUpstreams(given: {
     onPaused: ignore,
     onMissed: ignore,
   }
-  const links = given.upstreams.map(
+  const upstreams = lent(given.upstreams, {
+    stateDir: given.stateDir,
+    clock: systemClock,
+    timers: systemTimers,
+    fetchWith,
+    events: { onRefused: ignore, onRenewed: ignore, onTrouble: ignore },
+  })
+  const links = upstreams.map(
     (upstream) =>
       new Link({
         upstream,

@@ -50,6 +50,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@marcbachmann/cel-js': ['expression/'],
   re2js: ['expression/'],
   pino: ['config/operational.ts'],
+  '@modelcontextprotocol/client': ['credential/oauth/'],
   'undici/lib/dispatcher/pool.js': ['proxy/upstream/http/pool.ts'],
   // Its types alone.
   undici: ['proxy/upstream/http/undici-pool.d.ts'],

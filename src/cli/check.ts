@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { directlyReachable } from '../config/client-configs.ts'
 import type { Upstream } from '../config/mcp-json.ts'
 import { readSettings, type Settings } from '../config/settings.ts'
+import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import { type Problem, Problems } from '../model/document.ts'
@@ -137,7 +138,8 @@ async function ask(
     io.stderr(`starting ${names} …\n`)
   }
   const probe = await parts.probe()
-  return probe({ ...given, ...(io.signal && { signal: io.signal }) })
+  const logins = stateDir(io.env, given.settings.stateDir)
+  return probe({ ...given, stateDir: logins, ...(io.signal && { signal: io.signal }) })
 }
 
 /** Compares what is granted with what is offered; a server that could not be asked is no reason to doubt its grants. */
@@ -160,7 +162,7 @@ function compare(
     const remedy =
       upstream.kind === 'stdio'
         ? 'see that its command works when run by hand'
-        : 'see that its address can be reached from here, and that its headers are right'
+        : `see that its address can be reached from here and its headers are right, or log in: chaperone login ${upstream.server}`
     problems.error(upstream, UNREACHED, message, remedy)
   }
   return upstreams.map(({ server }) => {

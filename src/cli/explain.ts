@@ -1,6 +1,7 @@
 /** `chaperone explain`: would this call be permitted, and why or why not, conjunct by conjunct. */
 import { agentOf } from '../config/fit.ts'
 import { readSettings, type Settings } from '../config/settings.ts'
+import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import { GuardError } from '../model/error.ts'
@@ -146,7 +147,9 @@ async function ask(
   )
   const upstreams = server === undefined ? all : all.filter((one) => one.server === server)
   const probe = await parts.probe()
-  return probe({ mandate, upstreams, settings, ...(io.signal && { signal: io.signal }) })
+  const logins = stateDir(io.env, settings.stateDir)
+  const asked = { mandate, upstreams, settings, stateDir: logins }
+  return probe({ ...asked, ...(io.signal && { signal: io.signal }) })
 }
 
 function questionOf(

@@ -18,4 +18,6 @@ export type Probe = (given: {
   readonly upstreams: readonly Upstream[]
   readonly settings: Settings
   readonly signal?: AbortSignal
+  /** Where logins are kept. */
+  readonly stateDir?: string
 }) => Promise<Probed>

@@ -52,7 +52,7 @@ async function serve({ settings, mandate, upstreams }: Launch, io: CliIo): Promi
   const acting = actingOf(principal, mandate.mandate)
   const { log, instance, record } = openRecord(settings, io, acting)
   keepDocuments(log, mandate.mandate)
-  const house = houseOf(settings, upstreams)
+  const house = houseOf(settings, upstreams, io)
   const guard = createGuard({ ...house, mandate, principal, log, operational, instance })
   const from = settings.agent === undefined ? 'mandate' : 'launch line'
   await Promise.all([

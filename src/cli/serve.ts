@@ -67,7 +67,7 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
     return { mandate, principal, log: own, ...(key !== undefined && { key }) }
   })
   const guard = await createHttpGuard({
-    ...houseOf(settings, upstreams),
+    ...houseOf(settings, upstreams, io),
     admissions,
     log,
     operational,

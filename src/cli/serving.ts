@@ -2,6 +2,7 @@
 import type { Upstream } from '../config/mcp-json.ts'
 import { operationalLog, type ClosableLog } from '../config/operational.ts'
 import type { Settings } from '../config/settings.ts'
+import { stateDir } from '../config/state-dir.ts'
 import { systemClock, systemTimers } from '../config/system.ts'
 import { version } from '../config/version.ts'
 import type { GuardOptions } from '../guard.ts'
@@ -24,6 +25,7 @@ export function operationalLogOf({ logLevel, logFile }: Settings): ClosableLog {
 export function houseOf(
   settings: Settings,
   upstreams: readonly Upstream[],
+  { env }: Pick<CliIo, 'env'>,
 ): Omit<GuardOptions, 'mandate' | 'principal' | 'log' | 'operational' | 'instance'> {
   return {
     upstreams,
@@ -35,6 +37,7 @@ export function houseOf(
     startTimeoutMs: settings.startTimeoutMs,
     callTimeoutMs: settings.callTimeoutMs,
     maxAnswerBytes: settings.maxResultBytes,
+    stateDir: stateDir(env, settings.stateDir),
   }
 }
 

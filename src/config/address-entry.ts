@@ -1,6 +1,6 @@
 /** Reads an entry of `mcp.json` for a server that is reached by URL: its address, and the headers that go with it. */
 import type { DocEntry, DocMap, DocNode, Place } from '../model/document.ts'
-import type { LoginSettings } from '../model/login.ts'
+import { hasAuthorization, type LoginSettings } from '../model/login.ts'
 import { isLoopbackHost } from '../model/loopback.ts'
 import { isSecretName } from '../model/secret-name.ts'
 import { withoutSecrets } from '../model/secret-shape.ts'
@@ -64,11 +64,6 @@ export function readAddress(
   if (insecure === undefined || url === undefined || !headers || oauth === null) return undefined
   if (oauth && hasAuthorization(headers)) warnHeaderWins(node, reading)
   return { url, headers, transport, ...(oauth && { oauth }) }
-}
-
-/** True where the entry itself says what the server is shown: nobody is logged in for it then. */
-export function hasAuthorization(headers: Readonly<Record<string, string>>): boolean {
-  return Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
 }
 
 function warnHeaderWins(node: DocMap, { problems, server }: Reading): void {

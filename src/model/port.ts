@@ -45,6 +45,30 @@ export interface UpstreamAnswer {
   readonly asks?: readonly (UpstreamRequest | 'unknown')[]
 }
 
+/**
+ * One request beside the conversation with an upstream, as the standard `fetch` makes it. No redirect is followed, and size
+ * and time are bounded.
+ *
+ * @throws GuardError ERR_LOGIN_FAILED when no answer comes, or one that is too large
+ */
+export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>
+
+/**
+ * What an upstream over HTTP is shown of the login that was made for it. One for each upstream of a guard, shared by all
+ * connections to it.
+ */
+export interface Credential {
+  /** Names the login that is shown now; another login has another name. Undefined where nobody has logged in. */
+  readonly login: string | undefined
+  /** The value of an `Authorization` header, or undefined for none. A promise, which never rejects, only where it is renewed. */
+  authorization(): string | undefined | Promise<string | undefined>
+  /**
+   * The upstream refused what it was shown (HTTP 401 or 403), with this `WWW-Authenticate`. True when it can be shown
+   * something else.
+   */
+  refused(shown: string | undefined, status: number, challenge: string | undefined): boolean
+}
+
 /** Timers, so that tests need not wait. */
 export interface Timers {
   /** Runs `action` once after `ms`; the returned function takes it back. Does not keep the process alive. */

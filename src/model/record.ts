@@ -93,6 +93,8 @@ export type EventName =
   | 'catalog_pinned'
   | 'catalog_changed'
   | 'tool_hidden'
+  | 'credential_refused'
+  | 'credential_renewed'
   | 'notifications_dropped'
   | 'request_turned_away'
   | 'log_recovered'

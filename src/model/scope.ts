@@ -6,3 +6,11 @@ export const MOST_SCOPES = 64
 export function isScope(text: string): boolean {
   return SCOPE.test(text)
 }
+
+/** What a `scope` parameter says, each once; undefined where that is none, or more than anybody means. */
+export function scopesIn(text: string): readonly string[] | undefined {
+  const scopes = new Set(text.split(' ').filter((scope) => scope !== ''))
+  return scopes.size > 0 && scopes.size <= MOST_SCOPES && [...scopes].every(isScope)
+    ? [...scopes]
+    : undefined
+}

@@ -3,6 +3,8 @@
  * knows nothing of what they mean.
  */
 import type { GuardError } from '../../model/error.ts'
+import type { LoginSettings } from '../../model/login.ts'
+import type { Credential } from '../../model/port.ts'
 import type { CutLine } from '../frame.ts'
 import type { Agreement } from './handshake.ts'
 import type { Exit, LaunchLine } from './process.ts'
@@ -15,6 +17,10 @@ export interface Address {
   readonly headers: Readonly<Record<string, string>>
   /** `auto`: Streamable HTTP, and where that is not spoken HTTP+SSE (MCP 2024-11-05). */
   readonly transport: 'auto' | 'streamable' | 'sse'
+  /** How a login is made for it. */
+  readonly oauth?: LoginSettings
+  /** What it is shown of one, where its headers do not say that themselves. */
+  readonly credential?: Credential
 }
 
 export type UpstreamDefinition = LaunchLine | Address

@@ -4,7 +4,7 @@
  */
 import { GuardError } from '../../model/error.ts'
 import type { JsonObject } from '../../model/json.ts'
-import type { Clock, OperationalLog, Timers } from '../../model/port.ts'
+import type { Clock, Credential, OperationalLog, Timers } from '../../model/port.ts'
 import { lineMask } from '../../model/secret-shape.ts'
 import { idOfCutAnswer, readUpstreamLine, type UpstreamLine } from '../answer.ts'
 import type { Errand } from '../errand.ts'
@@ -25,7 +25,7 @@ import type {
 import { shakeHands, type Agreement, type HandshakeWire, type Wish } from './handshake.ts'
 import { Pending, type ProgressListener, type RawAnswer } from './pending.ts'
 import type { Exit } from './process.ts'
-import { Retries } from './retries.ts'
+import { isDenied, Retries } from './retries.ts'
 
 export type UpstreamNotification = Extract<UpstreamLine, { kind: 'notification' }>
 export type UpstreamRequestLine = Extract<UpstreamLine, { kind: 'request' }>
@@ -78,30 +78,34 @@ interface Life {
   readonly pending: Pending
   /** How it ended, once it has. */
   readonly gone: Promise<string>
+  /** Which login it began under. */
+  readonly login: string | undefined
   ended: boolean
 }
 
 export class Link {
   readonly server: string
   readonly #options: LinkOptions
+  readonly #credential: Credential | undefined
   #life: Life | undefined
   #agreement: Agreement | undefined
   #connecting: Promise<Agreement> | undefined
   readonly #retries: Retries
-  /** Why it could not be opened, where that was for its credentials: until it is tried again that stays the reason. */
-  #denied: GuardError | undefined
   readonly #garbage = new Map<string, number>()
   #stopped = false
   readonly #ending = new Set<Promise<void>>()
 
   constructor(options: LinkOptions) {
+    const { upstream } = options
     this.#options = options
-    this.server = options.upstream.server
+    this.#credential = 'url' in upstream ? upstream.credential : undefined
+    this.server = upstream.server
     this.#retries = new Retries(options.clock)
   }
 
-  /** What was agreed on, while the upstream is up. */
+  /** What was agreed on, while the upstream is up and its conversation is that of the login that there is. */
   get agreement(): Agreement | undefined {
+    if (this.#agreement && this.#credential) this.#leaveOldLogin(this.#credential)
     return this.#agreement
   }
 
@@ -122,7 +126,8 @@ export class Link {
    * ERR_UPSTREAM_DENIED when it does not take its credentials, or did not a moment ago
    */
   connect(wish: Wish): Promise<Agreement> {
-    if (this.#agreement) return Promise.resolve(this.#agreement)
+    const { agreement } = this
+    if (agreement) return Promise.resolve(agreement)
     this.#connecting ??= this.#open(wish).finally(() => {
       this.#connecting = undefined
     })
@@ -216,15 +221,11 @@ export class Link {
 
   async #open(wish: Wish): Promise<Agreement> {
     if (this.#stopped) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is stopped`)
-    const wait = this.#retries.waitMs
-    if (wait > 0) {
-      const why = `\`${this.server}\` failed; it is tried again in ${Math.ceil(wait)} ms`
-      throw this.#denied ?? new GuardError('ERR_UPSTREAM_DOWN', why)
-    }
+    const early = this.#retries.refusal(this.server, this.#credential?.login)
+    if (early) throw early
     try {
       const agreement = await this.#attempt(wish)
       this.#retries.ready()
-      this.#denied = undefined
       this.#agreement = agreement
       this.#options.events.onState(this, 'ready', {
         era: agreement.era,
@@ -232,10 +233,8 @@ export class Link {
       })
       return agreement
     } catch (error) {
-      this.#denied =
-        error instanceof GuardError && error.code === 'ERR_UPSTREAM_DENIED' ? error : undefined
       this.#failed(error)
-      if (this.#denied) throw this.#denied
+      if (isDenied(error)) throw error
       throw error instanceof GuardError
         ? new GuardError('ERR_UPSTREAM_DOWN', error.message)
         : new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` could not be started`, {
@@ -285,12 +284,21 @@ export class Link {
 
   #failed(error: unknown): void {
     const { events, operational } = this.#options
-    this.#retries.failed()
+    this.#retries.failed(isDenied(error) ? { error, login: this.#life?.login } : undefined)
     const why = error instanceof Error ? error.message : String(error)
     events.onState(this, 'failed', { why })
     operational.error({ server: this.server, why }, 'upstream could not be opened')
     this.#end(this.#life)
     this.#life = undefined
+  }
+
+  /** Who logged in anew may be somebody else, and see other things: the conversation begins anew once nobody waits for it. */
+  #leaveOldLogin(credential: Credential): void {
+    const life = this.#life
+    if (!life || life.login === credential.login || life.pending.some(() => true)) return
+    this.#life = undefined
+    this.#agreement = undefined
+    this.#end(life)
   }
 
   /** Ends a process that is no longer spoken to; `stop` waits for those that are still going. */
@@ -305,7 +313,7 @@ export class Link {
     const pending = new Pending({ clock, timers, server: this.server })
     const masked = lineMask()
     const gone = Promise.withResolvers<string>()
-    const life = { pending, gone: gone.promise, ended: false }
+    const life = { pending, gone: gone.promise, login: this.#credential?.login, ended: false }
     const connection = this.#options.start(upstream, {
       onLine: (line, about) => this.#onLine(pending, line, about),
       onStderr: (text, dropped) =>

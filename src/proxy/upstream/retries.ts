@@ -1,4 +1,5 @@
 /** When an upstream that failed may be tried again: not at once, and not without end. */
+import { GuardError } from '../../model/error.ts'
 import type { Clock } from '../../model/port.ts'
 
 const FIRST_BACKOFF_MS = 500
@@ -6,6 +7,17 @@ const LONGEST_BACKOFF_MS = 30_000
 /** An upstream that ends this soon after it was ready is likely to do so again. */
 const SOON_MS = 10_000
 const CRASHES_BORNE = 8
+
+/** An opening that was refused for what the upstream was shown. */
+export interface Denied {
+  readonly error: GuardError
+  /** The login that it was shown, if any. */
+  readonly login: string | undefined
+}
+
+export function isDenied(error: unknown): error is GuardError {
+  return error instanceof GuardError && error.code === 'ERR_UPSTREAM_DENIED'
+}
 
 function backoff(failures: number): number {
   return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1))
@@ -17,24 +29,31 @@ export class Retries {
   #crashes = 0
   #readyAt = 0
   #retryAt = 0
+  #denied: Denied | undefined
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock
   }
 
-  /** How long to wait before it is tried; nothing where that is not above zero. */
-  get waitMs(): number {
-    return this.#retryAt - this.#clock.monotonic()
+  /** Why it is not tried yet; undefined when it may be. Who was refused waits for nothing but another login. */
+  refusal(server: string, login: string | undefined): GuardError | undefined {
+    const wait = this.#retryAt - this.#clock.monotonic()
+    const denied = this.#denied
+    if (wait <= 0 || (denied && denied.login !== login)) return undefined
+    const why = `\`${server}\` failed; it is tried again in ${Math.ceil(wait)} ms`
+    return denied?.error ?? new GuardError('ERR_UPSTREAM_DOWN', why)
   }
 
   ready(): void {
     this.#failures = 0
+    this.#denied = undefined
     this.#readyAt = this.#clock.monotonic()
   }
 
   /** It could not be opened. */
-  failed(): void {
+  failed(denied?: Denied): void {
     this.#failures += 1
+    this.#denied = denied
     this.#retryAt = this.#clock.monotonic() + backoff(this.#failures)
   }
 

@@ -19,6 +19,7 @@ import { badStatus, brokenOff, noAnswer } from './failure.ts'
 import { EVENT_STREAM, RequestHead } from './head.ts'
 import { oneLine } from './one-line.ts'
 import { atMost } from './patience.ts'
+import { poolTo } from './shown.ts'
 import { SseReader } from './sse.ts'
 import { Wire } from './wire.ts'
 
@@ -68,8 +69,8 @@ export class EventStreamConnection implements UpstreamConnection {
     this.#events = events
     this.#options = options
     this.#head = new RequestHead(address)
-    const { origin, pathname, search } = this.#url
-    this.#wire = new Wire(async () => (await import('./pool.ts')).openPool(origin))
+    const { pathname, search } = this.#url
+    this.#wire = new Wire(() => poolTo(address))
     this.#asides = new Asides({ head: this.#head, wire: this.#wire, onStatus: () => undefined })
     this.#reader = new SseReader({
       maxBytes: ANSWER_MAX_BYTES,

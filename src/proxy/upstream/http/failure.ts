@@ -19,8 +19,9 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_SSL|ERR_TLS/
 const CODE = /^[A-Z][A-Z0-9_]{1,63}$/
 
-/** The request did not reach the other end (`left` false), or broke off after it may have. */
+/** The request did not reach the other end (`left` false), or broke off after it may have; what is known already stays. */
 export function brokenOff(server: string, error: unknown, left: boolean): GuardError {
+  if (error instanceof GuardError) return error
   const code = codeOf(error)
   const why = `\`${server}\` ${wordsFor(code, left)}${code === undefined ? '' : ` (${code})`}`
   return new GuardError(left ? 'ERR_UPSTREAM_LOST' : 'ERR_UPSTREAM_DOWN', why)
@@ -44,13 +45,20 @@ const NOT_DONE: ReadonlySet<number> = new Set([
   301, 302, 307, 308, 400, 404, 405, 406, 411, 413, 414, 415, 421, 426, 428, 429, 431,
 ])
 
+export function isDenial(status: number): boolean {
+  return status === 401 || status === 403
+}
+
+export function denied(server: string, status: number): GuardError {
+  return new GuardError(
+    'ERR_UPSTREAM_DENIED',
+    `\`${server}\` does not take the credentials that it is sent (HTTP ${status})`,
+  )
+}
+
 /** A status other than success, with nothing in the body that answers the request. */
 export function badStatus(server: string, status: number, headers: ResponseHeaders): GuardError {
-  if (status === 401 || status === 403)
-    return new GuardError(
-      'ERR_UPSTREAM_DENIED',
-      `\`${server}\` does not take the credentials that it is sent (HTTP ${status})`,
-    )
+  if (isDenial(status)) return denied(server, status)
   const code = NOT_DONE.has(status) ? 'ERR_UPSTREAM_DOWN' : 'ERR_UPSTREAM_LOST'
   if (status >= 300 && status < 400)
     return new GuardError(

@@ -3,7 +3,7 @@ import { encodedHeader } from '../../mirror.ts'
 import type { Address, OutboundRequest } from '../connection.ts'
 import type { Agreement } from '../handshake.ts'
 
-const AGENT = 'mcp-chaperone'
+export const AGENT = 'mcp-chaperone'
 export const EVENT_STREAM = 'text/event-stream'
 const BODY = [
   'content-type',

@@ -19,6 +19,7 @@ import { RequestHead } from './head.ts'
 import { oneLine } from './one-line.ts'
 import { atMost } from './patience.ts'
 import { Post, type PostHost, type Refused } from './post.ts'
+import { poolTo } from './shown.ts'
 import { isModernError, rpcErrorIn, type RpcError } from './rpc-error.ts'
 import { Standing } from './standing.ts'
 import { Wire } from './wire.ts'
@@ -54,11 +55,11 @@ export class StreamableConnection implements UpstreamConnection, PostHost {
   #stopping: Promise<void> | undefined
 
   constructor(address: Address, events: ConnectionEvents, options: StreamableOptions) {
-    const { origin, pathname, search } = new URL(address.url)
+    const { pathname, search } = new URL(address.url)
     this.server = address.server
     this.path = `${pathname}${search}`
     this.head = new RequestHead(address)
-    this.wire = new Wire(async () => (await import('./pool.ts')).openPool(origin))
+    this.wire = new Wire(() => poolTo(address))
     this.timers = options.timers
     this.events = events
     this.#options = options

@@ -1,8 +1,9 @@
 /** A link over HTTP: openings in either era, sessions that end, answers that are nobody's, changes that are missed. */
 import { afterEach, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../../../src/model/json.ts'
-import type { Timers } from '../../../../src/model/port.ts'
+import type { Credential, Timers } from '../../../../src/model/port.ts'
 import { Hearing } from '../../../../src/proxy/upstream/changes.ts'
+import type { Errand } from '../../../../src/proxy/errand.ts'
 import type { Address } from '../../../../src/proxy/upstream/connection.ts'
 import type { Wish } from '../../../../src/proxy/upstream/handshake.ts'
 import { connectHttp } from '../../../../src/proxy/upstream/http/connection.ts'
@@ -36,7 +37,11 @@ const SELF = { name: 'chaperone', version: '1' }
 const MODERN: Wish = { era: 'modern', capabilities: {} }
 const LEGACY: Wish = { era: 'legacy', version: '2025-11-25', capabilities: {} }
 
-function linked(url: string, transport: Address['transport'] = 'auto'): Linked {
+function linked(
+  url: string,
+  transport: Address['transport'] = 'auto',
+  credential?: Credential,
+): Linked {
   const clock = fakeClock('2026-11-24T10:00:00Z')
   const changes = signals()
   const told: string[] = []
@@ -54,7 +59,7 @@ function linked(url: string, transport: Address['transport'] = 'auto'): Linked {
   }
   const quiet = (): void => undefined
   const link: Link = new Link({
-    upstream: { server: 'far', url, headers: {}, transport },
+    upstream: { server: 'far', url, headers: {}, transport, ...(credential && { credential }) },
     self: SELF,
     clock,
     timers,
@@ -112,6 +117,17 @@ const REFUSED = { code: -32_000, message: 'Bad Request: not of this era' }
 const echo: HttpScript = (request, response) =>
   json(response, result(request, { called: request.message.method }))
 
+/** A login whose token is its name. */
+function loggedIn(name: string): Credential & { login: string } {
+  return {
+    login: name,
+    authorization() {
+      return `Bearer ${this.login}`
+    },
+    refused: () => false,
+  }
+}
+
 async function call(link: Link, method = 'tools/call'): Promise<JsonObject> {
   const answer = await link.send(method, () => '{}').answer
   if (answer === 'cancelled') throw new Error('cancelled')
@@ -157,6 +173,20 @@ describe('an opening', () => {
     status = 500
     await expect(link.connect(MODERN)).rejects.toMatchObject({ code: 'ERR_UPSTREAM_DOWN' })
     await expect(link.connect(MODERN)).rejects.toThrow('it is tried again in 1000 ms')
+  })
+
+  test('that was refused is tried again at once by whoever has logged in since', async () => {
+    const server = await serving((request, response) => {
+      if (request.headers.authorization === 'Bearer two') speaking('both')(request, response)
+      else response.writeHead(401).end()
+    })
+    const credential = loggedIn('one')
+    const { link } = linked(server.url, 'auto', credential)
+    await expect(link.connect(MODERN)).rejects.toMatchObject({ code: 'ERR_UPSTREAM_DENIED' })
+    await expect(link.connect(MODERN)).rejects.toMatchObject({ code: 'ERR_UPSTREAM_DENIED' })
+    expect(server.arrived).toHaveLength(1)
+    credential.login = 'two'
+    expect(await link.connect(MODERN)).toMatchObject({ era: 'modern' })
   })
 
   test('of a server that does not listen is down', async () => {
@@ -260,6 +290,48 @@ test('a call that takes too long is let go of, and in the modern era the upstrea
   clock.advance(60_000)
   await expect(calling).rejects.toMatchObject({ code: 'ERR_UPSTREAM_TIMEOUT' })
   await server.until(() => server.of('tools/call')[0]?.isGone() === true)
+})
+
+describe('a new login', () => {
+  test('begins the conversation anew, once nobody waits for the old one', async () => {
+    const slow = Promise.withResolvers<void>()
+    const server = await serving(
+      speaking('legacy', (request, response) => {
+        if (request.message.method === 'slow')
+          void slow.promise.then(() => json(response, result(request)))
+        else echo(request, response)
+      }),
+    )
+    const credential = loggedIn('one')
+    const { link, told, until } = linked(server.url, 'auto', credential)
+    await link.connect(LEGACY)
+    const errand = { call: 'c' } as unknown as Errand
+    const waiting = link.send('slow', () => '{}', { errand })
+    await server.until(() => server.of('slow').length === 1)
+    credential.login = 'two'
+    expect(link.agreement).toBeDefined()
+    await call(link)
+    slow.resolve()
+    await waiting.answer
+    expect(link.agreement).toBeUndefined()
+    await until(() => told.some((one) => one.startsWith('exited')))
+    await link.connect(LEGACY)
+    expect(server.of('initialize').map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer one',
+      'Bearer two',
+    ])
+    expect(server.of('DELETE')).toHaveLength(1)
+  })
+
+  test('that is the same one changes nothing', async () => {
+    const server = await serving(speaking('modern'))
+    const credential = loggedIn('one')
+    const { link } = linked(server.url, 'auto', credential)
+    const agreement = await link.connect(MODERN)
+    expect(link.agreement).toBe(agreement)
+    expect(await link.connect(MODERN)).toBe(agreement)
+    expect(server.of('server/discover')).toHaveLength(1)
+  })
 })
 
 describe('list changes of a modern server', () => {
