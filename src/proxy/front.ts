@@ -256,7 +256,7 @@ function linkEvents(
 function sayLevel(link: Link, standing: Session | undefined): void {
   const { agreement } = link
   if (standing?.logLevel === undefined || agreement?.era !== 'legacy') return
-  if (isObject(agreement.capabilities['logging'])) setLevel(link, standing.logLevel)
+  if (isObject(agreement.capabilities['logging'])) void setLevel(link, standing.logLevel)
 }
 
 /** Hidden tools that are told of in one run. */
