@@ -21,7 +21,7 @@ import {
 } from './offer.ts'
 import { mirrorOf } from './mirror.ts'
 import { PublicNames } from './public-name.ts'
-import { printExact } from './exact.ts'
+import { printExact } from '../model/exact.ts'
 import type { Link } from './upstream/link.ts'
 import { announces, knownTool, newShelf, outdated, type Shelf } from './shelf.ts'
 import type { Agreement, Wish } from './upstream/handshake.ts'

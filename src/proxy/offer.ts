@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { GuardError } from '../model/error.ts'
 import { sha256, type Sha256 } from '../model/id.ts'
-import { canonical, member, type JsonObject } from '../model/json.ts'
+import { canonicalExact } from '../model/exact.ts'
+import { member, type JsonObject } from '../model/json.ts'
 import { itemsOf, type ExactItem } from './exact.ts'
 import { nextMeta, type Dress } from './envelope.ts'
 import type { Link } from './upstream/link.ts'
@@ -62,7 +63,7 @@ export async function fetchOffer(link: Link, method: ListMethod, dress: Dress): 
     const found = itemsOf(answer.text, answer.value, LISTS[method])
     strange += found.strange
     for (const item of found.items)
-      items.push({ ...item, definition: digestOf(canonical(item.value)) })
+      items.push({ ...item, definition: digestOf(canonicalExact(item.exact)) })
     const next = member(answer.value, 'nextCursor')
     if (typeof next !== 'string' || next === '') return finished(items, strange)
     if (seen.has(next) || items.length > MAX_ITEMS) break
