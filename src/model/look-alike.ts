@@ -95,19 +95,27 @@ const DIVIDER = '__'
 const MOST_TAILS = 4
 const NOTHING: readonly string[] = []
 
-/**
- * Looks of the names that this one would be another version of (`send_email_v2`), or pretends to be of
- * (`mail__send_email`, as if the guard had put the server's name before it).
- */
-export function derivedLooks(name: string): readonly string[] {
+/** Looks of the name that this one would be another version of: `send_email_v2` of `send_email`. */
+export function versionedLooks(name: string): readonly string[] {
+  const base = baseOf(name)
+  return base === undefined ? NOTHING : looksBeside(name, [base])
+}
+
+/** Looks of the names that this one pretends to be, as if the guard had put a server's name before them. */
+export function qualifiedLooks(name: string): readonly string[] {
   const tails = tailsOf(name)
-  const bases = [name, ...tails].flatMap((tail) => {
-    const base = VERSION.exec(tail)?.[1] ?? NUMBERED.exec(tail)?.[1]
-    return base === undefined ? [] : [base]
-  })
-  if (tails.length + bases.length === 0) return NOTHING
-  const own = new Set(looksOf(name))
-  return [...new Set([...tails, ...bases].flatMap(looksOf))].filter((look) => !own.has(look))
+  if (tails.length === 0) return NOTHING
+  const bases = tails.map(baseOf).filter((base) => base !== undefined)
+  return looksBeside(name, [...tails, ...bases])
+}
+
+function baseOf(name: string): string | undefined {
+  return VERSION.exec(name)?.[1] ?? NUMBERED.exec(name)?.[1]
+}
+
+function looksBeside(name: string, others: readonly string[]): readonly string[] {
+  const own = looksOf(name)
+  return [...new Set(others.flatMap(looksOf))].filter((look) => !own.includes(look))
 }
 
 /** What stands behind each divider, as it would in a public name. */

@@ -3,7 +3,7 @@
  * another one. Decided by the names, by what somebody approved and by the operator's order of upstreams, never by the
  * order in which lists came.
  */
-import { derivedLooks, isDisguised, looksOf, styleOf } from './look-alike.ts'
+import { isDisguised, looksOf, qualifiedLooks, styleOf, versionedLooks } from './look-alike.ts'
 import { foreign, points, spelt } from './plain-name.ts'
 
 /** A name that the agent would see, and who has spoken for it. */
@@ -21,21 +21,62 @@ export interface Contender {
 /** Those that are hidden, and why, for operators. The same name of two upstreams is told apart by their names, and none. */
 export function rivalsAmong<T extends Contender>(given: readonly T[]): ReadonlyMap<T, string> {
   const contenders = given.toSorted(strongestFirst)
+  const byLook = grouped(contenders, ({ name }) => name)
+  const lost = new Map<T, string>()
+  for (const group of byLook.values()) if (differ(group)) judge(group, lost)
+  // A name that is hidden itself is what nobody is taken for, where another one of that look stays.
+  const shownFirst = (a: T, b: T): number => Number(lost.has(a)) - Number(lost.has(b))
+  for (const group of byLook.values()) group.sort(shownFirst)
+  const several = new Set(contenders.map(({ server }) => server)).size > 1
+  const qualified = several ? grouped(contenders, publicName) : new Map<string, T[]>()
+  for (const one of contenders) {
+    if (one.standing === 'approved' || (one.standing === 'named' && foreign(one.name) === ''))
+      continue
+    const model = pretended(one, byLook, qualified)
+    if (model) pass(one, model, lost)
+    else judgeVersion(one, firstOf(versionedLooks(one.name), byLook), lost)
+  }
+  return lost
+}
+
+/** What the agent sees where there are several upstreams. */
+function publicName({ server, name }: Contender): string {
+  return `${server}__${name}`
+}
+
+function grouped<T extends Contender>(
+  contenders: readonly T[],
+  read: (one: T) => string,
+): Map<string, T[]> {
   const byLook = new Map<string, T[]>()
   for (const one of contenders) {
-    for (const look of looksOf(one.name)) {
+    for (const look of looksOf(read(one))) {
       const same = byLook.get(look)
       if (same) same.push(one)
       else byLook.set(look, [one])
     }
   }
-  const lost = new Map<T, string>()
-  for (const group of byLook.values()) if (differ(group)) judge(group, lost)
-  for (const one of contenders) {
-    const model = derivedFrom(one, byLook)
-    if (model) judgeDerived(one, model, lost)
-  }
-  return lost
+  return byLook
+}
+
+function firstOf<T>(
+  looks: readonly string[],
+  byLook: ReadonlyMap<string, readonly T[]>,
+): T | undefined {
+  return looks.map((look) => byLook.get(look)?.[0]).find((one) => one !== undefined)
+}
+
+/** The one whose name stands behind a divider in this name, or whose public name this one looks like. */
+function pretended<T extends Contender>(
+  { name, server }: T,
+  byLook: ReadonlyMap<string, readonly T[]>,
+  qualified: ReadonlyMap<string, readonly T[]>,
+): T | undefined {
+  const behind = firstOf(qualifiedLooks(name), byLook)
+  if (behind || qualified.size === 0) return behind
+  return looksOf(name)
+    .flatMap((look) => qualified.get(look) ?? [])
+    .find((one) => one.server !== server)
 }
 
 const STRENGTH = ['approved', 'named', 'covered']
@@ -49,11 +90,20 @@ function strongestFirst(a: Contender, b: Contender): number {
   )
 }
 
-/** A name that passes for another gives way to it; one that came later, or of a later upstream, takes nobody's place. */
-function judgeDerived<T extends Contender>(one: T, model: T, lost: Map<T, string>): void {
+function pass<T extends Contender>(one: T, model: T, lost: Map<T, string>): void {
+  if (!lost.has(one)) lost.set(one, `it passes for ${shown(model)}`)
+}
+
+/** A version gives way to what it is a version of; one that came later, or of a later upstream, takes nobody's place. */
+function judgeVersion<T extends Contender>(
+  one: T,
+  model: T | undefined,
+  lost: Map<T, string>,
+): void {
+  if (!model) return
   const both = one.standing === 'covered' && model.standing === 'covered'
   const cameLater = both && model.late && !one.late
-  if (!cameLater && !lost.has(one)) lost.set(one, `it passes for ${shown(model)}`)
+  if (!cameLater) pass(one, model, lost)
   if ((cameLater || (both && model.rank > one.rank)) && !lost.has(model))
     lost.set(model, `${shown(one)} passes for it`)
 }
@@ -120,17 +170,4 @@ function plainestOf(group: readonly Contender[]): string | undefined {
   return group
     .map(({ name }) => name)
     .toSorted((a, b) => oddity(a) - oddity(b) || (a < b ? -1 : 1))[0]
-}
-
-/** The one that a name is a version of, or pretends to be, unless somebody spoke for it in full. */
-function derivedFrom<T extends Contender>(
-  { name, standing }: T,
-  byLook: ReadonlyMap<string, readonly T[]>,
-): T | undefined {
-  if (standing === 'approved' || (standing === 'named' && foreign(name) === '')) return undefined
-  for (const look of derivedLooks(name)) {
-    const [model] = byLook.get(look) ?? []
-    if (model) return model
-  }
-  return undefined
 }

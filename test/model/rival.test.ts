@@ -103,6 +103,20 @@ describe('a name that passes for another', () => {
     expect(why).toEqual(['it passes for `a/send_email`', 'it passes for `a/send_email`'])
   })
 
+  test('whatever stands between the server and the tool', () => {
+    const mail = { server: 'mail', rank: 2 }
+    const { stays, why } = judged(
+      { name: 'mail_send', ...b },
+      { name: 'mail/send', ...b },
+      { name: 'mailSend', ...b },
+      { name: 'mai1__send', ...b },
+      { name: 'send', ...mail },
+      { name: 'mail_send', ...mail },
+    )
+    expect(stays).toEqual(['mail/send', 'mail/mail_send'])
+    expect(new Set(why)).toContain('it passes for `mail/send`')
+  })
+
   test('stays alone, beside other versions, and where a grant names it in full', () => {
     expect(judged({ name: 'list_v1' }, { name: 'list_v2' }).why).toEqual([])
     expect(judged({ name: 'list' }, { name: 'list_v2', standing: 'named' }).why).toEqual([])
