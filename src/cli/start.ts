@@ -45,6 +45,21 @@ function processIo(signal: AbortSignal): CliIo {
     signal,
     stdin: async () => (await import('node:stream/consumers')).text(process.stdin),
     watched: stderr.isTTY,
+    ...(process.stdin.isTTY &&
+      stderr.isTTY && { confirm: (question) => confirm(question, signal) }),
+  }
+}
+
+/** Only a `y` is a yes. */
+async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises')
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^y(?:es)?$/i.test((await lines.question(`${question} [y/N] `, { signal })).trim())
+  } catch {
+    return false
+  } finally {
+    lines.close()
   }
 }
 

@@ -6,7 +6,8 @@
  * It holds the definitions themselves beside their hashes: a change can then be read where it is reviewed, and told at
  * run time on a machine that never saw the definition that was approved.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { EFFECT_CLASSES } from '../model/call.ts'
 import { digestOf } from '../model/digest.ts'
 import { type Problem, Problems } from '../model/document.ts'
@@ -23,6 +24,7 @@ import {
 import { spelt } from '../model/plain-name.ts'
 import { approvedAs } from './written-launch.ts'
 
+export const LOCK_NAME = 'chaperone.lock'
 const FORMAT = 1
 const LARGEST = 64 * 1024 * 1024
 const UNCLASSIFIED = 'unclassified'
@@ -38,6 +40,40 @@ export interface ReadLock {
   /** Absent when there is an error among the problems. */
   readonly lock?: Lock
   readonly problems: readonly Problem[]
+}
+
+/** Where a lock file that nobody names is looked for: beside the mandate, and beside the upstreams. */
+export function lockPlaces(files: {
+  readonly mandate?: string
+  readonly upstreams: string
+}): readonly string[] {
+  const named = files.mandate === undefined ? [] : [files.mandate]
+  const places = [...named, files.upstreams].map((file) => join(dirname(file), LOCK_NAME))
+  return [...new Set(places)]
+}
+
+/** The lock file that was named, or the one that is found; undefined where there is none, or a problem was reported. */
+export function findLock(
+  files: Parameters<typeof lockPlaces>[0],
+  named: string | undefined,
+  problems: Problems,
+): string | undefined {
+  if (named !== undefined) return named
+  const [file, second] = lockPlaces(files).filter((place) => existsSync(place))
+  if (file === undefined || second === undefined) return file
+  problems.add(twoLocks(file, second))
+  return undefined
+}
+
+/** Nobody can say which of the two counts. */
+export function twoLocks(file: string, second: string): Problem {
+  return {
+    id: 'two_locks',
+    level: 'error',
+    place: { file, line: 1, column: 1 },
+    message: `there are two lock files, \`${file}\` and \`${second}\``,
+    remedy: 'name one with --lock',
+  }
 }
 
 /** Reads a lock file. Whatever stands in the way is a problem, never a fault. */

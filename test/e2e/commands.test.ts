@@ -1,8 +1,9 @@
 /** The commands that start upstreams only to ask them, as real processes. */
 import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
-import { type Folder, ROOT } from './folder.ts'
+import { afterAll, describe, expect, test } from 'vitest'
+import { type Folder, puppet, ROOT, toolsNamed } from './folder.ts'
 import { GuardPool } from './guard.ts'
 
 const pool = new GuardPool()
@@ -26,6 +27,8 @@ function command({ launch, state }: Folder, name: string, ...argv: readonly stri
   return { code: ran.status, out: ran.stdout, err: ran.stderr }
 }
 
+const LIST = { results: { 'tools/list': toolsNamed('say', 'send') } }
+
 test('an upstream that ends at a signal only does not end the command before it has said anything', () => {
   const server = join(ROOT, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js')
   const folder = pool.folder({
@@ -36,4 +39,59 @@ test('an upstream that ends at a signal only does not end the command before it 
   const { code, out } = command(folder, 'check')
   expect(out).toMatch(/a {2}1 of \d+ tools offered/)
   expect(code).toBe(0)
+})
+
+describe('pin, and a guard that keeps to it', () => {
+  test('what was approved is served; what changed since is not', async () => {
+    const folder = pool.folder((path) => ({
+      mandate: { tools: { 'a/*': {} } },
+      upstreams: { a: puppet(path, 'a', LIST) },
+    }))
+    expect(command(folder, 'pin')).toMatchObject({ code: 0 })
+    expect(command(folder, 'pin', '--check')).toMatchObject({ code: 0 })
+    const first = pool.launch(folder)
+    await first.open()
+    expect((await first.request('tools/list')).result?.tools).toHaveLength(2)
+    await first.close()
+    const started = folder.record().find(({ event }) => event === 'guard_started')
+    expect(started?.['facts']).toMatchObject({ pinned: 'lock' })
+
+    puppet(folder.path, 'a', { results: { 'tools/list': toolsNamed('say', 'say_v2', 'other') } })
+    expect(command(folder, 'check').out).toContain(
+      '`a/send` is approved, and its upstream no longer',
+    )
+    const second = pool.launch(folder)
+    await second.open()
+    const list = await second.request('tools/list')
+    expect(list.result?.tools?.map(({ name }) => name)).toEqual(['say'])
+    await second.close()
+
+    const { code, out } = command(folder, 'pin', '--yes')
+    expect(code).toBe(0)
+    expect(out).toContain('+ a/other (tool)\n')
+    expect(out).toContain('! a/say_v2 (tool) is left out: it passes for `a/say`')
+    expect(readFileSync(folder.file('chaperone.lock'), 'utf8')).toContain('"other"')
+  }, 60_000)
+
+  test('a launch line that is not approved is not started by any command', async () => {
+    const folder = pool.folder((path) => ({
+      mandate: { tools: { 'a/say': {} } },
+      upstreams: { a: puppet(path, 'a', LIST) },
+    }))
+    command(folder, 'pin')
+    const text = readFileSync(folder.file('mcp.json'), 'utf8')
+    const mark = folder.file('started')
+    const evil = `require('fs').writeFileSync(${JSON.stringify(mark)}, '')`
+    const entry = { command: process.execPath, args: ['-e', evil] }
+    const { mcpServers } = JSON.parse(text) as { readonly mcpServers: object }
+    for (const servers of [{ a: entry }, { ...mcpServers, b: entry }]) {
+      writeFileSync(folder.file('mcp.json'), JSON.stringify({ mcpServers: servers }))
+      const guard = pool.launch(folder)
+      expect(await guard.end()).toEqual({ code: 1, signal: null })
+      expect(guard.stderr).toMatch(/mcp\.json:1:\d+: .*chaperone\.lock.*chaperone pin --only/)
+    }
+    expect(command(folder, 'check').code).toBe(1)
+    expect(command(folder, 'pin').code).toBe(1)
+    expect(() => readFileSync(mark)).toThrow(/ENOENT/)
+  }, 60_000)
 })
