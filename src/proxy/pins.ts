@@ -139,7 +139,8 @@ export class Pins {
     const fresh = approved
       ? list.filter((one) => states.get(one.name) === 'new' && untold('new', one))
       : []
-    for (const one of pins.values()) {
+    // What nobody approved may go as it came.
+    for (const one of approved?.values() ?? []) {
       if (!states.has(one.name) && untold('vanished', one))
         drift.push({
           server,
