@@ -3,7 +3,7 @@ import { type Change, changesOf, type Offered } from '../config/approved.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { EffectClass } from '../model/call.ts'
 import { differences, differenceText } from '../model/difference.ts'
-import { canonicalExact, parseExact } from '../model/exact.ts'
+import { canonicalExact, type Exact, parseExact, textsIn } from '../model/exact.ts'
 import type {
   ApprovedDefinition,
   ApprovedUpstream,
@@ -11,6 +11,7 @@ import type {
   Lock,
   WrittenLaunch,
 } from '../model/lock.ts'
+import { unseen } from '../model/plain-name.ts'
 import { holdsSecret } from '../model/secret-shape.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import { hiddenNames, isNamed } from './names.ts'
@@ -27,8 +28,8 @@ export interface Step {
   readonly change: 'added' | 'changed' | 'removed'
   /** What differs, a line each. */
   readonly diff: readonly string[]
-  /** True where what is to be approved has something in it that looks like a secret. */
-  readonly holdsSecret: boolean
+  /** What a person should look at before it is approved, in words. */
+  readonly doubts: readonly string[]
   /** Puts it into what is approved. */
   readonly apply: (approved: Approved) => void
 }
@@ -62,7 +63,7 @@ export function launchSteps(
       name: '',
       change: before ? 'changed' : 'added',
       diff: shown.map(differenceText),
-      holdsSecret: false,
+      doubts: [],
       apply: (into) => {
         const { definitions } = into.get(server) ?? nothing(launch)
         into.set(server, { launch, definitions })
@@ -72,7 +73,7 @@ export function launchSteps(
   for (const server of approved.keys()) {
     if (launches.has(server)) continue
     const apply = (into: Approved): void => void into.delete(server)
-    const base = { server, kind: 'launch', name: '', diff: [], holdsSecret: false } as const
+    const base = { server, kind: 'launch', name: '', diff: [], doubts: [] } as const
     steps.push({ ...base, change: 'removed', apply })
   }
   return steps
@@ -125,13 +126,27 @@ function stepOf(change: Change, asked: Asked): Step {
     name,
     change: change.change,
     diff,
-    holdsSecret: change.change !== 'removed' && holdsSecret(canonicalExact(change.after.value)),
+    doubts: change.change === 'removed' ? [] : doubtsAbout(change.after.value),
     apply: (into) => {
       const names = into.get(server)?.definitions[kind]
       if (change.change === 'removed') names?.delete(name)
       else names?.set(name, approvedAs(change.after, asked, names.get(name)))
     },
   }
+}
+
+/** Definitions that are longer than this, as JSON, are worth a look: what nobody reads to its end hides there. */
+const LONG = 16 * 1024
+
+/** What the file would hold that a reader does not expect in it. */
+function doubtsAbout(value: Exact): readonly string[] {
+  const text = canonicalExact(value)
+  const hidden = unseen(textsIn(value).join('\n'))
+  return [
+    ...(holdsSecret(text) ? ['holds what looks like a secret, and the lock file would, too'] : []),
+    ...(hidden === '' ? [] : [`holds what cannot be seen: ${hidden}`]),
+    ...(text.length > LONG ? [`is ${text.length} characters long`] : []),
+  ]
 }
 
 function linesOf({ shown, more }: ReturnType<typeof differences>): readonly string[] {
@@ -174,7 +189,7 @@ function effectSteps(
       if (now) names?.set(name, { ...now, effect })
     }
     const diff = [`effect: ${before.effect ?? 'unclassified'} → ${effect}`]
-    const base = { server, kind: 'effect', name, diff, holdsSecret: false } as const
+    const base = { server, kind: 'effect', name, diff, doubts: [] } as const
     return [{ ...base, change: 'changed', apply }]
   })
 }

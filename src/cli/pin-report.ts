@@ -13,8 +13,6 @@ export interface Outcome {
   /** How much more differs, and was not asked for. */
   readonly others: number
   readonly leftOut: readonly LeftOut[]
-  /** Definitions with something in them that looks like a secret: it would stand in the lock file. */
-  readonly secrets: readonly Step[]
   readonly failed: readonly { readonly server: string; readonly why: string }[]
   readonly written: boolean
 }
@@ -24,17 +22,18 @@ export function printOutcome(outcome: Outcome, io: CliIo, form: 'json' | 'text')
   else io.stdout(`${textOutcome(outcome, io).join('\n')}\n`)
 }
 
-function jsonOutcome({ file, steps, others, leftOut, secrets, failed, written }: Outcome): object {
+function jsonOutcome({ file, steps, others, leftOut, failed, written }: Outcome): object {
   return {
     file,
     inStep: steps.length === 0 && failed.length === 0,
     written,
-    changes: steps.map(({ server, kind, name, change, diff }) => ({
+    changes: steps.map(({ server, kind, name, change, diff, doubts }) => ({
       server,
       kind,
       change,
       ...(kind === 'launch' ? {} : { name }),
       diff,
+      doubts,
     })),
     others,
     leftOut: leftOut.map(({ offered: { server, kind, name }, why }) => ({
@@ -43,17 +42,16 @@ function jsonOutcome({ file, steps, others, leftOut, secrets, failed, written }:
       name: spelt(name),
       why,
     })),
-    secrets: secrets.map(({ server, kind, name }) => ({ server, kind, name })),
     failed,
   }
 }
 
 function textOutcome(outcome: Outcome, io: CliIo): readonly string[] {
-  const { steps, leftOut, secrets, failed } = outcome
+  const { steps, leftOut, failed } = outcome
   return [
     ...stepLines(steps, io),
     ...leftOut.map(({ offered, why }) => leftLine(offered, why, io)),
-    ...secrets.map((step) => secretLine(step, io)),
+    ...steps.flatMap((step) => step.doubts.map((doubt) => doubtLine(step, doubt, io))),
     ...failed.map(({ server, why }) =>
       paint(io, 'red', `${server} could not be asked: ${printable(why)}`),
     ),
@@ -79,13 +77,8 @@ function leftLine(offered: LeftOut['offered'], why: string, io: Pick<CliIo, 'col
   return paint(io, 'yellow', `! ${printable(what)} is left out: ${printable(why)}`)
 }
 
-function secretLine({ server, name, kind }: Step, io: Pick<CliIo, 'color'>): string {
-  const what = printable(`${server}/${spelt(name)} (${kind})`)
-  return paint(
-    io,
-    'yellow',
-    `! ${what} holds what looks like a secret, and the lock file would, too`,
-  )
+function doubtLine({ server, name, kind }: Step, doubt: string, io: Pick<CliIo, 'color'>): string {
+  return paint(io, 'yellow', `! ${printable(`${server}/${spelt(name)} (${kind})`)} ${doubt}`)
 }
 
 function verdict(outcome: Outcome, io: Pick<CliIo, 'color' | 'cwd'>): string {

@@ -176,7 +176,6 @@ async function decide(work: Work): Promise<Outcome> {
     exists: lock !== undefined,
     steps,
     leftOut,
-    secrets: steps.filter(({ holdsSecret }) => holdsSecret),
     failed: probed.failed,
     others: all.length - steps.length,
     written: false,

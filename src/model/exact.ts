@@ -79,3 +79,11 @@ function scientific(source: string): string | undefined {
   if (end === 0) return '0'
   return `${sign}${digits.slice(0, end)}e${Number(power) - fraction.length + digits.length - end}`
 }
+
+/** Every text in a value: names of members, too. */
+export function textsIn(value: Exact): readonly string[] {
+  if (typeof value === 'string') return [value]
+  if (isList(value)) return value.flatMap(textsIn)
+  if (!isExactObject(value)) return []
+  return Object.entries(value).flatMap(([key, item]) => [key, ...textsIn(item)])
+}

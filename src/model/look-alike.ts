@@ -7,18 +7,18 @@ import { CONFUSABLE_ROWS } from './confusable.ts'
 
 /** Names that share a look can be confused. One for each way of reading: `I`, `1` and `|` look like `l`, and like `i`. */
 export function looksOf(name: string): readonly string[] {
-  const letters = name.normalize('NFKD').replaceAll(MARKS, '')
+  const letters = /^[ -~]*$/.test(name) ? name : name.normalize('NFKD').replaceAll(MARKS, '')
   let seen = ''
   let read = ''
   for (const char of letters) {
-    const meant = char > '\u007F' ? foreignLetters(char) : (ASCII.get(char) ?? '')
-    seen += LIKE_L.has(meant) ? 'l' : meant
-    read += LIKE_L.has(meant) ? 'i' : meant
+    const meant = char > '\u007F' ? foreignLetters(char) : (ASCII[char.charCodeAt(0)] ?? '')
+    const strokes = LIKE_L.has(meant)
+    seen += strokes ? 'l' : meant
+    read += strokes ? 'i' : meant
   }
-  const looks = [`l:${joined(seen)}`]
+  const look = joined(seen)
   // A name without such a character reads one way only, and is compared in both.
-  looks.push(`i:${seen === read ? (looks[0] ?? '').slice(2) : joined(read)}`)
-  return looks
+  return [`l:${look}`, `i:${seen === read ? look : joined(read)}`]
 }
 
 /** The name without case, separators and marks, and nothing read into it: of two that share it only the style differs. */
@@ -32,12 +32,8 @@ export function isDisguised(name: string): boolean {
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
-/** Capital `I` is told apart by the caller: it looks like `l` and is an `i`. */
-const ASCII: ReadonlyMap<string, string> = new Map([
-  ...Array.from(LETTERS).map((letter) => [letter, letter] as const),
-  ...Array.from(LETTERS).map(
-    (letter) => [letter.toUpperCase(), letter === 'i' ? 'I' : letter] as const,
-  ),
+/** Digits and signs that are read as letters, or as themselves. */
+const STAND_FOR: ReadonlyMap<string, string> = new Map([
   ...Object.entries({
     0: 'o',
     1: '1',
@@ -52,6 +48,13 @@ const ASCII: ReadonlyMap<string, string> = new Map([
   }),
   ...Object.entries({ '!': '!', '|': '|', $: 's', '@': 'a' }),
 ])
+/** Capital `I` is told apart by the caller: it looks like `l` and is an `i`. */
+const ASCII: readonly string[] = Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code)
+  const stands = STAND_FOR.get(char)
+  if (stands !== undefined) return stands
+  return char === 'I' ? char : LETTERS.includes(char.toLowerCase()) ? char.toLowerCase() : ''
+})
 const LIKE_L: ReadonlySet<string> = new Set(['1', '!', '|', 'I'])
 
 /** Marks that are written on letters of any script; those of a script of its own tell its words apart. */
@@ -59,11 +62,13 @@ const MARKS =
   /[\u0300-\u036F]|[\u0591-\u05C7]|[\u064B-\u065F]|\u0670|[\u1AB0-\u1AFF]|[\u1DC0-\u1DFF]|[\u20D0-\u20FF]|[\uFE20-\uFE2F]/g
 const NO_LETTER = /[^\p{L}\p{N}]|\p{Lm}/gu
 
+const PAIRS = /rn|vv|cl/
+const EVERY_PAIR = new RegExp(PAIRS, 'g')
+
 /** Letters that together look like another: `rn` like `m`, `vv` like `w`, `cl` like `d`. */
 function joined(letters: string): string {
-  return letters.replaceAll(/rn|vv|cl/g, (pair) =>
-    pair === 'rn' ? 'm' : pair === 'vv' ? 'w' : 'd',
-  )
+  if (!PAIRS.test(letters)) return letters
+  return letters.replaceAll(EVERY_PAIR, (pair) => (pair === 'rn' ? 'm' : pair === 'vv' ? 'w' : 'd'))
 }
 
 let confusable: ReadonlyMap<string, string> | undefined
@@ -110,6 +115,7 @@ export function qualifiedLooks(name: string): readonly string[] {
 }
 
 function baseOf(name: string): string | undefined {
+  if (!/\d$/.test(name)) return undefined
   return VERSION.exec(name)?.[1] ?? NUMBERED.exec(name)?.[1]
 }
 

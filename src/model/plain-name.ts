@@ -116,3 +116,11 @@ export function foreign(name: string): string {
 export function spelt(text: string): string {
   return text.replaceAll(EVERY_UNSEEN, (char) => `[${codePoint(char)}]`)
 }
+
+/** What text in everyday use holds beside what is seen: line ends and tabs, and what joins the parts of an emoji. */
+const USUAL = /[\n\r\t]|(?<=\p{Extended_Pictographic}|\uFE0F|\p{EMod})(?:\u200D|\uFE0F)/gu
+
+/** The code points of a longer text that cannot be seen, but for the usual ones; empty where there is none. */
+export function unseen(text: string): string {
+  return points(text.replaceAll(USUAL, '').match(EVERY_UNSEEN) ?? [])
+}

@@ -5,6 +5,8 @@ import { main } from '../../src/cli/main.ts'
 import { pinCommand } from '../../src/cli/pin.ts'
 import type { CliIo } from '../../src/cli/io.ts'
 import { readLock } from '../../src/config/lock.ts'
+import { digestOf } from '../../src/model/digest.ts'
+import { canonical } from '../../src/model/json.ts'
 import type { Lock } from '../../src/model/lock.ts'
 import {
   type Desk,
@@ -293,6 +295,26 @@ test('a secret in a definition is told, a secret in a launch line never gets in'
   expect(lockText()).not.toContain('hunter2')
 })
 
+test('what a reader would not see in a definition is told, and so is one that nobody would read to its end', async () => {
+  const describe = (name: string, description: string): Offering['tools'][number] => {
+    const raw = { name, description }
+    return { server: 'mail', name, raw, definition: digestOf(canonical(raw)) }
+  }
+  const tags = String.fromCodePoint(0xe0041, 0xe0042)
+  const offered = withTools(
+    describe('hidden', `Reads\u200B${tags}\u001B[8m`),
+    describe('usual', 'Reads \u26A0\uFE0F\n\tand \u{1F469}\u200D\u{1F4BB} more'),
+    describe('long', 'x'.repeat(17_000)),
+  )
+  const { out } = await pin([], { ...offered, prompts: [] })
+  expect(out).toContain(
+    '! mail/hidden (tool) holds what cannot be seen: U+200B U+E0041 U+E0042 U+001B\n',
+  )
+  expect(out).toMatch(/! mail\/long \(tool\) is 17\d{3} characters long\n/)
+  expect(out).not.toContain('! mail/usual')
+  expect(lockText()).toContain('Reads\\u200b\\udb40\\udc41\\udb40\\udc42\\u001b[8m')
+})
+
 test('--json is one document for programs', async () => {
   await pin([])
   const { code, out } = await pin(['--json', '--check'], DRIFTED)
@@ -308,11 +330,11 @@ test('--json is one document for programs', async () => {
         name: 'send',
         change: 'changed',
         diff: ['inputSchema.properties.bcc: new: {"type":"string"}'],
+        doubts: [],
       },
     ],
     others: 0,
     leftOut: [],
-    secrets: [],
     failed: [],
   })
 })
