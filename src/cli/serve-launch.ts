@@ -110,9 +110,7 @@ export function prepareServe(
       said.add(problemText(problem))
     }
     upstreams = prepared.upstreams
-    if (lock && prepared.lock && lock.file !== prepared.lock.file)
-      problems.add(twoLocks(lock.file, prepared.lock.file))
-    lock ??= prepared.lock
+    lock = oneLock(lock, prepared.lock, problems)
     if (prepared.mandate)
       agents.push({ mandate: prepared.mandate, ...('key' in row && { key: row.key }) })
   }
@@ -133,6 +131,16 @@ export function prepareServe(
     maxSessions: flags.maxSessions ?? (processes ? SESSIONS_WITH_PROCESSES : SESSIONS),
     sessionIdleMs: flags.sessionIdleMs,
   }
+}
+
+/** What is approved is approved for all agents of a guard: each may find it beside its own mandate, but only one of it. */
+function oneLock(
+  known: Lock | undefined,
+  found: Lock | undefined,
+  problems: Problems,
+): Lock | undefined {
+  if (known && found && known.file !== found.file) problems.add(twoLocks(known.file, found.file))
+  return known ?? found
 }
 
 function refuseContradiction(

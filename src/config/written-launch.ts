@@ -39,6 +39,11 @@ function writtenMember(key: string, value: DocNode): Json | undefined {
       return words(value)
     case 'env':
       return variables(value)
+    case 'type':
+      // Without one a command is started all the same.
+      return text(value) === 'stdio' ? undefined : text(value)
+    case 'insecure':
+      return plain(value)
     case 'headers':
       // What a header holds is a credential more often than not: its name says which.
       return value.kind === 'map' ? value.entries.map((entry) => entry.key).toSorted() : []

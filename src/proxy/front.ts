@@ -93,14 +93,10 @@ export function createFront(options: FrontOptions): Front {
   const links = options.upstreams.map((upstream) => linkTo(upstream, options, events))
   const wish = (server: string): Wish => wishOf(server, standing, mandate)
   const catalog = new Catalog({
+    ...options,
     links,
-    mandate,
-    self,
     wish,
-    pins,
     events: catalogEvents(record, operational, pins),
-    timers,
-    openingMs,
   })
   const hearing = new Hearing(self, timers)
   const watch = new Watch(hearing)

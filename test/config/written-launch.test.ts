@@ -82,4 +82,17 @@ describe('the hash', () => {
   ])('is another for %j', (other) => {
     expect(launch(other).digest).not.toBe(digest)
   })
+
+  test('of an address is another in the clear, of another kind, or with another header', () => {
+    const address = { url: 'https://example.com/mcp', headers: { A: '${A}' } }
+    const others = [
+      { ...address, insecure: true },
+      { ...address, type: 'sse' },
+      { ...address, headers: { B: '${A}' } },
+      { ...address, url: 'https://example.com/other' },
+    ]
+    const digests = [address, ...others].map((one) => launch(one).digest)
+    expect(new Set(digests).size).toBe(digests.length)
+    expect(launch({ ...base, type: 'stdio' }).digest).toBe(digest)
+  })
 })
