@@ -3,8 +3,10 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import type { PuppetConfig } from '../fakes/mcp/step.ts'
 import { type Folder, puppet, ROOT, toolsNamed } from './folder.ts'
 import { GuardPool } from './guard.ts'
+import { ACCEPT, HttpGuardProcess } from './http.ts'
 
 const pool = new GuardPool()
 afterAll(() => pool.close())
@@ -16,8 +18,11 @@ interface Ran {
 }
 
 function command({ launch, state }: Folder, name: string, ...argv: readonly string[]): Ran {
-  const [program = '', , ...rest] = launch.args
-  const files = rest.slice(0, 4)
+  const [program = ''] = launch.args
+  const files = ['--mandate', '--upstreams'].flatMap((flag) => {
+    const at = launch.args.indexOf(flag)
+    return launch.args.slice(at, at + 2)
+  })
   const args = [program, name, ...files, '--state-dir', state, ...argv]
   const ran = spawnSync(launch.command, args, {
     cwd: launch.cwd,
@@ -94,4 +99,62 @@ describe('pin, and a guard that keeps to it', () => {
     expect(command(folder, 'pin').code).toBe(1)
     expect(() => readFileSync(mark)).toThrow(/ENOENT/)
   }, 60_000)
+})
+
+describe('serve', () => {
+  /** A session of its own over HTTP: what it is offered. */
+  async function offered(url: URL): Promise<readonly string[]> {
+    const headers: Record<string, string> = { 'content-type': 'application/json', accept: ACCEPT }
+    const post = async (body: object): Promise<string> => {
+      const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
+      headers['mcp-session-id'] ??= response.headers.get('mcp-session-id') ?? ''
+      return response.text()
+    }
+    const params = {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 'x', version: '1' },
+    }
+    await post({ jsonrpc: '2.0', id: 1, method: 'initialize', params })
+    await post({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    const text = await post({ jsonrpc: '2.0', id: 2, method: 'tools/list' })
+    return [...text.matchAll(/"name":"(\w+)"/g)].map(([, name]) => name ?? '')
+  }
+
+  test('what one session was shown first is what another has to be shown', async () => {
+    const tools = (description: string): PuppetConfig => ({
+      results: {
+        'tools/list': JSON.stringify({ tools: [{ name: 'say', description }, { name: 'x' }] }),
+      },
+    })
+    const folder = pool.folder((path) => ({
+      command: 'serve',
+      mandate: { tools: { 'a/*': {} } },
+      upstreams: { a: puppet(path, 'a', tools('says')) },
+    }))
+    const guard = pool.keep(new HttpGuardProcess(folder))
+    const url = await guard.url()
+    expect(await offered(url)).toEqual(['say', 'x'])
+    puppet(folder.path, 'a', tools('says, and sends'))
+    expect(await offered(url)).toEqual(['x'])
+    const events = folder.record().filter(({ event }) => event === 'catalog_changed')
+    expect(events.map(({ facts }) => facts)).toMatchObject([{ tool: 'say', drift: 'changed' }])
+  })
+
+  test('a launch line that is not approved is not started', async () => {
+    const folder = pool.folder((path) => ({
+      command: 'serve',
+      mandate: { tools: { 'a/*': {} } },
+      upstreams: { a: puppet(path, 'a', LIST) },
+    }))
+    expect(command(folder, 'pin').code).toBe(0)
+    const mark = folder.file('started')
+    const evil = `require('fs').writeFileSync(${JSON.stringify(mark)}, '')`
+    const entry = { command: process.execPath, args: ['-e', evil] }
+    writeFileSync(folder.file('mcp.json'), JSON.stringify({ mcpServers: { a: entry } }))
+    const guard = pool.keep(new HttpGuardProcess(folder))
+    expect(await guard.end()).toEqual({ code: 1, signal: null })
+    expect(guard.stderr).toMatch(/the launch line of `a` is not the one that/)
+    expect(() => readFileSync(mark)).toThrow(/ENOENT/)
+  })
 })
