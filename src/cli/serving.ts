@@ -7,6 +7,7 @@ import { version } from '../config/version.ts'
 import type { GuardOptions } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Principal } from '../model/call.ts'
+import type { Lock } from '../model/lock.ts'
 import type { CliIo } from './io.ts'
 
 /** Without --agent the launch line names nobody but the mandate: the agent is taken to be the one it was given to. */
@@ -24,9 +25,11 @@ export function operationalLogOf({ logLevel, logFile }: Settings): ClosableLog {
 export function houseOf(
   settings: Settings,
   upstreams: readonly Upstream[],
+  lock?: Lock,
 ): Omit<GuardOptions, 'mandate' | 'principal' | 'log' | 'operational' | 'instance'> {
   return {
     upstreams,
+    ...(lock && { lock }),
     environment: settings.environment,
     risk: 'normal',
     clock: systemClock,

@@ -95,6 +95,8 @@ export type EventName =
   | 'tool_hidden'
   | 'notifications_dropped'
   | 'request_turned_away'
+  | 'prompt_hidden'
+  | 'template_hidden'
   | 'log_recovered'
 
 /** Who acts, and under which mandate: what entries about one agent say alike. */

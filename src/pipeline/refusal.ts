@@ -35,6 +35,10 @@ const WORDING: Readonly<Record<DenyReason, Wording>> = {
     text: 'Denied: the definition of this tool changed since it was approved',
     code: DENIED,
   },
+  definition_changed: {
+    text: 'Denied: its definition changed since it was approved',
+    code: DENIED,
+  },
   outside_mandate: { text: 'Denied: this call is outside the mandate', code: DENIED },
   forbidden: { text: 'Denied: this call is forbidden', code: DENIED },
   evaluation_error: { text: 'Denied: a rule about this call could not be evaluated', code: DENIED },

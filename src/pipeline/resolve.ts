@@ -40,6 +40,7 @@ export const resolve: StageRow<Bound, Resolved> = {
     'unknown_resource',
     'unknown_prompt',
     'tool_changed',
+    'definition_changed',
     'upstream_unavailable',
     'header_mismatch',
   ],
@@ -55,11 +56,11 @@ export const resolve: StageRow<Bound, Resolved> = {
 function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolved | Refusal {
   const { asked } = bound.identified.admitted
   const unknown = UNKNOWN[asked.kind]
-  if (found.state === 'unknown') return refusal('resolve', unknown)
+  if (found.state === 'unknown') return refusal('resolve', unknown, found.detail)
   if (!found.target.authority.listed)
     return refusal('resolve', unknown, 'hidden: no grant covers it')
   if (found.state === 'unavailable') return refusal('resolve', 'upstream_unavailable', found.detail)
-  if (found.state === 'changed') return refusal('resolve', 'tool_changed')
+  if (found.state === 'changed') return refusal('resolve', changedReason(asked.kind))
   const { mirror } = bound.identified.admitted.inbound
   const fault = mirror && found.target.tool && mirrorFault(mirror, found.target.tool, asked)
   if (fault !== undefined) return refusal('resolve', 'header_mismatch', fault)
@@ -89,6 +90,11 @@ const UNKNOWN = {
   resource: 'unknown_resource',
   prompt: 'unknown_prompt',
 } as const
+
+/** Of a tool it has a name of its own: that one is as old as the guard. */
+export function changedReason(kind: Resource['kind']): 'tool_changed' | 'definition_changed' {
+  return kind === 'tool' ? 'tool_changed' : 'definition_changed'
+}
 
 function requestFacts(
   request: RequestFacts,

@@ -33,7 +33,7 @@ export class InProcessGuard extends RawGuard {
       this.changed()
     }
     const operational = { debug: () => undefined, info: say, warn: say, error: say }
-    const house = houseOf(settings, upstreams)
+    const house = houseOf(settings, upstreams, prepared.lock)
     const guard = createGuard({ ...house, mandate, principal, log, operational, instance })
     const output = new PassThrough()
     output.setEncoding('utf8').on('data', (text: string) => this.hear(text))

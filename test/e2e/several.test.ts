@@ -64,21 +64,25 @@ describe('two upstreams', () => {
     const list = await guard.request('tools/list')
     expect(list.result?.tools?.map(({ name }) => name)).toEqual([
       'a__say',
-      'a__b__say',
       'a__x__y',
       'b__say',
       'b__only_b',
     ])
     const hidden = guard.folder.record().filter(({ event }) => event === 'tool_hidden')
     const names = hidden.map(({ facts }) => (facts as { readonly tool: string }).tool)
-    expect([...new Set(names)].toSorted()).toEqual(['', ' say', 'sa\ty', 'say'])
-    await guard.logged(/its name is missing, taken or not plain/)
+    expect([...new Set(names)].toSorted()).toEqual(['', ' say', 'b__say', 'sa[U+0009]y', 'say'])
+    for (const why of [
+      /it is empty/,
+      /it passes for `b\/say`/,
+      /U\+0009/,
+      /its name is given twice/,
+    ])
+      await guard.logged(why)
   })
 
   test.each([
     ['a__say', 'a', 'say'],
     ['b__say', 'b', 'say'],
-    ['a__b__say', 'a', 'b__say'],
     ['a__x__y', 'a', 'x__y'],
     ['b__only_b', 'b', 'only_b'],
   ])('%s goes to %s, under its own name', async (name, server, own) => {
@@ -105,6 +109,7 @@ describe('two upstreams', () => {
     'a__ say',
     'a/say',
     'a__only_b',
+    'a__b__say',
   ])('%j stands for nothing here, and reaches nobody', async (name) => {
     const before = calls('a').length + calls('b').length
     expect(reasonOf(await guard.call(name))).toBe('unknown_tool')
