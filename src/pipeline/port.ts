@@ -52,12 +52,14 @@ export interface CancelSignal {
 /** What a public name stands for, as the catalog knows it now. */
 export type Found<T> =
   | { readonly state: 'found'; readonly target: T }
-  /** The definition is not the one that was approved, or seen first. */
-  | { readonly state: 'changed'; readonly target: T }
+  /**
+   * The definition is not the one that was approved, or seen first; or nobody approved it, its name passes for another's, or
+   * it is gone: `detail` says which.
+   */
+  | { readonly state: 'changed'; readonly target: T; readonly detail?: string }
   /** Its upstream cannot be asked; `target` is what the name would stand for. */
   | { readonly state: 'unavailable'; readonly target: T; readonly detail: string }
-  /** `detail` says why, where the upstream has it and it is hidden all the same. */
-  | { readonly state: 'unknown'; readonly detail?: string }
+  | { readonly state: 'unknown' }
 
 export interface PromptTarget {
   readonly server: string

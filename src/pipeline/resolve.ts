@@ -56,11 +56,11 @@ export const resolve: StageRow<Bound, Resolved> = {
 function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolved | Refusal {
   const { asked } = bound.identified.admitted
   const unknown = UNKNOWN[asked.kind]
-  if (found.state === 'unknown') return refusal('resolve', unknown, found.detail)
+  if (found.state === 'unknown') return refusal('resolve', unknown)
   if (!found.target.authority.listed)
     return refusal('resolve', unknown, 'hidden: no grant covers it')
   if (found.state === 'unavailable') return refusal('resolve', 'upstream_unavailable', found.detail)
-  if (found.state === 'changed') return refusal('resolve', changedReason(asked.kind))
+  if (found.state === 'changed') return refusal('resolve', changedReason(asked.kind), found.detail)
   const { mirror } = bound.identified.admitted.inbound
   const fault = mirror && found.target.tool && mirrorFault(mirror, found.target.tool, asked)
   if (fault !== undefined) return refusal('resolve', 'header_mismatch', fault)

@@ -39,6 +39,13 @@ export interface View {
   readonly digest: Sha256
 }
 
+const UNAPPROVED = 'hidden: nobody approved its definition'
+
+/** A tool of which nothing is known but its name. */
+function bareTool({ link }: Shelf, name: string): ToolDefinition {
+  return { server: link.server, name, raw: {}, definition: digestOf('') }
+}
+
 export class Catalog implements CatalogPort {
   readonly #options: CatalogOptions
   readonly #shelves: readonly Shelf[]
@@ -216,24 +223,27 @@ export class Catalog implements CatalogPort {
 
   #knownTool(shelf: Shelf, name: string): Found<ToolDefinition> {
     const tool = shelf.known.tool.get(name)?.tool
-    return tool ? this.#found('tool', shelf, name, tool) : { state: 'unknown' }
+    return this.#found('tool', shelf, name, tool ?? bareTool(shelf, name))
   }
 
-  /** What a name comes to; one that is not approved, or that another one hides, is answered as one that is not there. */
+  /** What a name comes to. One that no grant covers is unknown all the same: the line says so, whatever became of it. */
   #found<T>(kind: NamedKind, shelf: Shelf, name: string, target: T): Found<T> {
+    const { server } = shelf.link
     switch (shelf.known[kind].get(name)?.state) {
       case 'pinned': {
-        const why = this.#lostTo(kind, shelf.link.server, name)
+        const why = this.#lostTo(kind, server, name)
         return why === undefined
           ? { state: 'found', target }
-          : { state: 'unknown', detail: `hidden: ${why}` }
+          : { state: 'changed', target, detail: `hidden: ${why}` }
       }
       case 'changed':
         return { state: 'changed', target }
       case 'new':
-        return { state: 'unknown', detail: 'hidden: nobody approved its definition' }
+        return { state: 'changed', target, detail: UNAPPROVED }
       case undefined:
-        return { state: 'unknown' }
+        return this.#options.pins.pinOf(server, kind, name) === undefined
+          ? { state: 'unknown' }
+          : { state: 'changed', target, detail: 'its upstream does not have it any more' }
     }
   }
 
@@ -251,12 +261,7 @@ export class Catalog implements CatalogPort {
   }
 
   async #toolAfterStart(shelf: Shelf, name: string): Promise<Found<ToolDefinition>> {
-    const bare: ToolDefinition = {
-      server: shelf.link.server,
-      name,
-      raw: {},
-      definition: digestOf(''),
-    }
+    const bare = bareTool(shelf, name)
     // Nobody waits for an upstream to start, or learns that it is down, on account of a tool that no grant names.
     if (!this.#options.mandate.names(shelf.link.server, name)) return { state: 'unknown' }
     const offer = await this.#supply.offer(shelf, 'tools/list')
@@ -290,7 +295,7 @@ export class Catalog implements CatalogPort {
       : [...known].filter(([template]) => spans(template, uri)).map(([, one]) => one)
     const states = spanning.map((one) => one?.state)
     if (completes && pins.source === 'lock' && states[0] !== 'pinned' && states[0] !== 'changed')
-      return { state: 'unknown', detail: 'hidden: nobody approved its definition' }
+      return { state: 'changed', target, detail: UNAPPROVED }
     const changed = states.includes('changed') && !states.includes('pinned')
     return { state: changed ? 'changed' : 'found', target }
   }

@@ -121,7 +121,7 @@ describe('several upstreams', () => {
       const upstreams = Object.entries(order).map(([name, { upstream }]) => [name, upstream])
       const one = await start(Object.fromEntries(upstreams) as Record<string, FakeUpstream>)
       expect(new Set(await names(one))).toEqual(new Set(['a__own', 'a__c__y', 'b__x']))
-      for (const name of forged) expect(await call(one, `a__${name}`)).toBe('unknown_tool')
+      for (const name of forged) expect(await call(one, `a__${name}`)).toBe('tool_changed')
       expect(await call(one, 'b__x')).toBeUndefined()
     }
     expect(a.upstream.calls('tools/call')).toEqual([])
@@ -145,9 +145,10 @@ describe('G03: names that look like others', () => {
           // Two definitions under one name: nobody can say which is meant.
           expect(shown, name).toEqual(same ? [] : held ? [registered] : tools.map(nameOf))
           const answer = await guard.ask('tools/call', { name, arguments: {} })
-          // A NUL is no part of any message.
-          const refused = name.includes('\0') ? -32_600 : -32_602
-          expect(answer.error?.code, name).toBe(held ? refused : undefined)
+          const refused = memoryReason(answer) ?? answer.error?.code
+          // A name with what cannot be seen is none at all, and a NUL is no part of any message.
+          if (held) expect(refused, name).toBeOneOf(['tool_changed', 'unknown_tool', -32_600])
+          else expect(refused, name).toBeUndefined()
           expect(up.upstream.calls('tools/call').length, name).toBe(held ? 0 : 1)
           const why = told(guard, 'tool_hidden')
           expect(why.length > 0, name).toBe(held)

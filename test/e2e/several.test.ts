@@ -109,10 +109,15 @@ describe('two upstreams', () => {
     'a__ say',
     'a/say',
     'a__only_b',
-    'a__b__say',
   ])('%j stands for nothing here, and reaches nobody', async (name) => {
     const before = calls('a').length + calls('b').length
     expect(reasonOf(await guard.call(name))).toBe('unknown_tool')
+    expect(calls('a').length + calls('b').length).toBe(before)
+  })
+
+  test('a name of one that passes for that of another is refused, and reaches nobody', async () => {
+    const before = calls('a').length + calls('b').length
+    expect(reasonOf(await guard.call('a__b__say'))).toBe('tool_changed')
     expect(calls('a').length + calls('b').length).toBe(before)
   })
 

@@ -209,11 +209,11 @@ describe('without a lock file', () => {
     })
   })
 
-  test('a name that looks like another one is hidden, with its code points, and refused as unknown', async () => {
+  test('a name that looks like another one is hidden, with its code points, and refused', async () => {
     const disguised = { name: 'ech0' }
     const guard = await start({ a: legacyUpstream([disguised, ECHO, { name: 'e\u0441ho' }]) })
     expect(await names(guard)).toEqual(['echo'])
-    expect(await called(guard, 'ech0')).toBe('unknown_tool')
+    expect(await called(guard, 'ech0')).toBe('tool_changed')
     expect(await called(guard, 'e\u0441ho')).toBe('unknown_tool')
     expect(events(guard, 'tool_hidden')).toEqual(
       expect.arrayContaining([
@@ -277,16 +277,14 @@ describe('with a lock file', () => {
     expect(events(guard, 'catalog_changed')).toEqual([])
   })
 
-  test('what it does not have is hidden, and answered as what is not there', async () => {
+  test('what it does not have is hidden, and refused where a grant covers it', async () => {
     const a = changing([ECHO, SEND, { name: 'fresh' }])
     const guard = await start({ a: a.upstream }, { lock })
     expect(await names(guard)).toEqual(['echo', 'send'])
     const fresh = await guard.ask('tools/call', { name: 'fresh', arguments: {} })
-    const absent = await guard.ask('tools/call', { name: 'other', arguments: {} })
-    expect(reason(fresh)).toBe('unknown_tool')
-    expect(fresh.error?.message.replace('fresh', '')).toBe(
-      absent.error?.message.replace('other', ''),
-    )
+    expect(reason(fresh)).toBe('tool_changed')
+    expect(await called(guard, 'other')).toBe('unknown_tool')
+    expect(a.upstream.calls('tools/call')).toEqual([])
     expect(events(guard, 'catalog_changed')).toMatchObject([{ tool: 'fresh', drift: 'new' }])
     const refused = guard.log.entries.find(({ type }) => type === 'refusal')
     expect(refused).toMatchObject({ detail: 'hidden: nobody approved its definition' })
@@ -308,10 +306,10 @@ describe('with a lock file', () => {
     expect(a.upstream.calls('tools/call')).toEqual([])
   })
 
-  test('what is gone is told, and unknown', async () => {
+  test('what is gone is told, and refused', async () => {
     const guard = await start({ a: legacyUpstream([SEND]) }, { lock })
     expect(await names(guard)).toEqual(['send'])
-    expect(await called(guard, 'echo')).toBe('unknown_tool')
+    expect(await called(guard, 'echo')).toBe('tool_changed')
     expect(events(guard, 'catalog_changed')).toMatchObject([{ tool: 'echo', drift: 'vanished' }])
   })
 
@@ -336,21 +334,21 @@ describe('with a lock file', () => {
       MANDATE.replace('a/*', 'c/*'),
     )
     expect(await names(guard)).toEqual([])
-    expect(await called(guard, 'echo')).toBe('unknown_tool')
+    expect(await called(guard, 'echo')).toBe('tool_changed')
   })
 
-  test('prompts and templates that it does not have are hidden and unknown', async () => {
+  test('prompts and templates that it does not have are hidden and refused', async () => {
     const a = changing([])
     a.prompts = [ASK, { name: 'fresh' }]
     a.templates = [TEMPLATE, { name: 'u', uriTemplate: 'x://new/{path}' }]
     const guard = await start({ a: a.upstream }, { lock })
     expect(await names(guard, 'prompts')).toEqual(['ask'])
     expect(await names(guard, 'resourceTemplates')).toEqual(['t'])
-    expect(reason(await guard.ask('prompts/get', { name: 'fresh' }))).toBe('unknown_prompt')
+    expect(reason(await guard.ask('prompts/get', { name: 'fresh' }))).toBe('definition_changed')
     const ref = { type: 'ref/resource', uri: 'x://new/{path}' }
     const argument = { name: 'path', value: '' }
     const completed = await guard.ask('completion/complete', { ref, argument })
-    expect(reason(completed)).toBe('unknown_resource')
+    expect(reason(completed)).toBe('definition_changed')
     expect(a.upstream.calls('completion/complete')).toEqual([])
   })
 
