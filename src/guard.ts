@@ -3,7 +3,11 @@ import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
 import { lenderEvents, lent } from './credential/lend.ts'
+import type { CompiledMandate } from './model/authority.ts'
+import { UPSTREAM_REQUESTS } from './model/call.ts'
 import { type CallId, callId } from './model/id.ts'
+import type { JsonObject } from './model/json.ts'
+import type { Lock } from './model/lock.ts'
 import type { AuditLog, OperationalLog } from './model/port.ts'
 import { timeKeeper } from './pipeline/time.ts'
 import type { ListenerOptions } from './proxy/downstream/http/listener.ts'
@@ -16,6 +20,7 @@ import {
   type GuardedUpstream,
   type HouseOptions,
 } from './proxy/front.ts'
+import { Pins } from './proxy/pins.ts'
 import { probe, type Probed } from './proxy/probe.ts'
 import { answerFrame, CODE, errorText, type Self } from './proxy/protocol.ts'
 import { type Outlet, Session } from './proxy/session.ts'
@@ -28,16 +33,17 @@ import { startProcess } from './proxy/upstream/process.ts'
 
 export type { GuardedUpstream } from './proxy/front.ts'
 
-/** What a guard is made of; how upstreams are reached and the patience of an opening have working defaults. */
-export type GuardOptions = Omit<HouseOptions, 'start' | 'openingMs'> &
-  Assignment &
-  Partial<Pick<HouseOptions, 'start' | 'openingMs'>> &
-  Logins
+/** How upstreams are reached and the patience of an opening have working defaults. */
+type House = Omit<HouseOptions, 'start' | 'openingMs' | 'pins'> &
+  Partial<Pick<HouseOptions, 'start' | 'openingMs'>> & {
+    /** What is approved; without it, definitions are pinned as they are first seen. */
+    readonly lock?: Lock
+    /** Where `chaperone login` keeps what upstreams are shown; absent: they are shown their entries' headers alone. */
+    readonly stateDir?: string
+  }
 
-/** Where `chaperone login` keeps what upstreams are shown; absent: they are shown their entries' headers alone. */
-interface Logins {
-  readonly stateDir?: string
-}
+/** What a guard is made of. */
+export type GuardOptions = House & Assignment
 
 export interface Guard {
   /** Serves one agent; resolves when it has gone and everything is settled and stopped. */
@@ -52,7 +58,7 @@ const SETTLE_MS = 2000
 
 /** Starts the upstream processes at once, so that their start-up runs beside whatever the agent does first. */
 export function createGuard(given: GuardOptions): Guard {
-  const options = withLogins({ start: connect, openingMs: OPENING_MS, ...given })
+  const options = housed(given)
   const wire = { send: (_frame: string): void => undefined }
   const session = new Session(lines((frame) => wire.send(frame)))
   const time = timeKeeper(options.clock)
@@ -111,6 +117,14 @@ function serve(
   })
 }
 
+/** With what has a default; the pins are those of the whole guard. */
+function housed<T extends House & { readonly log: AuditLog }>(
+  given: T,
+): T & Pick<HouseOptions, 'start' | 'openingMs' | 'pins'> {
+  const upstreams = withLogins(given)
+  return { start: connect, openingMs: OPENING_MS, ...given, upstreams, pins: new Pins(given.lock) }
+}
+
 /** Calls are named after the guard, in the order in which they came. */
 function callIds(instance: string): () => CallId {
   let calls = 0
@@ -148,9 +162,7 @@ async function closeRecord(
 }
 
 /** What a guard over HTTP is made of. */
-export type HttpGuardOptions = Omit<HouseOptions, 'start' | 'openingMs'> &
-  Partial<Pick<HouseOptions, 'start' | 'openingMs'>> &
-  Logins &
+export type HttpGuardOptions = House &
   Pick<ListenerOptions, 'host' | 'port' | 'rules' | 'maxSessions' | 'sessionIdleMs' | 'ready'> & {
     /** One without a key, or any number of them with one each. */
     readonly admissions: readonly Admission[]
@@ -176,7 +188,7 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
     import('./proxy/downstream/http/listener.ts'),
     import('./proxy/downstream/http/posts.ts'),
   ])
-  const options = withLogins({ start: connect, openingMs: OPENING_MS, ...given })
+  const options = housed(given)
   const { admissions, clock, instance } = options
   const time = timeKeeper(clock)
   const newCallId = callIds(instance)
@@ -197,8 +209,14 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
 }
 
 /** The upstreams with what they are shown of logins. */
-function withLogins<T extends HouseOptions & Logins & { readonly log: AuditLog }>(options: T): T {
-  const { log, clock, operational } = options
+function withLogins({
+  log,
+  clock,
+  operational,
+  stateDir,
+  timers,
+  upstreams,
+}: House & { readonly log: AuditLog }): readonly GuardedUpstream[] {
   const events = lenderEvents(operational, (event, facts) => {
     log
       .append({ type: 'event', at: clock.now(), event, facts })
@@ -206,8 +224,7 @@ function withLogins<T extends HouseOptions & Logins & { readonly log: AuditLog }
         operational.error({ error: messageOf(error) }, 'an event could not be recorded'),
       )
   })
-  const { stateDir, timers, upstreams } = options
-  return { ...options, upstreams: lent(upstreams, { stateDir, clock, timers, fetchWith, events }) }
+  return lent(upstreams, { stateDir, clock, timers, fetchWith, events })
 }
 
 /** What was turned away before it was anybody's is told the first time and then at every power of two: a flood fills nothing. */
@@ -245,6 +262,7 @@ function ignore(): void {
 
 /** What the upstreams offer; they are started, asked for their lists and ended. An abort ends them at once. */
 export async function probeUpstreams(given: {
+  readonly mandate?: CompiledMandate
   readonly upstreams: readonly GuardedUpstream[]
   readonly settings: { readonly startTimeoutMs: number; readonly callTimeoutMs: number }
   readonly signal?: AbortSignal
@@ -284,5 +302,12 @@ export async function probeUpstreams(given: {
   given.signal?.addEventListener('abort', () => links.forEach((one) => void one.stop()), {
     once: true,
   })
-  return probe(links, self)
+  const { mandate } = given
+  return probe(links, self, (server) => askable(server, mandate))
+}
+
+/** What the upstream is told that it may ask for: some servers offer more to a client that can be asked. */
+function askable(server: string, mandate: CompiledMandate | undefined): JsonObject {
+  const kinds = UPSTREAM_REQUESTS.filter((kind) => mandate?.permitsRequest(server, kind) === true)
+  return Object.fromEntries(kinds.map((kind) => [kind, {}]))
 }

@@ -19,16 +19,16 @@ export type WriteEntry = (body: EntryBody, at: Position) => string
 export class Chain {
   readonly #write: WriteEntry
   /** What the file has. */
-  #settled: Position
-  #next: Position
+  #settled: Link
+  #last: Link
   /** Its first byte is not written: it stands before the first entry as the line end does before the others. */
   #page = Buffer.alloc(PAGE)
   #end = 1
 
   constructor(write: WriteEntry, next: Position) {
     this.#write = write
-    this.#settled = next
-    this.#next = next
+    this.#last = new Link(next.seq - 1, next.prev)
+    this.#settled = this.#last
   }
 
   /** The lines that wait to be written; valid until the next call of any other member. */
@@ -38,36 +38,40 @@ export class Chain {
 
   /** `write`: in place of the chain's own. @throws RangeError when the entry cannot be written; the chain is then as it was. */
   add(body: EntryBody, write: WriteEntry = this.#write): Receipt {
-    const { seq } = this.#next
-    const line = write(body, this.#next)
+    const seq = this.#last.seq + 1
+    const line = write(body, { seq, prev: this.#last.leaf })
     this.#makeRoom(line.length * BYTES_PER_UNIT + 1)
-    const end = this.#end + this.#page.write(line, this.#end)
-    const leaf = this.#leaf(end)
+    const begin = this.#end
+    const end = begin + this.#page.write(line, begin)
     this.#page[end] = LINE_END
     this.#end = end + 1
-    this.#next = { seq: seq + 1, prev: leaf }
-    return { seq, leaf }
+    this.#last = new Link(seq, () => this.#leaf(begin, end))
+    return this.#last
   }
 
   /** The file has what waited. */
   settle(): void {
-    this.#settled = this.#next
+    this.#settled = this.#last
     this.#empty()
   }
 
   /** Takes back what waited: it did not reach the file. */
   rewind(): void {
-    this.#next = this.#settled
+    this.#last = this.#settled
     this.#empty()
   }
 
-  /** RFC 6962 section 2.1: SHA-256(0x00 ‖ entry), of the entry that begins where the last line ended. */
-  #leaf(end: number): Sha256 {
-    const before = this.#end - 1
-    const byte = this.#page[before] ?? LEAF
-    this.#page[before] = LEAF
-    const leaf = hash('sha256', this.#page.subarray(before, end), 'hex')
-    this.#page[before] = byte
+  /** Hashes the newest entry now rather than when the next one needs it. */
+  hash(): void {
+    void this.#last.leaf
+  }
+
+  /** RFC 6962 section 2.1: SHA-256(0x00 ‖ entry), of the entry that stands there. */
+  #leaf(begin: number, end: number): Sha256 {
+    const byte = this.#page[begin - 1] ?? LEAF
+    this.#page[begin - 1] = LEAF
+    const leaf = hash('sha256', this.#page.subarray(begin - 1, end), 'hex')
+    this.#page[begin - 1] = byte
     return hashed(leaf)
   }
 
@@ -80,6 +84,24 @@ export class Chain {
 
   #empty(): void {
     this.#end = 1
-    if (this.#page.length > PAGE) this.#page = Buffer.alloc(PAGE)
+    if (this.#page.length <= PAGE) return
+    this.hash()
+    this.#page = Buffer.alloc(PAGE)
+  }
+}
+
+/** An entry's place. Its hash is made when somebody asks, which the next entry does at the latest, before it takes the room. */
+class Link implements Receipt {
+  readonly seq: number
+  #leaf: Sha256 | (() => Sha256)
+
+  constructor(seq: number, leaf: Sha256 | (() => Sha256)) {
+    this.seq = seq
+    this.#leaf = leaf
+  }
+
+  get leaf(): Sha256 {
+    if (typeof this.#leaf === 'function') this.#leaf = this.#leaf()
+    return this.#leaf
   }
 }

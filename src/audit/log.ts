@@ -144,6 +144,8 @@ class LogOnDisk implements FileLog {
   #sound = true
   #closed = false
   #waiting: Waiting[] = []
+  /** Calls whose intent is on record and whose outcome is not. */
+  #underWay = 0
 
   constructor(parts: {
     readonly disk: Disk
@@ -184,8 +186,10 @@ class LogOnDisk implements FileLog {
     if (this.#closed) return Promise.reject(unwritable(this.#path, new Error('it is closed')))
     try {
       const receipt = this.#chain.add(entry, write)
+      if (entry.type === 'intent') this.#underWay += 1
+      else if (entry.type === 'outcome') this.#underWay -= 1
       return new Promise((resolve, reject) => {
-        if (this.#waiting.length === 0) queueMicrotask(this.#afterThisTurn)
+        if (this.#waiting.length === 0) this.#soon()
         this.#waiting.push({ receipt, resolve, reject })
       })
     } catch (cause) {
@@ -228,9 +232,17 @@ class LogOnDisk implements FileLog {
     }
   }
 
-  // A tick that a microtask asks for comes after all other microtasks: whatever the calls of this turn still append
-  // goes into the same write, and no timer is waited for.
-  readonly #afterThisTurn = (): void => process.nextTick(this.#flush)
+  /**
+   * Whatever the turn of the event loop still brings goes into the same write: its calls, and those of other connections
+   * that were readable at the same time. Where one call is under way there are none, and nothing is waited for.
+   */
+  #soon(): void {
+    if (this.#underWay > 1) setImmediate(this.#flush)
+    else queueMicrotask(this.#afterMicrotasks)
+  }
+
+  // A tick that a microtask asks for comes after all other microtasks.
+  readonly #afterMicrotasks = (): void => process.nextTick(this.#flush)
 
   readonly #flush = (): void => {
     const waiting = this.#waiting
@@ -246,7 +258,13 @@ class LogOnDisk implements FileLog {
       return
     }
     for (const { resolve, receipt } of waiting) resolve(receipt)
+    // What waited for the entry goes on first.
+    queueMicrotask(this.#hashLater)
   }
+
+  readonly #hashLater = (): void => process.nextTick(this.#hash)
+
+  readonly #hash = (): void => this.#chain.hash()
 
   /** All of the bytes or none of them. */
   #write(bytes: Uint8Array): void {

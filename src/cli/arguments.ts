@@ -20,6 +20,7 @@ export const LAUNCH_HELP = `  --mandate <file>        the mandate, YAML or JSON 
   --agent <name>          who is calling: must be the mandate's agent (or CHAPERONE_AGENT)
   --environment <name>    dev, test, staging or prod; default dev (or CHAPERONE_ENVIRONMENT)
   --state-dir <folder>    where the record is kept (or CHAPERONE_STATE_DIR)
+  --lock <file>           what is approved; else CHAPERONE_LOCK, chaperone.lock beside the mandate or the upstreams
   --start-timeout <time>  how long an upstream may take to start; default 20s
   --call-timeout <time>   how long a call may take; default 60s
   --allow-writable <path> let the agent write this file of the guard's own all the same; may be repeated`

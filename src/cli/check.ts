@@ -9,6 +9,7 @@ import { systemClock } from '../config/system.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import { type Problem, Problems } from '../model/document.ts'
 import type { Clock } from '../model/port.ts'
+import type { ToolDefinition } from '../model/tool.ts'
 import {
   LAUNCH_HELP,
   LAUNCH_OPTIONS,
@@ -19,6 +20,7 @@ import {
 import { type CheckReport, printReport, type UpstreamRow } from './check-report.ts'
 import type { CliIo, Command } from './io.ts'
 import { type Prepared, prepare, realpath } from './launch.ts'
+import { judgeOffer, reportOffer } from './offered.ts'
 import type { Probe, Probed } from './probe.ts'
 
 const HELP = `usage: chaperone check --mandate <file> [options]
@@ -145,10 +147,11 @@ async function ask(
 /** Compares what is granted with what is offered; a server that could not be asked is no reason to doubt its grants. */
 function compare(
   mandate: CompiledMandate,
-  { upstreams }: Prepared,
+  prepared: Prepared,
   probed: Probed,
   problems: Problems,
 ): readonly UpstreamRow[] {
+  const { upstreams } = prepared
   const failed = new Map(probed.failed.map(({ server, why }) => [server, why]))
   const { tools, prompts } = probed
   const servers = upstreams.map(({ server }) => server)
@@ -165,9 +168,13 @@ function compare(
         : `see that its address can be reached from here and its headers are right, or log in: chaperone login ${upstream.server}`
     problems.error(upstream, UNREACHED, message, remedy)
   }
+  const judged = judgeOffer(mandate, prepared, probed)
+  reportOffer(mandate, prepared, judged, problems)
+  const sees = (tool: ToolDefinition): boolean =>
+    mandate.tool(tool).listed && !judged.isHidden({ ...tool, kind: 'tool' })
   return upstreams.map(({ server }) => {
     const own = tools.filter((tool) => tool.server === server)
-    const offered = own.filter((tool) => mandate.tool(tool).listed).length
+    const offered = own.filter(sees).length
     return { server, tools: own.length, offered, failed: failed.has(server) }
   })
 }

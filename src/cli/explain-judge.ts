@@ -6,6 +6,8 @@ import { nearest } from '../model/document.ts'
 import { callId, type Instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
 import { explain, type Explanation } from '../policy/explain.ts'
+import type { Offered } from '../config/approved.ts'
+import type { Judged } from './offered.ts'
 import { bareDefinition, type Target } from './explain-target.ts'
 import type { Probed } from './probe.ts'
 
@@ -18,6 +20,8 @@ export interface Supposed {
   readonly at: Instant
   /** Absent when the upstreams were not asked. */
   readonly probed?: Probed
+  /** What names and lock say of what they offer. */
+  readonly judged?: Judged
 }
 
 /** A conjunct, and whether it is the one that decides. */
@@ -161,7 +165,7 @@ function binding({ mandate }: CompiledMandate, supposed: Supposed): readonly Bef
 }
 
 /** What the stage `resolve` asks, where the upstreams could be asked. */
-function existence({ target, probed }: Supposed): readonly Before[] {
+function existence({ target, probed, judged }: Supposed): readonly Before[] {
   if (!probed || target.kind === 'resource') return []
   if (probed.failed.some(({ server }) => server === target.server)) return []
   const offered = target.kind === 'tool' ? probed.tools : probed.prompts
@@ -176,7 +180,34 @@ function existence({ target, probed }: Supposed): readonly Before[] {
       holds: own.includes(target.name),
       hint: near === undefined ? undefined : `it were called \`${near}\``,
     }),
+    ...(judged ? showing(target, judged) : []),
   ]
+}
+
+/** What keeps the guard from showing what the upstream has. */
+function showing({ kind, server, name }: Target, { hidden, changes }: Judged): readonly Before[] {
+  const is = (one: Pick<Offered, 'kind' | 'server' | 'name'>): boolean =>
+    one.kind === kind && one.server === server && one.name === name
+  const unknown = kind === 'tool' ? 'unknown_tool' : 'unknown_prompt'
+  const change = changes.find((one) => is(one) && one.change !== 'removed')
+  const why = [...hidden].find(([one]) => is(one))?.[1]
+  const asked: Asked[] = []
+  if (change) {
+    const changed = kind === 'tool' ? 'tool_changed' : 'definition_changed'
+    asked.push({
+      reason: change.change === 'added' ? unknown : changed,
+      rule: 'chaperone.lock',
+      expected: 'its definition is the one that was approved',
+      read: change.change === 'added' ? 'nobody approved it' : 'it changed',
+      holds: false,
+      hint: 'it were approved (chaperone pin)',
+    })
+  }
+  if (why !== undefined) {
+    const expected = 'its name can be shown beside the others'
+    asked.push({ reason: unknown, rule: `${kind}s/list`, expected, read: why, holds: false })
+  }
+  return asked.map(before)
 }
 
 /** What a mandate says before any argument is looked at; where it says no, the authority explains that itself. */

@@ -8,6 +8,7 @@ import { GuardError } from '../model/error.ts'
 import { type Instant, instant } from '../model/id.ts'
 import type { Clock } from '../model/port.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
+import { classified, judgeOffer } from './offered.ts'
 import { problemLine } from './check-report.ts'
 import { readArgs } from './explain-args.ts'
 import { judge, type Supposed } from './explain-judge.ts'
@@ -93,13 +94,12 @@ async function explainCall(
     return 1
   }
   const servers = serversOf(prepared, mandate)
-  const probed = offline
-    ? undefined
-    : await ask({ question, prepared, mandate, settings }, io, parts)
+  const probed = offline ? undefined : await ask({ question, prepared, settings }, io, parts)
   const target = findTarget(question, { servers, mandate, ...(probed && { probed }) })
   const { agent } = agentOf(mandate, settings)
   const { environment } = settings
-  const supposed: Supposed = { target, args, agent, environment, at, ...(probed && { probed }) }
+  const known = probed && { probed, judged: judgeOffer(mandate, prepared, probed) }
+  const supposed: Supposed = { target, args, agent, environment, at, ...known }
   const unasked = probed?.failed.find(({ server }) => server === target.server)
   const explained: Explained = {
     supposed,
@@ -133,13 +133,12 @@ async function ask(
   given: {
     readonly question: Question
     readonly prepared: Prepared
-    readonly mandate: CompiledMandate
     readonly settings: Settings
   },
   io: CliIo,
   parts: ExplainParts,
 ): Promise<Probed> {
-  const { question, prepared, mandate, settings } = given
+  const { question, prepared, settings } = given
   const all = prepared.upstreams
   const server = namedServer(
     question,
@@ -147,9 +146,11 @@ async function ask(
   )
   const upstreams = server === undefined ? all : all.filter((one) => one.server === server)
   const probe = await parts.probe()
+  const { mandate } = prepared
+  const told = { ...(mandate && { mandate }), ...(io.signal && { signal: io.signal }) }
   const logins = stateDir(io.env, settings.stateDir)
-  const asked = { mandate, upstreams, settings, stateDir: logins }
-  return probe({ ...asked, ...(io.signal && { signal: io.signal }) })
+  const probed = await probe({ upstreams, settings, stateDir: logins, ...told })
+  return classified(probed, prepared.lock)
 }
 
 function questionOf(

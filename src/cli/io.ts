@@ -15,6 +15,8 @@ export interface CliIo {
   readonly signal?: AbortSignal
   /** The whole of standard input, for `-`. */
   readonly stdin?: () => Promise<string>
+  /** Asks the person at the terminal for a yes; absent where nobody is there. */
+  readonly confirm?: (question: string) => Promise<boolean>
   /** True when a person watches stderr, so that progress may be shown. */
   readonly watched?: boolean
 }

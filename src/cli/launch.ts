@@ -1,15 +1,19 @@
 /** What `run`, `check` and `explain` do alike before anything is started: read the documents and see that they agree. */
 import { realpathSync } from 'node:fs'
+import { unapprovedLaunches } from '../config/approved.ts'
 import { misfits } from '../config/fit.ts'
+import { findLock, readLock } from '../config/lock.ts'
 import { loadUpstreams, type Upstream } from '../config/mcp-json.ts'
 import { ownFiles, refuseWritable } from '../config/own-files.ts'
 import type { Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { compileMandate } from '../mandate/compile.ts'
 import { loadMandate } from '../mandate/load.ts'
+import { asLocked } from '../mandate/locked.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import { type Problem, Problems, problemText } from '../model/document.ts'
 import type { Instant } from '../model/id.ts'
+import type { Lock } from '../model/lock.ts'
 import type { LaunchFiles } from './arguments.ts'
 import { type CliIo, paint } from './io.ts'
 
@@ -17,6 +21,8 @@ export interface Prepared {
   /** Absent when the mandate has an error. */
   readonly mandate?: CompiledMandate
   readonly upstreams: readonly Upstream[]
+  /** What is approved, where there is a lock file. */
+  readonly lock?: Lock
   /** Start nothing when one of them is an error. */
   readonly problems: readonly Problem[]
 }
@@ -32,12 +38,26 @@ export function prepare(
   const loaded = loadMandate(files.mandate)
   for (const problem of loaded.problems) problems.add(problem)
   const mandate = loaded.mandate && compileMandate(loaded.mandate, problems)
-  const { upstreams, problems: found } = loadUpstreams(files.upstreams, io.env, realpath)
-  for (const problem of found) problems.add(problem)
-  if (!mandate) return { upstreams, problems: problems.list }
+  const loadedUpstreams = loadUpstreams(files.upstreams, io.env, realpath)
+  const { upstreams } = loadedUpstreams
+  for (const problem of loadedUpstreams.problems) problems.add(problem)
+  const lock = approvals(files, settings, problems)
+  for (const problem of lock ? unapprovedLaunches(lock, loadedUpstreams) : []) problems.add(problem)
+  const approved = lock ? { lock } : {}
+  if (!mandate) return { upstreams, ...approved, problems: problems.list }
   for (const problem of misfits(mandate, settings, now)) problems.add(problem)
-  for (const problem of exposed(files, settings, { mandate, upstreams }, io)) problems.add(problem)
-  return { mandate, upstreams, problems: problems.list }
+  for (const problem of exposed(files, settings, { mandate, upstreams, ...approved }, io))
+    problems.add(problem)
+  return { mandate, upstreams, ...approved, problems: problems.list }
+}
+
+/** The lock file that was named, or the one that is found; undefined where there is none, or it is bad. */
+function approvals(files: LaunchFiles, settings: Settings, problems: Problems): Lock | undefined {
+  const file = findLock(files, settings.lock, problems)
+  if (file === undefined) return undefined
+  const read = readLock(file)
+  for (const problem of read.problems) problems.add(problem)
+  return read.lock
 }
 
 /** Says what is wrong, all of it; true when nothing may be started for it. */
@@ -58,7 +78,11 @@ export function refused(problems: readonly Problem[], io: CliIo): boolean {
 function exposed(
   files: LaunchFiles,
   settings: Settings,
-  given: { readonly mandate: CompiledMandate; readonly upstreams: readonly Upstream[] },
+  given: {
+    readonly mandate: CompiledMandate
+    readonly upstreams: readonly Upstream[]
+    readonly lock?: Lock
+  },
   io: Pick<CliIo, 'env'>,
 ): readonly Problem[] {
   const { mandate } = given.mandate
@@ -69,8 +93,10 @@ function exposed(
     stateDir: stateDir(io.env, settings.stateDir),
     ...(settings.logFile !== undefined && { logFile: settings.logFile }),
     ...(files.also && { also: files.also }),
+    ...(settings.lock !== undefined && { lock: settings.lock }),
   })
-  const authority = { mandate, upstreams: given.upstreams }
+  const strict = given.lock ? asLocked(mandate, given.lock) : mandate
+  const authority = { mandate: strict, upstreams: given.upstreams }
   const ignoreCase = process.platform === 'win32' || process.platform === 'darwin'
   return refuseWritable(own, authority, settings.allowWritable, { realpath, ignoreCase })
 }

@@ -32,6 +32,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./explain.ts')).command,
   },
   {
+    name: 'pin',
+    summary: 'approve what upstreams offer and how they are started, in chaperone.lock',
+    load: async () => (await import('./pin.ts')).command,
+  },
+  {
     name: 'log',
     summary: 'read the record: who called what, what was decided, and why',
     load: async () => (await import('./log.ts')).command,

@@ -9,7 +9,9 @@ import { systemClock } from '../config/system.ts'
 import { version } from '../config/version.ts'
 import { GuardError } from '../model/error.ts'
 import type { Principal } from '../model/call.ts'
+import type { Sha256 } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
+import type { Lock } from '../model/lock.ts'
 import type { Mandate } from '../model/mandate.ts'
 import type { Acting, EntryBody, EventName } from '../model/record.ts'
 import type { CliIo } from './io.ts'
@@ -39,13 +41,17 @@ export function actingOf({ agent, assurance }: Principal, mandate: Mandate): Act
 }
 
 /** The bytes that were agreed to are kept beside the record, which names them by their hash. */
-export function keepDocuments(log: FileLog, { file, digest, roles }: Mandate): void {
-  for (const document of [{ file, digest }, ...roles]) {
-    const kept = log.putObject(readFileSync(document.file))
-    if (kept === document.digest) continue
-    const why = `\`${document.file}\` changed while it was being read`
-    throw new GuardError('ERR_MANDATE_INVALID', `${why} (start again)`)
-  }
+export function keepDocuments(log: FileLog, mandate: Mandate): void {
+  for (const document of [mandate, ...mandate.roles]) keepDocument(log, document)
+}
+
+export function keepDocument(
+  log: FileLog,
+  { file, digest }: { readonly file: string; readonly digest: Sha256 },
+): void {
+  if (log.putObject(readFileSync(file)) === digest) return
+  const why = `\`${file}\` changed while it was being read`
+  throw new GuardError('ERR_MANDATE_INVALID', `${why} (start again)`)
 }
 
 export function event(name: EventName, facts: JsonObject): EntryBody {
@@ -69,11 +75,14 @@ export function mandateFacts({ purpose, owner, approved, valid, roles }: Mandate
 export function startFacts(
   settings: Settings,
   upstreams: readonly { readonly server: string }[],
+  lock?: Lock,
 ): JsonObject {
   return {
     version: version(),
     node: process.versions.node,
     environment: settings.environment,
     upstreams: upstreams.map(({ server }) => server),
+    pinned: lock ? 'lock' : 'first_sight',
+    ...(lock && { lock_s256: lock.digest }),
   }
 }

@@ -4,10 +4,19 @@ import { readSettings, type Settings } from '../config/settings.ts'
 import { systemClock } from '../config/system.ts'
 import { createGuard } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
+import type { Lock } from '../model/lock.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import type { CliIo, Command } from './io.ts'
 import { prepare, refused } from './launch.ts'
-import { actingOf, event, keepDocuments, mandateFacts, openRecord, startFacts } from './record.ts'
+import {
+  actingOf,
+  event,
+  keepDocument,
+  keepDocuments,
+  mandateFacts,
+  openRecord,
+  startFacts,
+} from './record.ts'
 import { houseOf, operationalLogOf, principalOf, whileServing } from './serving.ts'
 
 export const command: Command = {
@@ -33,9 +42,9 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseFlags({ args: [...argv], options: LAUNCH_OPTIONS, strict: true })
   const settings = readSettings(values, io.env, io.cwd)
   const files = launchFiles(values, io)
-  const { mandate, upstreams, problems } = prepare(files, settings, io, systemClock.now())
+  const { mandate, upstreams, lock, problems } = prepare(files, settings, io, systemClock.now())
   if (refused(problems, io) || !mandate) return 1
-  await serve({ settings, mandate, upstreams }, io)
+  await serve({ settings, mandate, upstreams, ...(lock && { lock }) }, io)
   return 0
 }
 
@@ -44,19 +53,23 @@ interface Launch {
   readonly settings: Settings
   readonly mandate: CompiledMandate
   readonly upstreams: readonly Upstream[]
+  readonly lock?: Lock
 }
 
-async function serve({ settings, mandate, upstreams }: Launch, io: CliIo): Promise<void> {
+async function serve({ settings, mandate, upstreams, lock }: Launch, io: CliIo): Promise<void> {
   const principal = principalOf(settings, mandate)
   const operational = operationalLogOf(settings)
   const acting = actingOf(principal, mandate.mandate)
   const { log, instance, record } = openRecord(settings, io, acting)
   keepDocuments(log, mandate.mandate)
-  const house = houseOf(settings, upstreams, io)
+  if (lock) keepDocument(log, lock)
+  const house = houseOf(settings, { upstreams, ...(lock && { lock }) }, io)
   const guard = createGuard({ ...house, mandate, principal, log, operational, instance })
   const from = settings.agent === undefined ? 'mandate' : 'launch line'
   await Promise.all([
-    log.append(event('guard_started', { ...startFacts(settings, upstreams), agent_from: from })),
+    log.append(
+      event('guard_started', { ...startFacts(settings, upstreams, lock), agent_from: from }),
+    ),
     log.append(event('mandate_loaded', mandateFacts(mandate.mandate))),
   ])
   operational.info({ mandate: mandate.mandate.name, agent: principal.agent, record }, 'guarding')

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { isLoopback } from '../config/host.ts'
+import { twoLocks } from '../config/lock.ts'
 import { type Listening, loadListening } from '../config/listening.ts'
 import type { Upstream } from '../config/mcp-json.ts'
 import { ownFile } from '../config/own-files.ts'
@@ -11,6 +12,7 @@ import type { CompiledMandate } from '../model/authority.ts'
 import { type Problem, Problems, problemText } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import type { Instant, Sha256 } from '../model/id.ts'
+import type { Lock } from '../model/lock.ts'
 import { upstreamsFile } from './arguments.ts'
 import type { CliIo } from './io.ts'
 import { prepare } from './launch.ts'
@@ -29,6 +31,8 @@ export interface Serving extends Pick<
 > {
   readonly settings: Settings
   readonly upstreams: readonly Upstream[]
+  /** What is approved, for all agents alike. */
+  readonly lock?: Lock
   /** `key`: the hash of the one that stands for the mandate; absent: no key is due. */
   readonly agents: readonly { readonly mandate: CompiledMandate; readonly key?: Sha256 }[]
   readonly problems: readonly Problem[]
@@ -96,6 +100,7 @@ export function prepareServe(
   const said = new Set<string>()
   const agents: { mandate: CompiledMandate; key?: Sha256 }[] = []
   let upstreams: readonly Upstream[] = []
+  let lock: Lock | undefined
   for (const row of rows) {
     const launch = { mandate: row.mandate, upstreams: files.upstreams, also: own }
     const prepared = prepare(launch, settings, io, now)
@@ -105,6 +110,7 @@ export function prepareServe(
       said.add(problemText(problem))
     }
     upstreams = prepared.upstreams
+    lock = oneLock(lock, prepared.lock, problems)
     if (prepared.mandate)
       agents.push({ mandate: prepared.mandate, ...('key' in row && { key: row.key }) })
   }
@@ -112,6 +118,7 @@ export function prepareServe(
   return {
     settings,
     upstreams,
+    ...(lock && { lock }),
     agents,
     problems: problems.list,
     host,
@@ -124,6 +131,16 @@ export function prepareServe(
     maxSessions: flags.maxSessions ?? (processes ? SESSIONS_WITH_PROCESSES : SESSIONS),
     sessionIdleMs: flags.sessionIdleMs,
   }
+}
+
+/** What is approved is approved for all agents of a guard: each may find it beside its own mandate, but only one of it. */
+function oneLock(
+  known: Lock | undefined,
+  found: Lock | undefined,
+  problems: Problems,
+): Lock | undefined {
+  if (known && found && known.file !== found.file) problems.add(twoLocks(known.file, found.file))
+  return known ?? found
 }
 
 function refuseContradiction(

@@ -7,7 +7,15 @@ import { GuardError } from '../model/error.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, parseFlags } from './arguments.ts'
 import type { CliIo, Command } from './io.ts'
 import { refused } from './launch.ts'
-import { actingOf, event, keepDocuments, mandateFacts, openRecord, startFacts } from './record.ts'
+import {
+  actingOf,
+  event,
+  keepDocument,
+  keepDocuments,
+  mandateFacts,
+  openRecord,
+  startFacts,
+} from './record.ts'
 import { prepareServe, serveFiles, type Serving } from './serve-launch.ts'
 import { houseOf, operationalLogOf, principalOf, whileServing } from './serving.ts'
 
@@ -54,9 +62,10 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
 }
 
 async function serve(serving: Serving, io: CliIo): Promise<void> {
-  const { settings, upstreams, agents, host, port } = serving
+  const { settings, upstreams, lock, agents, host, port } = serving
   const operational = operationalLogOf(settings)
   const { log, instance, record } = openRecord(settings, io)
+  if (lock) keepDocument(log, lock)
   const admissions = agents.map(({ mandate, key }) => {
     const principal: Principal =
       key === undefined
@@ -67,7 +76,7 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
     return { mandate, principal, log: own, ...(key !== undefined && { key }) }
   })
   const guard = await createHttpGuard({
-    ...houseOf(settings, upstreams, io),
+    ...houseOf(settings, { upstreams, ...(lock && { lock }) }, io),
     admissions,
     log,
     operational,
@@ -80,7 +89,11 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
     ready: () => log.writable(),
   })
   try {
-    const started = { ...startFacts(settings, upstreams), listens: host, agents: agents.length }
+    const started = {
+      ...startFacts(settings, upstreams, lock),
+      listens: host,
+      agents: agents.length,
+    }
     await Promise.all([
       log.append(event('guard_started', started)),
       ...admissions.map((one) =>

@@ -8,6 +8,7 @@ import { version } from '../config/version.ts'
 import type { GuardOptions } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Principal } from '../model/call.ts'
+import type { Lock } from '../model/lock.ts'
 import type { CliIo } from './io.ts'
 
 /** Without --agent the launch line names nobody but the mandate: the agent is taken to be the one it was given to. */
@@ -24,11 +25,12 @@ export function operationalLogOf({ logLevel, logFile }: Settings): ClosableLog {
 /** What a guard is made of whatever it listens on. */
 export function houseOf(
   settings: Settings,
-  upstreams: readonly Upstream[],
+  { upstreams, lock }: { readonly upstreams: readonly Upstream[]; readonly lock?: Lock },
   { env }: Pick<CliIo, 'env'>,
 ): Omit<GuardOptions, 'mandate' | 'principal' | 'log' | 'operational' | 'instance'> {
   return {
     upstreams,
+    ...(lock && { lock }),
     environment: settings.environment,
     risk: 'normal',
     clock: systemClock,

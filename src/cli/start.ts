@@ -3,6 +3,7 @@ import { type CliIo, wantsColor } from './io.ts'
 import { main } from './main.ts'
 
 const DEFAULT_COLUMNS = 100
+const LONGEST_SLEEP_MS = 2 ** 30
 /** What a shell sees of a process that was interrupted. */
 const EXIT_IMPATIENT = 130
 
@@ -24,7 +25,10 @@ export async function start(): Promise<void> {
     stopping.abort('stdout')
   })
   process.stderr.on('error', () => undefined)
+  // What a command still waits for (an upstream that takes its time to end) holds no process up by itself.
+  const awake = setInterval(() => undefined, LONGEST_SLEEP_MS)
   const code = await main(process.argv.slice(2), processIo(stopping.signal))
+  clearInterval(awake)
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
   process.exit(code)
 }
@@ -41,6 +45,21 @@ function processIo(signal: AbortSignal): CliIo {
     signal,
     stdin: async () => (await import('node:stream/consumers')).text(process.stdin),
     watched: stderr.isTTY,
+    ...(process.stdin.isTTY &&
+      stderr.isTTY && { confirm: (question) => confirm(question, signal) }),
+  }
+}
+
+/** Only a `y` is a yes. */
+async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises')
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^y(?:es)?$/i.test((await lines.question(`${question} [y/N] `, { signal })).trim())
+  } catch {
+    return false
+  } finally {
+    lines.close()
   }
 }
 

@@ -8,32 +8,42 @@ import {
   type Problem,
   Problems,
 } from '../model/document.ts'
+import type { WrittenLaunch } from '../model/lock.ts'
+import { looksOf } from '../model/look-alike.ts'
 import { isChaperone, launched, type RealPath } from './launch.ts'
 import type { Env } from './settings.ts'
 import { readEntry, type Upstream } from './upstream-entry.ts'
+import { writtenLaunch } from './written-launch.ts'
 
 export type { StdioUpstream, Upstream } from './upstream-entry.ts'
 
 export interface Upstreams {
   /** Those that could be read and are not switched off. Start none of them when a problem is an error. */
   readonly upstreams: readonly Upstream[]
+  /** How each of them is started, as the file says it: what the lock file approves. */
+  readonly launches: ReadonlyMap<string, WrittenLaunch>
   readonly problems: readonly Problem[]
 }
+
+const NO_LAUNCHES: Upstreams['launches'] = new Map()
 
 /** A path given relative is taken from the process's folder; `realpath` recognises a script behind a link. */
 export function loadUpstreams(path: string, env: Env, realpath: RealPath): Upstreams {
   const read = readDocument(path, { comments: true })
-  if (!read.node) return { upstreams: [], problems: read.problems }
+  if (!read.node) return { upstreams: [], launches: NO_LAUNCHES, problems: read.problems }
   const problems = new Problems()
   for (const found of read.problems) problems.add(found)
   const servers = serversOf(read.node, problems)
-  if (!servers) return { upstreams: [], problems: problems.list }
+  if (!servers) return { upstreams: [], launches: NO_LAUNCHES, problems: problems.list }
   const folder = dirname(resolve(path))
   const names = checkNames(servers.entries, problems)
   const upstreams: Upstream[] = []
+  const launches = new Map<string, WrittenLaunch>()
   for (const entry of names) {
     const upstream = readEntry(entry, { env, folder }, problems)
-    if (upstream && !startsGuard(upstream, realpath, problems)) upstreams.push(upstream)
+    if (!upstream || startsGuard(upstream, realpath, problems)) continue
+    upstreams.push(upstream)
+    launches.set(upstream.server, writtenLaunch(entry))
   }
   if (upstreams.length === 0 && !problems.bad) {
     problems.error(
@@ -43,7 +53,7 @@ export function loadUpstreams(path: string, env: Env, realpath: RealPath): Upstr
       'add one, or switch one on',
     )
   }
-  return { upstreams, problems: problems.list }
+  return { upstreams, launches, problems: problems.list }
 }
 
 const SERVERS = ['mcpServers', 'servers']
@@ -100,14 +110,14 @@ function checkNames(entries: readonly DocEntry[], problems: Problems): readonly 
       problems.error(at, 'server_name', `the server name \`${key}\` ${wrong}`, 'rename the server')
       return false
     }
-    const folded = key.toLowerCase()
-    const before = seen.get(folded)
+    const looks = looksOf(key)
+    const before = looks.map((look) => seen.get(look)).find((other) => other !== undefined)
     if (before) {
-      const message = `the server names \`${before.key}\` (line ${before.keyPlace.line}) and \`${key}\` differ only in case`
+      const message = `the server names \`${before.key}\` (line ${before.keyPlace.line}) and \`${key}\` can be taken for one another`
       problems.error(at, 'server_name', message, 'rename one of the two')
       return false
     }
-    seen.set(folded, entry)
+    for (const look of looks) seen.set(look, entry)
     return true
   })
 }

@@ -5,6 +5,7 @@
 import { dirname, extname, join, relative, sep } from 'node:path'
 import { type Problem, Problems } from '../model/document.ts'
 import type { Mandate } from '../model/mandate.ts'
+import { lockPlaces } from './lock.ts'
 import type { RealPath } from './launch.ts'
 import type { Upstream } from './mcp-json.ts'
 import { runsPrograms, writableRoots, type Root } from './writable.ts'
@@ -27,6 +28,8 @@ export interface OwnFilesGiven {
   readonly logFile?: string
   /** Others that this guard was started with. */
   readonly also?: readonly OwnFile[]
+  /** Where the lock file was said to be. */
+  readonly lock?: string
 }
 
 const DOCUMENT = ['yaml', 'yml', 'json', 'jsonc']
@@ -48,13 +51,19 @@ export function ownFiles(given: OwnFilesGiven): readonly OwnFile[] {
     ownFile(given.mandate, 'the mandate'),
     ownFile(given.upstreams, 'the upstreams'),
     ownFile(join(beside, 'chaperone.yaml'), 'the settings'),
-    ownFile(join(beside, 'chaperone.lock'), 'the lock'),
+    ...[...locksOf(given)].map((path) => ownFile(path, 'the lock')),
     ...[...new Set(outermost)].map((path) => ({ path, what: 'the policies', endings: DOCUMENT })),
     { path: given.stateDir, what: 'the state' },
     ...(given.logFile === undefined ? [] : [ownFile(given.logFile, 'the operational log')]),
   ]
   const known = new Set(own.map(({ path }) => path))
   return [...own, ...others.filter(({ path }) => !known.has(path))]
+}
+
+/** Wherever one would be found, and where it was said to be. */
+function locksOf({ mandate, upstreams, lock }: OwnFilesGiven): ReadonlySet<string> {
+  const found = lockPlaces({ mandate, upstreams })
+  return new Set(lock === undefined ? found : [lock, ...found])
 }
 
 /** How paths compare on this machine: injected, so that every platform can be tested on any. */

@@ -26,6 +26,8 @@ export interface Settings {
   readonly logLevel: LogLevel
   /** Absolute; absent: stderr. */
   readonly logFile?: string
+  /** Absolute; absent: the lock file beside the mandate or the upstreams, where there is one. */
+  readonly lock?: string
   /** Own files, or folders, that the agent may write all the same. */
   readonly allowWritable: readonly string[]
 }
@@ -40,6 +42,7 @@ export interface SettingFlags {
   readonly 'max-result'?: string | undefined
   readonly 'log-level'?: string | undefined
   readonly 'log-file'?: string | undefined
+  readonly lock?: string | undefined
   readonly 'allow-writable'?: readonly string[] | undefined
 }
 
@@ -79,6 +82,7 @@ export const SETTING_OPTIONS = {
   'max-result': { type: 'string' },
   'log-level': { type: 'string' },
   'log-file': { type: 'string' },
+  lock: { type: 'string' },
   'allow-writable': { type: 'string', multiple: true },
 } as const
 
@@ -95,6 +99,7 @@ const CALL: Setting = { flag: 'call-timeout', variable: 'CHAPERONE_CALL_TIMEOUT'
 const RESULT: Setting = { flag: 'max-result', variable: 'CHAPERONE_MAX_RESULT' }
 const LEVEL: Setting = { flag: 'log-level', variable: 'CHAPERONE_LOG_LEVEL' }
 const FILE: Setting = { flag: 'log-file', variable: 'CHAPERONE_LOG_FILE' }
+const LOCK: Setting = { flag: 'lock', variable: 'CHAPERONE_LOCK' }
 
 const HOST: Setting<keyof ServeFlags> = { flag: 'host', variable: 'CHAPERONE_HOST' }
 const PORT: Setting<keyof ServeFlags> = { flag: 'port', variable: 'CHAPERONE_PORT' }
@@ -121,6 +126,7 @@ export function readSettings(flags: SettingFlags, env: Env, cwd: string): Settin
   const agent = given(AGENT)
   const stateDir = given(STATE)
   const logFile = given(FILE)
+  const lock = given(LOCK)
   return {
     ...(agent && { agent: agentName(agent) }),
     environment: oneOf(ENVIRONMENTS, given(ENVIRONMENT)) ?? 'dev',
@@ -130,6 +136,7 @@ export function readSettings(flags: SettingFlags, env: Env, cwd: string): Settin
     maxResultBytes: size(given(RESULT)) ?? 16 * 1024 * 1024,
     logLevel: oneOf(LOG_LEVELS, given(LEVEL)) ?? 'info',
     ...(logFile && { logFile: resolve(cwd, logFile.text) }),
+    ...(lock && { lock: resolve(cwd, lock.text) }),
     allowWritable: (flags['allow-writable'] ?? []).map((path) => resolve(cwd, path)),
   }
 }

@@ -5,6 +5,7 @@ import type { Conjunct, Decision, DenyReason } from '../model/decision.ts'
 import { type Problem, Problems } from '../model/document.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
+import { inputSchema, type ToolDefinition } from '../model/tool.ts'
 import type { CompileCondition } from './conditions.ts'
 import { conjunctsOf, shown } from './conjuncts.ts'
 import { type Facts, factsOf, type Reads } from './facts.ts'
@@ -31,20 +32,17 @@ interface Readers {
   readonly twin: FindTwin
 }
 
-export function toolAuthority(
-  source: AuthoritySource,
-  server: string,
-  name: string,
-  schema: JsonObject,
-): Authority {
+export function toolAuthority(source: AuthoritySource, tool: ToolDefinition): Authority {
   const { index } = source
+  const { server, name, lockedEffect } = tool
   const naming = index.naming('tool', server, name)
   return build({
     source,
     kind: 'tool',
     naming,
     blocking: index.blocking('tool', server, name),
-    schema,
+    schema: inputSchema(tool),
+    ...(lockedEffect && { lockedEffect }),
   })
 }
 
@@ -95,6 +93,8 @@ interface Parts {
   /** The `never` patterns that match. */
   readonly blocking: readonly string[]
   readonly schema?: JsonObject
+  /** What the lock file says that a tool does. */
+  readonly lockedEffect?: EffectClass
   /** A URI that nothing can cover. */
   readonly refused?: { readonly read: string; readonly why: string }
 }
@@ -109,7 +109,7 @@ function build(parts: Parts): Authority {
     hidden === undefined ? judgeBy(rules, facts, twin) : denyAlways(hidden, names)
   return {
     listed: hidden === undefined,
-    effects: effectsOf(parts.naming),
+    effects: effectsOf(parts),
     problems,
     decide,
     explain: (call) => explain(parts, { rules, problems, twin }, call),
@@ -147,8 +147,9 @@ function hiddenFor(
   return rules.some(({ when }) => when?.source.trim() === 'false') ? 'outside_mandate' : undefined
 }
 
-function effectsOf(naming: readonly CompiledGrant[]): readonly EffectClass[] {
-  const said = naming.map(({ grant }) => grant.effect).filter((effect) => effect !== undefined)
+/** The strictest that anybody says, the grants or the lock file; where nobody says one, it counts as all of them. */
+function effectsOf({ naming, lockedEffect }: Parts): readonly EffectClass[] {
+  const said = [...naming.map(({ grant }) => grant.effect), lockedEffect]
   const strictest = EFFECT_CLASSES.findLast((effect) => said.includes(effect))
   return strictest === undefined ? EFFECT_CLASSES : [strictest]
 }

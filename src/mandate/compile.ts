@@ -1,9 +1,9 @@
 /** Compiles a mandate: one object from which both the filtered lists and the decisions come. */
 import type { Authority, CompiledMandate } from '../model/authority.ts'
 import type { Problems } from '../model/document.ts'
-import type { Instant, Sha256 } from '../model/id.ts'
+import type { Instant } from '../model/id.ts'
 import type { Mandate } from '../model/mandate.ts'
-import { inputSchema } from '../model/tool.ts'
+import type { ToolDefinition } from '../model/tool.ts'
 import {
   type AuthoritySource,
   promptAuthority,
@@ -19,6 +19,12 @@ import { unmatchedIn } from './unmatched.ts'
 const MAX_NAMED = 16_384
 const MAX_RESOURCES = 2048
 
+interface Compiled {
+  readonly definition: ToolDefinition['definition']
+  readonly lockedEffect: ToolDefinition['lockedEffect'] | undefined
+  readonly authority: Authority
+}
+
 /** The compiled mandate, or undefined when a problem was reported. */
 export function compileMandate(mandate: Mandate, problems: Problems): CompiledMandate | undefined {
   const index = indexOf(mandate, problems)
@@ -29,16 +35,17 @@ export function compileMandate(mandate: Mandate, problems: Problems): CompiledMa
     conditions: conditionsOf(mandate.purpose),
     readers: new Map(),
   }
-  const tools = memo<{ readonly definition: Sha256; readonly authority: Authority }>(MAX_NAMED)
+  const tools = memo<Compiled>(MAX_NAMED)
   const resources = memo<Authority>(MAX_RESOURCES)
   const prompts = memo<Authority>(MAX_NAMED)
-  const tool: CompiledMandate['tool'] = ({ server, name, raw, definition }) => {
+  const tool: CompiledMandate['tool'] = (given) => {
+    const { server, name, definition, lockedEffect } = given
     const known = tools.get(server, name)
     // Only the latest definition is remembered: an upstream that changes it compiles again.
-    if (known?.definition === definition) return known.authority
-    const schema = inputSchema({ server, name, raw, definition })
-    const authority = toolAuthority(source, server, name, schema)
-    tools.set(server, name, { definition, authority })
+    if (known?.definition === definition && known.lockedEffect === lockedEffect)
+      return known.authority
+    const authority = toolAuthority(source, given)
+    tools.set(server, name, { definition, lockedEffect, authority })
     return authority
   }
   const resource: CompiledMandate['resource'] = (server, uri) =>

@@ -34,6 +34,7 @@ export const DENY_REASONS = [
   'internal_error',
   'header_mismatch',
   'input_unanswered',
+  'definition_changed',
 ] as const
 export type DenyReason = (typeof DENY_REASONS)[number]
 

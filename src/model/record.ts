@@ -97,6 +97,8 @@ export type EventName =
   | 'credential_renewed'
   | 'notifications_dropped'
   | 'request_turned_away'
+  | 'prompt_hidden'
+  | 'template_hidden'
   | 'log_recovered'
 
 /** Who acts, and under which mandate: what entries about one agent say alike. */

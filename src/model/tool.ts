@@ -1,4 +1,5 @@
 /** What an upstream says it offers, kept whole: unknown members are part of the definition and of its hash. */
+import type { EffectClass } from './call.ts'
 import type { Sha256 } from './id.ts'
 import { isObject, type JsonObject } from './json.ts'
 
@@ -10,6 +11,8 @@ export interface ToolDefinition {
   readonly raw: JsonObject
   /** Hash of the canonical definition: key order and white space do not matter. */
   readonly definition: Sha256
+  /** What the lock file says that it does to the world; absent where it does not say, or there is none. */
+  readonly lockedEffect?: EffectClass
 }
 
 /** The tool's `inputSchema`, or an empty object where it has none. */

@@ -1,7 +1,9 @@
 /** forward: what did the upstream answer, in time? The only line that leaves. */
+import type { Resource } from '../model/call.ts'
 import { GuardError } from '../model/error.ts'
 import type { UpstreamAnswer } from '../model/port.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
+import { changedReason } from './resolve.ts'
 import type { Equipped } from './equip.ts'
 import type { LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
@@ -23,6 +25,8 @@ export const forward: StageRow<Equipped, Forwarded> = {
     'outcome_unknown',
     'output_refused',
     'cancelled',
+    'tool_changed',
+    'definition_changed',
   ],
   why: 'only what was judged, recorded and equipped may leave',
   run: (equipped, ports) => send(equipped, ports),
@@ -36,16 +40,19 @@ function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded
       return refusal('forward', 'outcome_unknown', 'called off after it left')
     return { equipped, answer, call, request }
   }
+  const refused = (error: unknown): Refusal => failed(error, call.resource.kind)
   try {
-    return ports.upstreams.forward(equipped.departure).then(accept, failed)
+    return ports.upstreams.forward(equipped.departure).then(accept, refused)
   } catch (error) {
-    return failed(error)
+    return refused(error)
   }
 }
 
-function failed(error: unknown): Refusal {
+function failed(error: unknown, kind: Resource['kind']): Refusal {
   if (!(error instanceof GuardError)) throw error
   switch (error.code) {
+    case 'ERR_DEFINITION_CHANGED':
+      return refusal('forward', changedReason(kind), error.message)
     case 'ERR_UPSTREAM_DOWN':
       return refusal('forward', 'upstream_unavailable', error.message)
     case 'ERR_UPSTREAM_DENIED':

@@ -52,8 +52,11 @@ export interface CancelSignal {
 /** What a public name stands for, as the catalog knows it now. */
 export type Found<T> =
   | { readonly state: 'found'; readonly target: T }
-  /** The definition is not the one pinned on first sight. */
-  | { readonly state: 'changed'; readonly target: T }
+  /**
+   * The definition is not the one that was approved, or seen first; or nobody approved it, its name passes for another's, or
+   * it is gone: `detail` says which.
+   */
+  | { readonly state: 'changed'; readonly target: T; readonly detail?: string }
   /** Its upstream cannot be asked; `target` is what the name would stand for. */
   | {
       readonly state: 'unavailable'

@@ -35,6 +35,10 @@ const WORDING: Readonly<Record<DenyReason, Wording>> = {
     text: 'Denied: the definition of this tool changed since it was approved',
     code: DENIED,
   },
+  definition_changed: {
+    text: 'Denied: its definition changed since it was approved',
+    code: DENIED,
+  },
   outside_mandate: { text: 'Denied: this call is outside the mandate', code: DENIED },
   forbidden: { text: 'Denied: this call is forbidden', code: DENIED },
   evaluation_error: { text: 'Denied: a rule about this call could not be evaluated', code: DENIED },
@@ -100,7 +104,14 @@ export function told(reason: DenyReason, method: string, era: Era, name?: string
     return { part: 'result', text: canonical(toolError(text, reason, era)) }
   }
   const code = reason === 'unknown_resource' && era === 'legacy' ? -32_002 : wording.code
-  return { part: 'error', text: canonical({ code, message: text, data: { reason } }), code }
+  const data = { reason, ...uriOf(reason, era, name) }
+  return { part: 'error', text: canonical({ code, message: text, data }), code }
+}
+
+/** MCP 2026-07-28, Resources, Error Handling: the error says which resource was meant. */
+function uriOf(reason: DenyReason, era: Era, name: string | undefined): JsonObject {
+  const plain = name !== undefined && name.length <= 2048 && /^[\w./:@%~+-]+$/.test(name)
+  return reason === 'unknown_resource' && era === 'modern' && plain ? { uri: name } : {}
 }
 
 function toolError(text: string, reason: DenyReason, era: Era): JsonObject {

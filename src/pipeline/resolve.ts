@@ -40,6 +40,7 @@ export const resolve: StageRow<Bound, Resolved> = {
     'unknown_resource',
     'unknown_prompt',
     'tool_changed',
+    'definition_changed',
     'upstream_unavailable',
     'credential_unavailable',
     'header_mismatch',
@@ -60,7 +61,7 @@ function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolv
   if (!found.target.authority.listed)
     return refusal('resolve', unknown, 'hidden: no grant covers it')
   if (found.state === 'unavailable') return refusal('resolve', found.reason, found.detail)
-  if (found.state === 'changed') return refusal('resolve', 'tool_changed')
+  if (found.state === 'changed') return refusal('resolve', changedReason(asked.kind), found.detail)
   const { mirror } = bound.identified.admitted.inbound
   const fault = mirror && found.target.tool && mirrorFault(mirror, found.target.tool, asked)
   if (fault !== undefined) return refusal('resolve', 'header_mismatch', fault)
@@ -90,6 +91,11 @@ const UNKNOWN = {
   resource: 'unknown_resource',
   prompt: 'unknown_prompt',
 } as const
+
+/** Of a tool it has a name of its own: that one is as old as the guard. */
+export function changedReason(kind: Resource['kind']): 'tool_changed' | 'definition_changed' {
+  return kind === 'tool' ? 'tool_changed' : 'definition_changed'
+}
 
 function requestFacts(
   request: RequestFacts,

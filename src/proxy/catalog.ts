@@ -1,50 +1,34 @@
 /**
- * The catalog: what all upstreams offer, merged under unambiguous names, each tool pinned on first sight for the
- * run. The agent's lists are this catalog filtered by the compiled mandate, the same object that decides its calls.
+ * The catalog: what all upstreams offer, merged under unambiguous names, each definition held against its pin. The
+ * agent's lists are this catalog filtered by the compiled mandate, the same object that decides its calls.
  */
 import type { CompiledMandate } from '../model/authority.ts'
+import type { Resource } from '../model/call.ts'
+import { digestOf } from '../model/digest.ts'
 import { problemText } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
+import { printExact } from '../model/exact.ts'
 import type { Sha256 } from '../model/id.ts'
-import { isObject, type Json, type JsonObject } from '../model/json.ts'
-import type { Timers } from '../model/port.ts'
+import type { Json } from '../model/json.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import type { CatalogPort, Found, PromptTarget } from '../pipeline/port.ts'
-import type { Self } from './protocol.ts'
-import {
-  digestOf,
-  fetchOffer,
-  LIST_CAPABILITY,
-  type Listed,
-  type ListMethod,
-  type Offer,
-} from './offer.ts'
-import { mirrorOf } from './mirror.ts'
+import { Contest, type NamedKind } from './contest.ts'
+import { KIND_OF, type Listed, type ListMethod, type Offer } from './offer.ts'
+import type { Pins } from './pins.ts'
 import { PublicNames } from './public-name.ts'
-import { printExact } from './exact.ts'
+import { type Known, newShelf, outdated, type Shelf } from './shelf.ts'
+import { type CatalogEvents, sight } from './sighting.ts'
+import { Supply, type SupplyOptions } from './supply.ts'
+import type { Agreement } from './upstream/handshake.ts'
 import type { Link } from './upstream/link.ts'
-import { announces, knownTool, newShelf, outdated, type Shelf } from './shelf.ts'
 import { unavailable } from './unavailable.ts'
-import type { Agreement, Wish } from './upstream/handshake.ts'
 
-export interface CatalogEvents {
-  onPinned(server: string, facts: JsonObject): void
-  onChanged(server: string, facts: JsonObject): void
-  onHidden(server: string, tool: string, why: string): void
-  /** A grant names what no upstream has. */
-  onUnmatched(why: string): void
-}
-
-export interface CatalogOptions {
+export interface CatalogOptions extends Omit<SupplyOptions, 'onFetched'> {
   readonly links: readonly Link[]
   readonly mandate: CompiledMandate
-  readonly self: Self
+  /** Shared by all catalogs of one guard. */
+  readonly pins: Pins
   readonly events: CatalogEvents
-  readonly timers: Timers
-  /** How long a list waits for an upstream that starts slowly. */
-  readonly openingMs: number
-  /** What an upstream is asked to agree to; known once the agent has spoken. */
-  readonly wish: (server: string) => Wish
 }
 
 /** A list as the agent may see it. */
@@ -56,12 +40,23 @@ export interface View {
   readonly digest: Sha256
 }
 
-const FETCH_ATTEMPTS = 3
+const UNAPPROVED = 'hidden: nobody approved its definition'
+
+/** A tool of which nothing is known but its name. */
+function bareTool({ link }: Shelf, name: string): ToolDefinition {
+  return { server: link.server, name, raw: {}, definition: digestOf('') }
+}
 
 export class Catalog implements CatalogPort {
   readonly #options: CatalogOptions
   readonly #shelves: readonly Shelf[]
   readonly #names: PublicNames
+  readonly #supply: Supply
+  readonly #contest: Contest
+  /** Names that are hidden beside others, as far as lists were fetched; thrown away when a list changes. */
+  readonly #lost = new Map<NamedKind, ReadonlyMap<string, string>>()
+  /** Grows with every list that differs from what was known. */
+  #revision = 0
   #told = false
   readonly #views = new Map<ListMethod, { readonly key: string; readonly view: View }>()
 
@@ -69,6 +64,11 @@ export class Catalog implements CatalogPort {
     this.#options = options
     this.#names = new PublicNames(options.links.map((link) => link.server))
     this.#shelves = options.links.map(newShelf)
+    this.#supply = new Supply({
+      ...options,
+      onFetched: (shelf, method, offer) => this.#take(shelf, method, offer),
+    })
+    this.#contest = new Contest(options.mandate, options.pins)
   }
 
   /** The names agents use; with one upstream its own, with several `server__tool`. */
@@ -80,7 +80,7 @@ export class Catalog implements CatalogPort {
     const place = this.#names.split(publicName)
     const shelf = place && this.#shelf(place.server)
     if (!place || !shelf) return { state: 'unknown' }
-    if (shelf.link.agreement && shelf.offers.has('tools/list')) return knownTool(shelf, place.name)
+    if (this.#isKnown(shelf, 'tools/list')) return this.#knownTool(shelf, place.name)
     return this.#toolAfterStart(shelf, place.name)
   }
 
@@ -90,11 +90,9 @@ export class Catalog implements CatalogPort {
     if (!target || !shelf) return { state: 'unknown' }
     if (!this.#options.mandate.prompt(target.server, target.name).listed)
       return { state: 'unknown' }
-    const offer = await this.#offer(shelf, 'prompts/list')
+    const offer = await this.#supply.offer(shelf, 'prompts/list')
     if (offer instanceof GuardError) return unavailable(target, offer)
-    return offer.items.some((item) => item.value['name'] === target.name)
-      ? { state: 'found', target }
-      : { state: 'unknown' }
+    return this.#found('prompt', shelf, target.name, target)
   }
 
   /**
@@ -111,15 +109,39 @@ export class Catalog implements CatalogPort {
     const target = { server: shelf.link.server }
     try {
       await shelf.link.connect(this.#options.wish(shelf.link.server))
-      return { state: 'found', target }
+      return await this.#throughTemplate(shelf, uri, target)
     } catch (error) {
       return unavailable(target, error)
     }
   }
 
+  /**
+   * Is what was decided about still what the upstream has, at the moment the call leaves? An upstream that was started
+   * again in between is asked first.
+   *
+   * @throws GuardError ERR_UPSTREAM_DOWN when it cannot be asked
+   */
+  stands(resource: Resource): boolean | Promise<boolean> {
+    if (resource.kind === 'resource') return true
+    const { kind, server, name } = resource
+    const shelf = this.#shelf(server)
+    if (!shelf) return false
+    const pinned = (): boolean => {
+      const known = shelf.known[kind].get(name)
+      const same = resource.kind !== 'tool' || known?.item.definition === resource.definition
+      return known?.state === 'pinned' && same && this.#lostTo(kind, server, name) === undefined
+    }
+    const method = kind === 'tool' ? 'tools/list' : 'prompts/list'
+    if (this.#isKnown(shelf, method)) return pinned()
+    return this.#supply.offer(shelf, method).then((offer) => {
+      if (offer instanceof GuardError) throw offer
+      return pinned()
+    })
+  }
+
   /** Starts every upstream and fetches its tools; what fails is told by the link and leaves the others alone. */
   async prepare(): Promise<void> {
-    await Promise.all(this.#shelves.map((shelf) => this.#offer(shelf, 'tools/list')))
+    await Promise.all(this.#shelves.map((shelf) => this.#supply.offer(shelf, 'tools/list')))
     this.#tellUnmatched()
   }
 
@@ -128,14 +150,15 @@ export class Catalog implements CatalogPort {
     const offers = await Promise.all(
       this.#shelves.map(async (shelf) => ({
         shelf,
-        offer: await this.#inTime(shelf, this.#offer(shelf, method, 'fresh')),
+        offer: await this.#supply.offerInTime(shelf, method),
       })),
     )
     const key = offers.map(({ offer }) => (offer instanceof GuardError ? '-' : offer.digest)).join()
     const cached = this.#views.get(method)
-    if (cached?.key === key) return cached.view
+    const revised = `${key} ${this.#revision}`
+    if (cached?.key === revised) return cached.view
     const view = this.#filter(method, offers, digestOf(key))
-    this.#views.set(method, { key, view })
+    this.#views.set(method, { key: revised, view })
     return view
   }
 
@@ -156,6 +179,8 @@ export class Catalog implements CatalogPort {
     if (!shelf) return
     for (const method of shelf.offers.keys()) outdated(shelf, method)
     for (const method of shelf.fetching.keys()) outdated(shelf, method)
+    // In another era another thing may be wrong with what is otherwise the same.
+    shelf.sighted.clear()
   }
 
   /** What an upstream agreed to, for those that are up. */
@@ -163,9 +188,11 @@ export class Catalog implements CatalogPort {
     return this.#shelves.map(({ link }) => ({ server: link.server, agreement: link.agreement }))
   }
 
-  /** Every tool of every upstream that is up, hidden or not: what `check` compares the mandate with. */
+  /** Every tool of every upstream that is up, hidden or not: what grants are compared with. */
   tools(): readonly ToolDefinition[] {
-    return this.#shelves.flatMap((shelf) => [...shelf.tools.values()])
+    return this.#shelves.flatMap(({ known }) =>
+      [...known.tool.values()].flatMap(({ tool }) => (tool ? [tool] : [])),
+    )
   }
 
   /** Grants that name what no upstream has: most often misspelt. Told once, when all of them are up to be asked. */
@@ -187,119 +214,100 @@ export class Catalog implements CatalogPort {
     return this.#shelves.find(({ link }) => link.server === server)
   }
 
-  async #toolAfterStart(shelf: Shelf, name: string): Promise<Found<ToolDefinition>> {
-    const bare: ToolDefinition = {
-      server: shelf.link.server,
-      name,
-      raw: {},
-      definition: digestOf(''),
+  #isKnown(shelf: Shelf, method: ListMethod): boolean {
+    return shelf.link.agreement !== undefined && shelf.offers.has(method)
+  }
+
+  #knownTool(shelf: Shelf, name: string): Found<ToolDefinition> {
+    const tool = shelf.known.tool.get(name)?.tool
+    return this.#found('tool', shelf, name, tool ?? bareTool(shelf, name))
+  }
+
+  /** What a name comes to. One that no grant covers is unknown all the same: the line says so, whatever became of it. */
+  #found<T>(kind: NamedKind, shelf: Shelf, name: string, target: T): Found<T> {
+    const { server } = shelf.link
+    switch (shelf.known[kind].get(name)?.state) {
+      case 'pinned': {
+        const why = this.#lostTo(kind, server, name)
+        return why === undefined
+          ? { state: 'found', target }
+          : { state: 'changed', target, detail: `hidden: ${why}` }
+      }
+      case 'changed':
+        return { state: 'changed', target }
+      case 'new':
+        return { state: 'changed', target, detail: UNAPPROVED }
+      case undefined:
+        return this.#options.pins.pinOf(server, kind, name) === undefined
+          ? { state: 'unknown' }
+          : { state: 'changed', target, detail: 'its upstream does not have it any more' }
     }
+  }
+
+  #lostTo(kind: NamedKind, server: string, name: string): string | undefined {
+    let lost = this.#lost.get(kind)
+    if (!lost) {
+      lost = this.#contest.judge(kind, this.#shelves)
+      this.#lost.set(kind, lost)
+      for (const [place, why] of lost) {
+        const at = place.indexOf('/')
+        this.#options.events.onHidden(place.slice(0, at), kind, place.slice(at + 1), why)
+      }
+    }
+    return lost.size === 0 ? undefined : lost.get(`${server}/${name}`)
+  }
+
+  async #toolAfterStart(shelf: Shelf, name: string): Promise<Found<ToolDefinition>> {
+    const bare = bareTool(shelf, name)
     // Nobody waits for an upstream to start, or learns that it is down, on account of a tool that no grant names.
     if (!this.#options.mandate.names(shelf.link.server, name)) return { state: 'unknown' }
-    const offer = await this.#offer(shelf, 'tools/list')
+    const offer = await this.#supply.offer(shelf, 'tools/list')
     if (offer instanceof GuardError) return unavailable(bare, offer)
-    return knownTool(shelf, name)
+    return this.#knownTool(shelf, name)
   }
 
   async #onlyLister(shelves: readonly Shelf[], uri: string): Promise<Shelf | undefined> {
     const listing: Shelf[] = []
     for (const shelf of shelves) {
-      const offer = await this.#offer(shelf, 'resources/list')
+      const offer = await this.#supply.offer(shelf, 'resources/list')
       if (!(offer instanceof GuardError) && offer.items.some((item) => item.value['uri'] === uri))
         listing.push(shelf)
     }
     return listing.length === 1 ? listing[0] : undefined
   }
 
-  /** One that starts slowly is left out of the list; the agent hears of a change when it is up. */
-  #inTime(shelf: Shelf, offer: Promise<Offer | GuardError>): Promise<Offer | GuardError> {
-    if (shelf.link.agreement) return offer
-    const { timers, openingMs } = this.#options
-    return new Promise((resolve) => {
-      const late = new GuardError('ERR_UPSTREAM_DOWN', `\`${shelf.link.server}\` is not up yet`)
-      const stop = timers.after(openingMs, () => resolve(late))
-      void offer.then((answer) => {
-        stop()
-        resolve(answer)
-      })
-    })
+  /** A template whose definition changed is neither completed nor read through, unless another one spans the URI, too. */
+  async #throughTemplate<T>(shelf: Shelf, uri: string, target: T): Promise<Found<T>> {
+    const method = 'resources/templates/list'
+    const { pins } = this.#options
+    const completes = uri.includes('{')
+    if (completes || pins.approves(shelf.link.server, 'template')) {
+      const offer = await this.#supply.offer(shelf, method)
+      if (offer instanceof GuardError) throw offer
+    }
+    const known = shelf.known.template
+    const spanning = completes
+      ? [known.get(uri)]
+      : [...known].filter(([template]) => spans(template, uri)).map(([, one]) => one)
+    const states = spanning.map((one) => one?.state)
+    if (completes && pins.source === 'lock' && states[0] !== 'pinned' && states[0] !== 'changed')
+      return { state: 'changed', target, detail: UNAPPROVED }
+    const changed = states.includes('changed') && !states.includes('pinned')
+    return { state: changed ? 'changed' : 'found', target }
   }
 
-  /** A list of one upstream; `fresh` asks again where the upstream does not announce changes. */
-  async #offer(
-    shelf: Shelf,
-    method: ListMethod,
-    need: 'any' | 'fresh' = 'any',
-  ): Promise<Offer | GuardError> {
-    try {
-      const agreement = await shelf.link.connect(this.#options.wish(shelf.link.server))
-      const known = shelf.offers.get(method)
-      if (known && (need === 'any' || announces(agreement, method))) return known
-      return await this.#fetch(shelf, method, agreement)
-    } catch (error) {
-      if (error instanceof GuardError) return error
-      throw error
-    }
-  }
-
-  #fetch(shelf: Shelf, method: ListMethod, agreement: Agreement, attempt = 1): Promise<Offer> {
-    if (!isObject(agreement.capabilities[LIST_CAPABILITY[method]])) {
-      const nothing: Offer = { items: [], strange: 0, digest: digestOf('') }
-      shelf.offers.set(method, nothing)
-      return Promise.resolve(nothing)
-    }
-    const under = shelf.fetching.get(method)
-    if (under) return under
-    const dress = { era: agreement.era, version: agreement.version, self: this.#options.self }
-    const generation = shelf.generation.get(method)
-    const fetching: Promise<Offer> = fetchOffer(shelf.link, method, dress)
-      .then((offer) => {
-        // It changed while it was on its way: what came is fetched again, but not without end.
-        if (shelf.generation.get(method) !== generation && attempt < FETCH_ATTEMPTS) {
-          if (shelf.fetching.get(method) === fetching) shelf.fetching.delete(method)
-          return this.#fetch(shelf, method, agreement, attempt + 1)
-        }
-        shelf.offers.set(method, offer)
-        if (method === 'tools/list') this.#pin(shelf, offer)
-        return offer
-      })
-      .finally(() => {
-        if (shelf.fetching.get(method) === fetching) shelf.fetching.delete(method)
-      })
-    shelf.fetching.set(method, fetching)
-    return fetching
-  }
-
-  /** First sight pins a definition for the run; one that differs later is hidden and refused as changed. */
-  #pin(shelf: Shelf, offer: Offer): void {
-    const first = shelf.pins.size === 0
-    const { server } = shelf.link
-    const changed: string[] = []
-    shelf.tools.clear()
-    for (const item of offer.items) {
-      const name = item.value['name']
-      if (typeof name !== 'string' || shelf.tools.has(name) || !this.#names.fits(name)) {
-        this.#options.events.onHidden(
-          server,
-          typeof name === 'string' ? name : '',
-          'its name is missing, taken or not plain',
-        )
-        continue
-      }
-      const tool = { server, name, raw: item.value, definition: item.definition }
-      const mirror = shelf.link.mirrors ? mirrorOf(tool) : undefined
-      if (mirror?.kind === 'invalid') {
-        // MCP 2026-07-28, Custom Headers: over HTTP it cannot be called as its definition wants.
-        this.#options.events.onHidden(server, name, mirror.why)
-        continue
-      }
-      if ((shelf.pins.get(name) ?? item.definition) !== item.definition) changed.push(name)
-      else shelf.pins.set(name, item.definition)
-      shelf.tools.set(name, tool)
-    }
-    const facts = { tools: shelf.tools.size, s256: offer.digest }
-    if (first) this.#options.events.onPinned(server, facts)
-    else if (changed.length > 0) this.#options.events.onChanged(server, { ...facts, changed })
+  /** Holds what came against its pins, unless it is what is known already. */
+  #take(shelf: Shelf, method: ListMethod, offer: Offer): Offer {
+    const kind = KIND_OF[method]
+    const known = kind && shelf.sighted.get(kind)
+    const taken = known?.digest === offer.digest ? known : offer
+    shelf.offers.set(method, taken)
+    if (!kind || taken === known) return taken
+    shelf.sighted.set(kind, taken)
+    this.#revision += 1
+    if (kind !== 'template') this.#lost.delete(kind)
+    sight(shelf, kind, taken, this.#options)
+    return taken
   }
 
   #filter(
@@ -326,31 +334,39 @@ export class Catalog implements CatalogPort {
     switch (method) {
       case 'tools/list':
         return this.#toolVisible(shelf, item)
-      case 'prompts/list':
-        return (
-          typeof item.value['name'] === 'string' &&
-          mandate.prompt(server, item.value['name']).listed
-        )
+      case 'prompts/list': {
+        const name = this.#shown('prompt', shelf, item)
+        return name !== undefined && mandate.prompt(server, name).listed
+      }
       case 'resources/list':
         return (
           typeof item.value['uri'] === 'string' && mandate.resourceListed(server, item.value['uri'])
         )
-      case 'resources/templates/list':
+      case 'resources/templates/list': {
+        const template = item.value['uriTemplate']
         return (
-          typeof item.value['uriTemplate'] === 'string' &&
-          mandate.templateListed(server, item.value['uriTemplate'])
+          typeof template === 'string' &&
+          isPinned(shelf.known.template.get(template), item) &&
+          mandate.templateListed(server, template)
         )
+      }
     }
   }
 
-  #toolVisible(shelf: Shelf, item: Listed): boolean {
+  /** The name of what is pinned and that no other name hides. */
+  #shown(kind: NamedKind, shelf: Shelf, item: Listed): string | undefined {
     const name = item.value['name']
-    const tool = typeof name === 'string' ? shelf.tools.get(name) : undefined
-    if (!tool || tool.raw !== item.value || shelf.pins.get(tool.name) !== tool.definition)
-      return false
+    if (typeof name !== 'string' || !isPinned(shelf.known[kind].get(name), item)) return undefined
+    return this.#lostTo(kind, shelf.link.server, name) === undefined ? name : undefined
+  }
+
+  #toolVisible(shelf: Shelf, item: Listed): boolean {
+    const name = this.#shown('tool', shelf, item)
+    const tool = name === undefined ? undefined : shelf.known.tool.get(name)?.tool
+    if (!tool) return false
     const authority = this.#options.mandate.tool(tool)
     for (const problem of authority.problems) {
-      this.#options.events.onHidden(shelf.link.server, tool.name, problemText(problem))
+      this.#options.events.onHidden(shelf.link.server, 'tool', tool.name, problemText(problem))
     }
     return authority.listed
   }
@@ -361,4 +377,23 @@ export class Catalog implements CatalogPort {
     if (!named || typeof name !== 'string' || !this.#names.renames) return printExact(item.exact)
     return printExact({ ...item.exact, name: this.#names.join(server, name) })
   }
+}
+
+function isPinned(known: Known | undefined, item: Listed): boolean {
+  return known?.state === 'pinned' && known.item === item
+}
+
+/** Could the template expand to this URI, taking each expression for any text (RFC 6570)? */
+function spans(template: string, uri: string): boolean {
+  const [head = '', ...parts] = template.split(/\{[^{}]*\}/)
+  const tail = parts.pop()
+  if (tail === undefined) return template === uri
+  if (!uri.startsWith(head) || !uri.endsWith(tail)) return false
+  let at = head.length
+  for (const part of parts) {
+    const found = uri.indexOf(part, at)
+    if (found === -1) return false
+    at = found + part.length
+  }
+  return at <= uri.length - tail.length
 }

@@ -8,7 +8,8 @@ import type { Departure, ForwardPort } from '../pipeline/port.ts'
 import { REASON_META } from '../pipeline/refusal.ts'
 import { bridgedError, bridgedResult, nextMeta, progressToken, type Dress } from './envelope.ts'
 import type { Errand } from './errand.ts'
-import { parseExact, printExact, withoutMember } from './exact.ts'
+import { withoutMember } from './exact.ts'
+import { parseExact, printExact } from '../model/exact.ts'
 import type { Levels } from './level.ts'
 import { mirrored, mirrorOf } from './mirror.ts'
 import type { Parking } from './parking.ts'
@@ -193,13 +194,12 @@ function mirrorOn({ method, call, params, tool }: Departure): SendOptions['mirro
 /** The judged values, written anew; nothing of the original bytes is passed on. */
 function paramsText(departure: Departure, meta: JsonObject | undefined): string {
   const { params, call, continuation } = departure
-  if (meta === undefined && departure.method === 'tools/call' && call.resource.kind === 'tool') {
-    const name = JSON.stringify(call.resource.name)
+  if (departure.method === 'tools/call' && call.resource.kind === 'tool' && !continuation) {
+    // The commonest request by far, without a copy.
     const args = params['arguments']
-    // The commonest request by far, without a copy; retries exist only in the modern era, which has a meta.
-    return args === undefined
-      ? `{"name":${name}}`
-      : `{"name":${name},"arguments":${JSON.stringify(args)}}`
+    const name = `"name":${JSON.stringify(call.resource.name)}`
+    const withArgs = args === undefined ? name : `${name},"arguments":${JSON.stringify(args)}`
+    return meta === undefined ? `{${withArgs}}` : `{${withArgs},"_meta":${JSON.stringify(meta)}}`
   }
   const next: Record<string, Json> = {}
   for (const [key, value] of Object.entries(params)) {

@@ -14,13 +14,16 @@ import type { LinePorts, TimeKeeper } from '../pipeline/port.ts'
 import { Asks } from './asks.ts'
 import { Audience } from './audience.ts'
 import { Bridge } from './bridge.ts'
-import { Catalog, type CatalogEvents } from './catalog.ts'
+import { catalogEvents } from './catalog-events.ts'
+import { Catalog } from './catalog.ts'
 import { departures } from './departure.ts'
+import { asDecided } from './dispatch.ts'
 import { Flood } from './flood.ts'
 import { Levels, setLevel } from './level.ts'
 import { Locals } from './local.ts'
 import { Notices } from './notice.ts'
 import { Parking } from './parking.ts'
+import type { Pins } from './pins.ts'
 import type { Self } from './protocol.ts'
 import { Relay } from './relay.ts'
 import { Seal } from './seal.ts'
@@ -51,6 +54,8 @@ export interface HouseOptions {
   readonly maxAnswerBytes: number
   /** How long an opening waits for upstreams that start slowly. */
   readonly openingMs: number
+  /** What definitions have to be. */
+  readonly pins: Pins
 }
 
 /** Who acts under which mandate, and where that is put on record. */
@@ -80,7 +85,7 @@ export interface Front {
 }
 
 export function createFront(options: FrontOptions): Front {
-  const { mandate, self, timers, operational, log, standing, time, openingMs } = options
+  const { mandate, self, timers, operational, log, standing, time, openingMs, pins } = options
   const state = { down: false }
   const record = recorder(log, operational, time)
   const parts: Parts = { standing }
@@ -88,13 +93,10 @@ export function createFront(options: FrontOptions): Front {
   const links = options.upstreams.map((upstream) => linkTo(upstream, options, events))
   const wish = (server: string): Wish => wishOf(server, standing, mandate)
   const catalog = new Catalog({
+    ...options,
     links,
-    mandate,
-    self,
     wish,
-    events: catalogEvents(record, operational),
-    timers,
-    openingMs,
+    events: catalogEvents(record, operational, pins),
   })
   const hearing = new Hearing(self, timers)
   const watch = new Watch(hearing)
@@ -104,7 +106,8 @@ export function createFront(options: FrontOptions): Front {
   const byName = new Map(links.map((link) => [link.server, link]))
   const way = { links: byName, self, mandate, wish, parking, watch, seal, levels: new Levels() }
   const stopping = (): boolean => state.down
-  const ports = linePorts(options, { catalog, upstreams: departures(way), stopping })
+  const upstreams = asDecided(departures(way), catalog)
+  const ports = linePorts(options, { catalog, upstreams, stopping })
   const unbound = (): DenyReason | undefined => standingOf(ports)?.reason
   const asks = new Asks({ standing, mandate, parking, log, time, timers, operational, unbound })
   const common = { standing, audience, catalog, asks, watch, hearing, operational, timers, links }
@@ -256,36 +259,7 @@ function linkEvents(
 function sayLevel(link: Link, standing: Session | undefined): void {
   const { agreement } = link
   if (standing?.logLevel === undefined || agreement?.era !== 'legacy') return
-  if (isObject(agreement.capabilities['logging'])) setLevel(link, standing.logLevel)
-}
-
-/** Hidden tools that are told of in one run. */
-const MOST_HIDDEN_SAID = 1000
-
-function catalogEvents(record: Record, operational: OperationalLog): CatalogEvents {
-  const said = new Set<string>()
-  return {
-    onPinned: (server, facts) => record('catalog_pinned', { server, ...facts }),
-    onChanged: (server, facts) => {
-      operational.warn(
-        { server, ...facts },
-        'tool definitions changed since they were first seen; the tools are hidden',
-      )
-      record('catalog_changed', { server, ...facts })
-    },
-    onUnmatched: (why) => {
-      operational.warn({ why }, 'a grant names what no upstream has')
-      record('tool_hidden', { why })
-    },
-    onHidden: (server, tool, why) => {
-      // Once for each, however often the list is fetched, and not without end.
-      const key = `${server}\n${tool}\n${why}`
-      if (said.has(key) || said.size >= MOST_HIDDEN_SAID) return
-      said.add(key)
-      operational.warn({ server, tool, why }, 'a tool is hidden')
-      record('tool_hidden', { server, tool, why })
-    },
-  }
+  if (isObject(agreement.capabilities['logging'])) void setLevel(link, standing.logLevel)
 }
 
 function linePorts(

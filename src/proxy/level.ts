@@ -17,14 +17,17 @@ export class Levels {
     if ((this.#told.get(agreement) ?? LOG_LEVELS.size) <= logLevel) return
     this.#told.set(agreement, logLevel)
     const level = [...LOG_LEVELS].find(([, severity]) => severity === logLevel)?.[0]
-    if (level !== undefined) setLevel(link, level)
+    if (level !== undefined) void setLevel(link, level)
   }
 }
 
-/** Tells a legacy upstream; one that does not take it says more, or less, and its calls go on. */
-export function setLevel(link: Link, level: string): void {
+/**
+ * Tells a legacy upstream; one that does not take it says more, or less, and its calls go on. Resolves when it has
+ * answered: calls may come on another connection, and overtake.
+ */
+export async function setLevel(link: Link, level: string): Promise<void> {
   try {
-    link.send('logging/setLevel', () => JSON.stringify({ level })).answer.catch(() => undefined)
+    await link.send('logging/setLevel', () => JSON.stringify({ level })).answer
   } catch (error) {
     if (!(error instanceof GuardError)) throw error
   }

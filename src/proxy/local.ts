@@ -16,7 +16,9 @@ import {
   type Self,
 } from './protocol.ts'
 import { setLevel } from './level.ts'
+import type { ListMethod } from './offer.ts'
 import { CAPABILITY, type ChangeKind, type Session, type Underway } from './session.ts'
+import type { Hearing } from './upstream/changes.ts'
 import type { Link } from './upstream/link.ts'
 import type { Watch } from './watch.ts'
 
@@ -27,6 +29,7 @@ export interface LocalOptions {
   readonly links: readonly Link[]
   readonly audience: Audience
   readonly watch: Watch
+  readonly hearing: Hearing
   readonly timers: Timers
   readonly operational: OperationalLog
   /** Takes a subscription of a modern agent down the line; true when it is on. */
@@ -50,6 +53,8 @@ const EMPTY: LocalAnswer = { part: 'result', text: '{}' }
 const DISCOVER_TTL_MS = 5000
 const MOST_LISTENING = 64
 const MOST_WATCHED = 256
+/** How long an upstream may take to take a level. */
+const LEVEL_MS = 2000
 
 export class Locals {
   readonly #options: LocalOptions
@@ -141,13 +146,18 @@ export class Locals {
   }
 
   /** Waits for the upstreams, but not for ever: one that is late is announced by a changed list. */
-  async #upstreamsOpen(): Promise<void> {
-    const { catalog, timers, openingMs } = this.#options
+  #upstreamsOpen(): Promise<void> {
+    const { catalog, openingMs } = this.#options
+    return this.#patiently(openingMs, catalog.prepare())
+  }
+
+  /** Waits for it, but no longer than this. */
+  async #patiently(ms: number, wanted: Promise<unknown>): Promise<void> {
     let stop = (): void => undefined
     const patience = new Promise<void>((resolve) => {
-      stop = timers.after(openingMs, resolve)
+      stop = this.#options.timers.after(ms, resolve)
     })
-    await Promise.race([catalog.prepare(), patience])
+    await Promise.race([wanted, patience])
     stop()
   }
 
@@ -171,16 +181,16 @@ export class Locals {
     return capabilities
   }
 
-  #setLevel(session: Session, params: JsonObject): LocalAnswer {
+  async #setLevel(session: Session, params: JsonObject): Promise<LocalAnswer> {
     const level = member(params, 'level')
     if (typeof level !== 'string' || !LOG_LEVELS.has(level)) {
       return failed(CODE.invalidParams, '`level` is not a logging level')
     }
     session.logLevel = level
-    for (const link of this.#options.links) {
-      if (link.agreement?.era === 'legacy' && isObject(link.agreement.capabilities['logging']))
-        setLevel(link, level)
-    }
+    const told = this.#options.links.filter(
+      ({ agreement }) => agreement?.era === 'legacy' && isObject(agreement.capabilities['logging']),
+    )
+    await this.#patiently(LEVEL_MS, Promise.all(told.map((link) => setLevel(link, level))))
     return EMPTY
   }
 
@@ -194,7 +204,7 @@ export class Locals {
   /** MCP 2026-07-28, Subscriptions: the acknowledgement comes first and says what is honoured. */
   async #listen(underway: Underway, params: JsonObject): Promise<LocalAnswer | undefined> {
     const { session, id } = underway
-    const { audience, watch, links } = this.#options
+    const { audience, watch, links, openingMs } = this.#options
     const wanted = member(params, 'notifications')
     if (!isObject(wanted)) {
       return failed(CODE.invalidParams, '`notifications` is missing')
@@ -211,6 +221,7 @@ export class Locals {
       kinds.add(kind)
       honoured[`${kind}ListChanged`] = true
     }
+    await this.#patiently(openingMs, this.#baseline(kinds))
     const uris = await this.#watched(underway, member(wanted, 'resourceSubscriptions'))
     if (uris.length > 0) honoured['resourceSubscriptions'] = uris
     if (underway.aborted) {
@@ -230,6 +241,20 @@ export class Locals {
     return undefined
   }
 
+  /** What is acknowledged is heard from now on: the upstreams are listened to, and what they list today is known. */
+  async #baseline(kinds: ReadonlySet<ChangeKind>): Promise<void> {
+    const { catalog, hearing, operational } = this.#options
+    try {
+      await Promise.all([...kinds].flatMap(listsOf).map((list) => catalog.view(list)))
+      await hearing.on()
+    } catch (error) {
+      operational.warn(
+        { error: error instanceof Error ? error.message : String(error) },
+        'what changes from now on could not be compared with anything',
+      )
+    }
+  }
+
   /** Each resource is decided as if it had been asked for alone; what is refused is left out. */
   async #watched(underway: Underway, wanted: Json | undefined): Promise<readonly string[]> {
     if (!isList(wanted)) return []
@@ -238,6 +263,10 @@ export class Locals {
     for (const uri of uris) if (await this.#options.subscribe(underway, uri)) on.push(uri)
     return on
   }
+}
+
+function listsOf(kind: ChangeKind): readonly ListMethod[] {
+  return kind === 'resources' ? ['resources/list', 'resources/templates/list'] : [`${kind}/list`]
 }
 
 function subscribes(capabilities: JsonObject): boolean {

@@ -112,7 +112,9 @@ export class Notices {
     if (level === undefined || frame.length > LONGEST_MESSAGE) return
     if (standing?.era === 'legacy') {
       const least = LOG_LEVELS.get(standing.logLevel ?? 'debug') ?? 0
-      const errand = about === undefined ? undefined : link.errandOf(about)
+      // Where the carrier does not tell, the only call under way is the one that it is about.
+      const call = about ?? link.only(() => true)
+      const errand = call === undefined ? undefined : link.errandOf(call)
       if (standing.opened && level >= least) standing.outlet.say(frame, errand?.request)
       return
     }

@@ -1,9 +1,11 @@
 /** What one upstream offers: its lists, all pages gathered, each definition hashed and kept as it was sent. */
-import { createHash } from 'node:crypto'
+import { digestOf } from '../model/digest.ts'
 import { GuardError } from '../model/error.ts'
-import { sha256, type Sha256 } from '../model/id.ts'
-import { canonical, member, type JsonObject } from '../model/json.ts'
+import type { Sha256 } from '../model/id.ts'
+import { canonicalExact } from '../model/exact.ts'
+import { member, type JsonObject } from '../model/json.ts'
 import { itemsOf, type ExactItem } from './exact.ts'
+import type { DefinitionKind } from '../model/lock.ts'
 import { nextMeta, type Dress } from './envelope.ts'
 import type { Link } from './upstream/link.ts'
 
@@ -22,6 +24,13 @@ export const LIST_CAPABILITY: Readonly<Record<ListMethod, string>> = {
   'prompts/list': 'prompts',
   'resources/list': 'resources',
   'resources/templates/list': 'resources',
+}
+
+/** What kind of definition a list holds, where it is pinned. */
+export const KIND_OF: Readonly<Partial<Record<ListMethod, DefinitionKind>>> = {
+  'tools/list': 'tool',
+  'prompts/list': 'prompt',
+  'resources/templates/list': 'template',
 }
 
 export interface Listed extends ExactItem {
@@ -62,7 +71,7 @@ export async function fetchOffer(link: Link, method: ListMethod, dress: Dress): 
     const found = itemsOf(answer.text, answer.value, LISTS[method])
     strange += found.strange
     for (const item of found.items)
-      items.push({ ...item, definition: digestOf(canonical(item.value)) })
+      items.push({ ...item, definition: digestOf(canonicalExact(item.exact)) })
     const next = member(answer.value, 'nextCursor')
     if (typeof next !== 'string' || next === '') return finished(items, strange)
     if (seen.has(next) || items.length > MAX_ITEMS) break
@@ -82,8 +91,4 @@ function finished(items: readonly Listed[], strange: number): Offer {
 function listParams(dress: Dress, cursor: string | undefined): JsonObject {
   const meta = nextMeta({}, dress, { capabilities: {} })
   return { ...(cursor === undefined ? {} : { cursor }), ...(meta ? { _meta: meta } : {}) }
-}
-
-export function digestOf(text: string): Sha256 {
-  return sha256(createHash('sha256').update(text).digest('hex'))
 }

@@ -1,34 +1,48 @@
-/** Asks upstreams what they offer, without an agent and without calling anything: for `check` and `explain`. */
+/** Asks upstreams what they offer, without an agent and without calling anything: for `check`, `explain` and `pin`. */
 import { GuardError } from '../model/error.ts'
-import { isObject } from '../model/json.ts'
+import { isObject, type JsonObject } from '../model/json.ts'
+import type { Definition, DefinitionKind } from '../model/lock.ts'
 import type { ToolDefinition } from '../model/tool.ts'
-import { fetchOffer, type ListMethod, type Offer } from './offer.ts'
+import { fetchOffer, LIST_CAPABILITY, type Listed, type ListMethod } from './offer.ts'
 import type { Self } from './protocol.ts'
 import type { Link } from './upstream/link.ts'
+
+/** A definition as its upstream shows it, whatever its name looks like. */
+export interface Offered extends Definition {
+  readonly server: string
+  readonly kind: DefinitionKind
+}
 
 export interface Probed {
   readonly tools: readonly ToolDefinition[]
   readonly prompts: readonly { readonly server: string; readonly name: string }[]
+  /** All of them, templates too, as they came. */
+  readonly definitions: readonly Offered[]
   readonly failed: readonly { readonly server: string; readonly why: string }[]
 }
 
 /** Starts them side by side and ends them again. Never throws for what an upstream does. */
-export async function probe(links: readonly Link[], self: Self): Promise<Probed> {
+export async function probe(
+  links: readonly Link[],
+  self: Self,
+  capabilities: (server: string) => JsonObject,
+): Promise<Probed> {
   const tools: ToolDefinition[] = []
-  const prompts: { readonly server: string; readonly name: string }[] = []
+  const definitions: Offered[] = []
   const failed: { readonly server: string; readonly why: string }[] = []
   const ask = async (link: Link): Promise<void> => {
+    const { server } = link
+    const asking = { link, self, capabilities: capabilities(server) }
+    const note = (kind: DefinitionKind, { value, exact, definition }: Listed): void => {
+      const name = value[kind === 'template' ? 'uriTemplate' : 'name']
+      if (typeof name !== 'string') return
+      definitions.push({ server, kind, name, digest: definition, value: exact })
+      if (kind === 'tool') tools.push({ server, name, raw: value, definition })
+    }
     try {
-      const { server } = link
-      for (const item of (await offer(link, 'tools/list', self)).items) {
-        const name = item.value['name']
-        if (typeof name === 'string')
-          tools.push({ server, name, raw: item.value, definition: item.definition })
-      }
-      for (const item of (await offer(link, 'prompts/list', self)).items) {
-        const name = item.value['name']
-        if (typeof name === 'string') prompts.push({ server, name })
-      }
+      for (const item of await offer(asking, 'tools/list')) note('tool', item)
+      for (const item of await offer(asking, 'prompts/list')) note('prompt', item)
+      for (const item of await templates(asking)) note('template', item)
     } catch (error) {
       if (!(error instanceof GuardError)) throw error
       failed.push({ server: link.server, why: error.message })
@@ -37,14 +51,32 @@ export async function probe(links: readonly Link[], self: Self): Promise<Probed>
     }
   }
   await Promise.all(links.map(ask))
-  return { tools, prompts, failed }
+  const prompts = definitions.filter(({ kind }) => kind === 'prompt')
+  return { tools, prompts, definitions, failed }
 }
 
-const NOTHING: Pick<Offer, 'items'> = { items: [] }
+interface Asking {
+  readonly link: Link
+  readonly self: Self
+  readonly capabilities: JsonObject
+}
 
-async function offer(link: Link, method: ListMethod, self: Self): Promise<Pick<Offer, 'items'>> {
-  const agreement = await link.connect({ era: 'legacy', capabilities: {} })
-  const capability = agreement.capabilities[method === 'tools/list' ? 'tools' : 'prompts']
-  if (!isObject(capability)) return NOTHING
-  return fetchOffer(link, method, { era: agreement.era, version: agreement.version, self })
+async function offer(
+  { link, self, capabilities }: Asking,
+  method: ListMethod,
+): Promise<readonly Listed[]> {
+  const agreement = await link.connect({ era: 'legacy', capabilities })
+  if (!isObject(agreement.capabilities[LIST_CAPABILITY[method]])) return []
+  const dress = { era: agreement.era, version: agreement.version, self }
+  return (await fetchOffer(link, method, dress)).items
+}
+
+/** Many a server that has resources does not know the method. */
+async function templates(asking: Asking): Promise<readonly Listed[]> {
+  try {
+    return await offer(asking, 'resources/templates/list')
+  } catch (error) {
+    if (asking.link.agreement && error instanceof GuardError) return []
+    throw error
+  }
 }

@@ -8,8 +8,6 @@ export interface NamePlace {
 }
 
 const DIVIDER = '__'
-/** Nothing invisible: no controls, format characters, lone surrogates, or spaces other than the plain one. */
-const PLAIN_NAME = /^[^\p{C}\p{Z}](?:[^\p{C}\p{Z} ]|[ ]){0,126}[^\p{C}\p{Z}]$|^[^\p{C}\p{Z}]$/u
 
 export class PublicNames {
   readonly #servers: ReadonlySet<string>
@@ -37,10 +35,5 @@ export class PublicNames {
     const server = publicName.slice(0, at)
     const name = publicName.slice(at + DIVIDER.length)
     return this.#servers.has(server) && name !== '' ? { server, name } : undefined
-  }
-
-  /** A name that can be shown: nothing invisible in it, no blank at either end, at most 128 characters. Look-alikes pass. */
-  fits(name: string): boolean {
-    return PLAIN_NAME.test(name)
   }
 }

@@ -2,7 +2,7 @@
 import type { UpstreamRequest } from '../model/call.ts'
 import { isObject, type Json, type JsonObject } from '../model/json.ts'
 import { asksForSecrets } from './elicitation.ts'
-import { parseExact, printExact } from './exact.ts'
+import { parseExact, printExact } from '../model/exact.ts'
 import { CAPABILITY } from './session.ts'
 
 const KINDS: ReadonlyMap<Json | undefined, UpstreamRequest> = new Map([

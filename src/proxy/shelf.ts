@@ -1,41 +1,44 @@
-/** One upstream's place in the catalog: what it offers as far as it was fetched, and the pins of its tools. */
-import type { Sha256 } from '../model/id.ts'
+/** One upstream's place in the catalog: what it offers as far as it was fetched, and how that stands to its pins. */
 import { isObject } from '../model/json.ts'
+import type { DefinitionKind } from '../model/lock.ts'
 import type { ToolDefinition } from '../model/tool.ts'
-import type { Found } from '../pipeline/port.ts'
-import { LIST_CAPABILITY, type ListMethod, type Offer } from './offer.ts'
+import { LIST_CAPABILITY, type Listed, type ListMethod, type Offer } from './offer.ts'
+import type { PinState } from './pins.ts'
 import type { Agreement } from './upstream/handshake.ts'
 import type { Link } from './upstream/link.ts'
+
+/** A definition under its upstream's own name. */
+export interface Known {
+  readonly item: Listed
+  readonly state: PinState
+  /** Present for a tool. */
+  readonly tool?: ToolDefinition
+}
 
 /** One upstream's lists, as far as they were fetched. */
 export interface Shelf {
   readonly link: Link
+  /** Its place among the upstreams of `mcp.json`. */
+  readonly rank: number
   readonly offers: Map<ListMethod, Offer>
-  readonly pins: Map<string, Sha256>
-  readonly tools: Map<string, ToolDefinition>
+  readonly known: Record<DefinitionKind, ReadonlyMap<string, Known>>
+  /** The list of each kind that is known: one that comes again alike is not looked at again. */
+  readonly sighted: Map<DefinitionKind, Offer>
   fetching: Map<ListMethod, Promise<Offer>>
   /** Grows when a list is known to have changed: what was fetched before is not kept. */
   readonly generation: Map<ListMethod, number>
 }
 
-export function newShelf(link: Link): Shelf {
+export function newShelf(link: Link, rank: number): Shelf {
   return {
     link,
+    rank,
     offers: new Map(),
-    pins: new Map(),
-    tools: new Map(),
+    sighted: new Map(),
+    known: { tool: new Map(), prompt: new Map(), template: new Map() },
     fetching: new Map(),
     generation: new Map(),
   }
-}
-
-/** A tool under its upstream's own name, as it stands to its pin. */
-export function knownTool(shelf: Shelf, name: string): Found<ToolDefinition> {
-  const tool = shelf.tools.get(name)
-  if (!tool) return { state: 'unknown' }
-  return shelf.pins.get(name) === tool.definition
-    ? { state: 'found', target: tool }
-    : { state: 'changed', target: tool }
 }
 
 /** Whether an upstream says when a list changes; one that does not is asked each time. */

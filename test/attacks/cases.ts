@@ -12,6 +12,8 @@ export interface AttackCase {
   readonly later?: string
 }
 
+const DEFINITIONS = 'test/attacks/definitions.test.ts'
+const SEVERAL = 'test/e2e/several.test.ts'
 const AGENT = 'test/attacks/agent.test.ts'
 const UPSTREAM = 'test/attacks/upstream.test.ts'
 const HTTP_UPSTREAM = 'test/attacks/http-upstream.test.ts'
@@ -26,38 +28,29 @@ function comes(id: string, cls: string, later: string): AttackCase {
 }
 
 export const CASES: readonly AttackCase[] = [
-  comes(
-    'G01',
-    'name collision between upstreams',
-    'lists of several upstreams are compared with pinned definitions',
+  here('G01', 'name collision between upstreams', [DEFINITIONS]),
+  here('G02', 'namespace forgery', [DEFINITIONS, 'test/proxy/public-name.test.ts', SEVERAL]),
+  here('G03', 'homoglyph / invisible names', [DEFINITIONS, 'test/model/rival.test.ts']),
+  here('G04', 'rug pull between two lists', [DEFINITIONS, 'test/proxy/catalog.test.ts']),
+  here(
+    'G05',
+    'rug pull between list and call',
+    [DEFINITIONS, 'test/proxy/catalog.test.ts'],
+    'approvals: a held call is decided afresh',
   ),
-  comes(
-    'G02',
-    'namespace forgery',
-    'goes with the look-alikes of names; test/e2e/several.test.ts holds the divider',
-  ),
-  comes(
-    'G03',
-    'homoglyph / invisible names',
-    'look-alike names are quarantined when definitions are pinned in a file',
-  ),
-  comes(
-    'G04',
-    'rug pull between two lists',
-    'definitions are pinned in a file; for one run test/e2e/notices.test.ts',
-  ),
-  comes('G05', 'rug pull between list and call', 'approvals: a held call is decided afresh'),
-  comes('G06', 'benign churn must not look like a rug pull', 'definitions are pinned in a file'),
-  comes(
+  here('G06', 'benign churn must not look like a rug pull', [DEFINITIONS]),
+  here(
     'G07',
     'poisoned schema, clean description',
-    'definitions are looked through when they are pinned',
+    [DEFINITIONS],
+    'a definition that is poisoned from the start: nobody searches definitions for instructions',
   ),
   comes('G08', 'poisoned result / error / progress text', 'labels and flow rules'),
-  comes(
+  here(
     'G09',
     'instructions hidden by encoding',
-    'definitions are looked through when they are pinned',
+    [DEFINITIONS, 'test/cli/pin.test.ts'],
+    'results, errors and progress: labels and flow rules',
   ),
   here('G10', 'duplicate JSON keys', [AGENT, WIRE]),
   here('G11', 'key case / Unicode key collision', [AGENT, WIRE]),
@@ -80,12 +73,7 @@ export const CASES: readonly AttackCase[] = [
     'redirects and names are for an egress proxy; literal addresses in test/attacks/values.test.ts',
   ),
   here('G21', 'command / shell arguments', [AGENT, HTTP_UPSTREAM]),
-  here(
-    'G22',
-    'config file as code',
-    [AGENT],
-    'the launch line is pinned by its hash in the lock file',
-  ),
+  here('G22', 'config file as code', [AGENT, 'test/e2e/commands.test.ts', 'test/cli/lock.test.ts']),
   here('G23', 'id reuse / answer misrouting', [UPSTREAM], 'two clients at once, over HTTP'),
   comes('G24', 'replay', 'budgets and approvals that survive a restart'),
   here(

@@ -87,7 +87,9 @@ describe.skipIf(process.platform !== 'linux')(
         expect(beside.result?.content?.[0]?.text).toBe('well')
         expect(reasonOf(await flooded)).toBe('output_refused')
         expect(await taken.promise).toBeLessThan(GiB / 2)
-        expect(memoryOf(guard, 'VmHWM') - before).toBeLessThan((2 * ANSWER_MAX_BYTES) / MiB)
+        // What may be kept of it, and beside that what the runtime has read and not yet cleared away: it looks after some
+        // 64 MiB. Measured: 56 to 71 MiB.
+        expect(memoryOf(guard, 'VmHWM') - before).toBeLessThan((3 * ANSWER_MAX_BYTES) / MiB)
         expect((await guard.call('b__act', {})).result?.content?.[0]?.text).toBe('well')
         expect(a.of('tools/call')).toHaveLength(1)
       },

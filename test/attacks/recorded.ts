@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
+import type { JsonObject } from '../../src/model/json.ts'
 
 const FOLDER = fileURLToPath(new URL('../../../shared/evaluation/guard_attacks/', import.meta.url))
 
@@ -79,3 +80,35 @@ export function bytesOf(row: FrameRow): Buffer {
   if (!recipe) throw new Error(`no recipe for ${row.id}`)
   return Buffer.from(recipe())
 }
+
+export interface NameRow {
+  readonly id: string
+  readonly name: string
+  readonly registered: string
+  readonly treat_as_collision: boolean
+  readonly why: string
+}
+export interface Tool extends JsonObject {
+  readonly name: string
+}
+export interface PairRow {
+  readonly id: string
+  readonly before: Tool
+  readonly after: Tool
+}
+export interface BenignRow {
+  readonly id: string
+  readonly source: string
+  readonly server?: string
+  readonly challenge?: string
+  readonly where: string
+  readonly tool: Tool
+}
+
+export const TOOL_NAMES: readonly NameRow[] = rows('tool_names.jsonl') as readonly NameRow[]
+export const RUG_PULLS: readonly PairRow[] = rows(
+  '../tool_poisoning/rug_pull_pairs.jsonl',
+) as readonly PairRow[]
+export const BENIGN: readonly BenignRow[] = rows(
+  '../tool_poisoning/benign_tools.jsonl',
+) as readonly BenignRow[]

@@ -83,18 +83,43 @@ describe('entries of one turn of the event loop share one write', () => {
     expect(linesOf(disk.content()[FILE])).toHaveLength(66)
   })
 
-  test('and no timer is waited for', async () => {
+  test('and where one call is under way, no turn is waited for', async () => {
     const log = open(memoryDisk())
     const order: string[] = []
-    const timer = new Promise<void>((resolve) => {
+    const next = new Promise<void>((resolve) => {
       setImmediate(() => {
         order.push('next turn')
         resolve()
       })
     })
-    await log.append(intent()).then(() => order.push('written'))
-    await timer
-    expect(order).toEqual(['written', 'next turn'])
+    await log.append(intent({ id: 'a' })).then(() => order.push('intent'))
+    await log.append(outcome('a')).then(() => order.push('outcome'))
+    await next
+    expect(order).toEqual(['intent', 'outcome', 'next turn'])
+  })
+
+  test('where several are, so do entries of other connections that were readable at the same time', async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    await log.append(intent({ id: 'a' }))
+    const before = disk.asked.get('write') ?? 0
+    const written = [log.append(intent({ id: 'b' }))]
+    // As the data of another connection is handled: after the microtasks and ticks of the first.
+    const other = new Promise<void>((resolve) => {
+      queueMicrotask(() =>
+        process.nextTick(() =>
+          queueMicrotask(() =>
+            process.nextTick(() => {
+              written.push(log.append(outcome('a')))
+              resolve()
+            }),
+          ),
+        ),
+      )
+    })
+    await other
+    await Promise.all(written)
+    expect((disk.asked.get('write') ?? 0) - before).toBe(1)
   })
 
   test('a burst larger than the page is written whole', async () => {

@@ -1,8 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { checkCommand } from '../../src/cli/check.ts'
 import { main } from '../../src/cli/main.ts'
-import type { Probed } from '../../src/cli/probe.ts'
-import { type Desk, desk, fakeProbe, MANDATE, NOON, OFFERED, tool, UPSTREAMS } from './desk.fake.ts'
+import {
+  type Desk,
+  desk,
+  fakeProbe,
+  MANDATE,
+  NOON,
+  OFFERED,
+  tool,
+  UPSTREAMS,
+  type Offering,
+} from './desk.fake.ts'
 
 let here: Desk
 beforeEach(() => {
@@ -19,7 +28,11 @@ interface Ran {
   readonly started: readonly string[]
 }
 
-async function check(argv: readonly string[], offered: Probed = OFFERED, now = NOON): Promise<Ran> {
+async function check(
+  argv: readonly string[],
+  offered: Offering = OFFERED,
+  now = NOON,
+): Promise<Ran> {
   const { probe, started } = fakeProbe(offered)
   const command = checkCommand({
     probe: () => Promise.resolve(probe),
@@ -39,7 +52,7 @@ interface Report {
 
 async function checkJson(
   argv: readonly string[] = ['--mandate', 'm.yaml'],
-  offered?: Probed,
+  offered?: Offering,
   now = NOON,
 ): Promise<Ran & { readonly report: Report; readonly ids: readonly string[] }> {
   const ran = await check([...argv, '--json'], offered, now)
@@ -138,7 +151,7 @@ describe('whether the mandate fits this guard', () => {
 })
 
 test('an upstream that cannot be asked leaves the check undone, not the mandate wrong', async () => {
-  const offered: Probed = {
+  const offered: Offering = {
     tools: OFFERED.tools.filter(({ server }) => server === 'mail'),
     prompts: [],
     failed: [{ server: 'vendors', why: '`vendors` ended with code 1' }],
@@ -187,7 +200,7 @@ test('a client that still reaches an upstream past the guard is named, but does 
 describe("the guard's own files", () => {
   const writing = (root: string): string =>
     MANDATE.replace('amount: { range', `path: { path: { under: ${root} } }\n      amount: { range`)
-  const offered: Probed = {
+  const offered: Offering = {
     ...OFFERED,
     tools: [
       ...OFFERED.tools.filter(({ name }) => name !== 'approve'),
@@ -245,6 +258,39 @@ test('what an upstream calls its tools cannot draw on the terminal', async () =>
   const offered = { ...OFFERED, tools: [tool('vendors', 'send_\u001B[2J')] }
   const { out } = await check(['--mandate', 'm.yaml'], offered)
   expect(out).not.toContain('\u001B')
+})
+
+describe('names that cannot be told from others', () => {
+  const forged: Offering = {
+    ...OFFERED,
+    tools: [
+      ...OFFERED.tools,
+      tool('vendors', 'search_by_nam\u0435'),
+      tool('vendors', 'search-by-name'),
+      tool('vendors', 'Search_By_Name_2'),
+      tool('mail', 's\u0435nd'),
+    ],
+  }
+
+  test('are warned of with their code points where a wildcard covers them, and not offered', async () => {
+    here.write('m.yaml', MANDATE.replace('vendors/search_*', '"vendors/*earch*"'))
+    const { code, out } = await check(['--mandate', 'm.yaml'], forged)
+    expect(code).toBe(0)
+    expect(out).toContain('vendors  2 of 6 tools offered')
+    expect(out).toMatch(/warning .*`vendors\/search_by_nam\u0435` is hidden: .*U\+0435/)
+    expect(out).toMatch(/`vendors\/search-by-name` is hidden: it can be taken for .*U\+002D/)
+    expect(out).toMatch(
+      /`vendors\/Search_By_Name_2` is hidden: it passes for `vendors\/search_by_name`/,
+    )
+    expect(out).not.toContain('mail/s\u0435nd')
+  })
+
+  test('are an error where a grant names one of them', async () => {
+    here.write('m.yaml', MANDATE.replace('vendors/search_*', 'vendors/search_by_nam\u0435'))
+    const { code, out } = await check(['--mandate', 'm.yaml'], forged)
+    expect(code).toBe(1)
+    expect(out).toMatch(/error .*`vendors\/search_by_nam\u0435` is hidden: .*U\+0435/)
+  })
 })
 
 test('progress is for people: it is on stderr, and not with --json', async () => {

@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Probe, Probed } from '../../src/cli/probe.ts'
-import { type Instant, instant, sha256 } from '../../src/model/id.ts'
-import type { JsonObject } from '../../src/model/json.ts'
+import { digestOf } from '../../src/model/digest.ts'
+import { type Instant, instant } from '../../src/model/id.ts'
+import { canonical, type JsonObject } from '../../src/model/json.ts'
 import type { ToolDefinition } from '../../src/model/tool.ts'
 import { type FakeIo, fakeIo } from './io.fake.ts'
 
@@ -66,10 +67,13 @@ export const UPSTREAMS: string = JSON.stringify({
 
 export function tool(server: string, name: string, properties: JsonObject = {}): ToolDefinition {
   const raw = { name, inputSchema: { type: 'object', properties } }
-  return { server, name, raw, definition: sha256('1'.repeat(64)) }
+  return { server, name, raw, definition: digestOf(canonical(raw)) }
 }
 
-export const OFFERED: Probed = {
+/** What upstreams offer: the definitions are those of the tools, and prompts that say no more than their names. */
+export type Offering = Omit<Probed, 'definitions'> & Partial<Pick<Probed, 'definitions'>>
+
+export const OFFERED: Offering = {
   tools: [
     tool('vendors', 'search_by_name'),
     tool('vendors', 'approve', { vendor_class: {}, amount: { type: 'number' } }),
@@ -81,16 +85,41 @@ export const OFFERED: Probed = {
 }
 
 /** A probe that notes which servers were started. */
-export function fakeProbe(offered: Probed): { readonly probe: Probe; readonly started: string[] } {
+export function fakeProbe(offered: Offering): {
+  readonly probe: Probe
+  readonly started: string[]
+} {
   const started: string[] = []
+  const definitions = offered.definitions ?? definitionsOf(offered)
   const probe: Probe = ({ upstreams }) => {
     const names = upstreams.map(({ server }) => server)
     started.push(...names)
+    const own = <T extends { readonly server: string }>(list: readonly T[]): readonly T[] =>
+      list.filter((one) => names.includes(one.server))
     return Promise.resolve({
-      tools: offered.tools.filter((one) => names.includes(one.server)),
-      prompts: offered.prompts.filter((one) => names.includes(one.server)),
-      failed: offered.failed.filter((one) => names.includes(one.server)),
+      tools: own(offered.tools),
+      prompts: own(offered.prompts),
+      definitions: own(definitions),
+      failed: own(offered.failed),
     })
   }
   return { probe, started }
+}
+
+function definitionsOf({ tools, prompts }: Offering): Probed['definitions'] {
+  const ofTools = tools.map(({ server, name, raw, definition }) => ({
+    server,
+    kind: 'tool' as const,
+    name,
+    digest: definition,
+    value: raw,
+  }))
+  const ofPrompts = prompts.map(({ server, name }) => ({
+    server,
+    kind: 'prompt' as const,
+    name,
+    digest: digestOf(canonical({ name })),
+    value: { name },
+  }))
+  return [...ofTools, ...ofPrompts]
 }

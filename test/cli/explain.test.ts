@@ -1,8 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { explainCommand } from '../../src/cli/explain.ts'
 import { main } from '../../src/cli/main.ts'
-import type { Probed } from '../../src/cli/probe.ts'
-import { type Desk, desk, fakeProbe, MANDATE, NOON, OFFERED, tool, UPSTREAMS } from './desk.fake.ts'
+import {
+  type Desk,
+  desk,
+  fakeProbe,
+  MANDATE,
+  NOON,
+  OFFERED,
+  tool,
+  UPSTREAMS,
+  type Offering,
+} from './desk.fake.ts'
 
 let here: Desk
 beforeEach(() => {
@@ -19,7 +28,7 @@ interface Ran {
   readonly started: readonly string[]
 }
 
-async function explain(argv: readonly string[], offered: Probed = OFFERED): Promise<Ran> {
+async function explain(argv: readonly string[], offered: Offering = OFFERED): Promise<Ran> {
   const { probe, started } = fakeProbe(offered)
   const command = explainCommand({
     probe: () => Promise.resolve(probe),
@@ -48,7 +57,7 @@ interface Told {
   readonly call: Record<string, unknown>
 }
 
-async function told(argv: readonly string[], offered?: Probed): Promise<Ran & { told: Told }> {
+async function told(argv: readonly string[], offered?: Offering): Promise<Ran & { told: Told }> {
   const ran = await explain([...argv, '--json'], offered)
   return { ...ran, told: JSON.parse(ran.out) as Told }
 }

@@ -22,7 +22,7 @@ export class InProcessGuard extends RawGuard {
     const { values } = parseFlags({ args, options: LAUNCH_OPTIONS, strict: true })
     const settings = readSettings(values, io.env, io.cwd)
     const prepared = prepare(launchFiles(values, io), settings, io, systemClock.now())
-    const { mandate, upstreams, problems } = prepared
+    const { mandate, upstreams, lock, problems } = prepared
     const bad = problems.filter(({ level }) => level === 'error')
     if (!mandate || bad.length > 0) throw new Error(JSON.stringify(bad))
     const principal = principalOf(settings, mandate)
@@ -33,7 +33,7 @@ export class InProcessGuard extends RawGuard {
       this.changed()
     }
     const operational = { debug: () => undefined, info: say, warn: say, error: say }
-    const house = houseOf(settings, upstreams, io)
+    const house = houseOf(settings, { upstreams, ...(lock && { lock }) }, io)
     const guard = createGuard({ ...house, mandate, principal, log, operational, instance })
     const output = new PassThrough()
     output.setEncoding('utf8').on('data', (text: string) => this.hear(text))

@@ -64,21 +64,25 @@ describe('two upstreams', () => {
     const list = await guard.request('tools/list')
     expect(list.result?.tools?.map(({ name }) => name)).toEqual([
       'a__say',
-      'a__b__say',
       'a__x__y',
       'b__say',
       'b__only_b',
     ])
     const hidden = guard.folder.record().filter(({ event }) => event === 'tool_hidden')
     const names = hidden.map(({ facts }) => (facts as { readonly tool: string }).tool)
-    expect([...new Set(names)].toSorted()).toEqual(['', ' say', 'sa\ty', 'say'])
-    await guard.logged(/its name is missing, taken or not plain/)
+    expect([...new Set(names)].toSorted()).toEqual(['', ' say', 'b__say', 'sa[U+0009]y', 'say'])
+    for (const why of [
+      /it is empty/,
+      /it passes for `b\/say`/,
+      /U\+0009/,
+      /its name is given twice/,
+    ])
+      await guard.logged(why)
   })
 
   test.each([
     ['a__say', 'a', 'say'],
     ['b__say', 'b', 'say'],
-    ['a__b__say', 'a', 'b__say'],
     ['a__x__y', 'a', 'x__y'],
     ['b__only_b', 'b', 'only_b'],
   ])('%s goes to %s, under its own name', async (name, server, own) => {
@@ -108,6 +112,12 @@ describe('two upstreams', () => {
   ])('%j stands for nothing here, and reaches nobody', async (name) => {
     const before = calls('a').length + calls('b').length
     expect(reasonOf(await guard.call(name))).toBe('unknown_tool')
+    expect(calls('a').length + calls('b').length).toBe(before)
+  })
+
+  test('a name of one that passes for that of another is refused, and reaches nobody', async () => {
+    const before = calls('a').length + calls('b').length
+    expect(reasonOf(await guard.call('a__b__say'))).toBe('tool_changed')
     expect(calls('a').length + calls('b').length).toBe(before)
   })
 

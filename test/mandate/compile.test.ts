@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { EffectClass } from '../../src/model/call.ts'
 import type { Decision } from '../../src/model/decision.ts'
 import { instant } from '../../src/model/id.ts'
 import type { JsonObject } from '../../src/model/json.ts'
@@ -277,6 +278,23 @@ describe('effects', () => {
     expect(effects('effect: delete', 'effect: write')).toEqual(['delete'])
     expect(effects('effect: read', '')).toEqual(['read'])
     expect(effects('', '')).toHaveLength(7)
+  })
+
+  test('the lock file takes part: the strictest of the two counts, and where grants say none, its own', () => {
+    const effects = (said: string, locked: EffectClass): readonly string[] =>
+      compiled(`tools: { v/pay: { ${said} } }`).tool({ ...tool('v', 'pay'), lockedEffect: locked })
+        .effects
+    expect(effects('effect: read', 'write')).toEqual(['write'])
+    expect(effects('effect: delete', 'write')).toEqual(['delete'])
+    expect(effects('', 'write')).toEqual(['write'])
+  })
+
+  test('a tool is not remembered with the effect of another lock', () => {
+    const mandate = compiled('tools: { v/pay: { effect: read } }')
+    expect(mandate.tool(tool('v', 'pay')).effects).toEqual(['read'])
+    const locked = { ...tool('v', 'pay'), lockedEffect: 'pay' } as const
+    expect(mandate.tool(locked).effects).toEqual(['pay'])
+    expect(mandate.tool(tool('v', 'pay')).effects).toEqual(['read'])
   })
 })
 

@@ -2,7 +2,13 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/model/json.ts'
 import { memoryGuard, modern, type MemoryGuard, type Message } from '../fakes/guard.ts'
-import { legacyUpstream, modernUpstream, type FakeUpstream } from '../fakes/upstream.ts'
+import {
+  type FakeLife,
+  type FakeUpstream,
+  legacyUpstream,
+  modernUpstream,
+  type Received,
+} from '../fakes/upstream.ts'
 
 const MANDATE = `
 mandate: t
@@ -168,6 +174,16 @@ describe('a legacy agent in front of a modern upstream', () => {
     expect(updates(guard)).toHaveLength(1)
   })
 
+  test('is told so where the upstream does not say what it honours', async () => {
+    const a = modernUpstream([SLOW], ({ method }) => method === 'subscriptions/listen')
+    const guard = start(MANDATE, { a })
+    await guard.open()
+    const asked = guard.ask('resources/subscribe', { uri: URI })
+    await until(() => a.calls('subscriptions/listen').length === 2)
+    guard.clock.advance(5000)
+    expect((await asked).error?.code).toBe(-32_602)
+  })
+
   test('is told where a resource cannot be watched', async () => {
     const a = modernUpstream([SLOW], ({ id, method }, life) => {
       if (method !== 'subscriptions/listen') return false
@@ -204,6 +220,90 @@ describe('a legacy agent in front of a modern upstream', () => {
     expect(a.calls('subscriptions/listen')).toHaveLength(1)
     guard.clock.advance(1000)
     expect(a.calls('subscriptions/listen')).toHaveLength(2)
+  })
+})
+
+describe('a level', () => {
+  test('is answered once the upstream has taken it, and not later than it has patience', async () => {
+    const asked: Received[] = []
+    const a = legacyUpstream([SLOW], (message) => {
+      if (message.method !== 'logging/setLevel') return false
+      asked.push(message)
+      return true
+    })
+    const guard = start(MANDATE, { a })
+    await guard.open()
+    let answered = 0
+    const set = () => guard.ask('logging/setLevel', { level: 'error' }).then(() => (answered += 1))
+    const first = set()
+    await until(() => asked.length === 1)
+    await guard.ask('ping')
+    expect(answered).toBe(0)
+    a.lives[0]?.say({ jsonrpc: '2.0', id: asked[0]?.id, result: {} })
+    await first
+    const second = set()
+    await until(() => asked.length === 2)
+    guard.clock.advance(2000)
+    await second
+    expect(answered).toBe(2)
+  })
+})
+
+describe('an acknowledgement to a modern agent', () => {
+  const wanted = { toolsListChanged: true }
+  const listenFor = (guard: MemoryGuard) =>
+    guard.send({
+      jsonrpc: '2.0',
+      id: 'l',
+      method: 'subscriptions/listen',
+      params: { _meta: modern(), notifications: wanted },
+    })
+  const acknowledged = ({ method }: Message) =>
+    method === 'notifications/subscriptions/acknowledged'
+
+  test('comes after that of the upstream: from then on nothing is missed', async () => {
+    const tools: object[] = [SLOW]
+    const held: { readonly message: Received; readonly life: FakeLife }[] = []
+    const a = modernUpstream(
+      () => tools,
+      (message, life) => {
+        if (message.method !== 'subscriptions/listen') return false
+        held.push({ message, life })
+        return true
+      },
+    )
+    const guard = start(MANDATE, { a })
+    listenFor(guard)
+    await until(() => held.length === 1)
+    await guard.ask('tools/list', { _meta: modern() })
+    expect(guard.heard.some(acknowledged)).toBe(false)
+    const [one] = held
+    const said = {
+      _meta: { [SUBSCRIPTION]: one?.message.id },
+      notifications: one?.message.params?.['notifications'],
+    }
+    one?.life.say({
+      jsonrpc: '2.0',
+      method: 'notifications/subscriptions/acknowledged',
+      params: said,
+    })
+    await guard.hears(acknowledged)
+    // Nobody has listed before this agent listened, and its first change is one.
+    tools.pop()
+    one?.life.say({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+    await guard.hears(({ method }) => method === 'notifications/tools/list_changed')
+  })
+
+  test('knows what is listed before the first change, though nobody has listed', async () => {
+    const tools: object[] = [SLOW]
+    const a = legacyUpstream(() => tools)
+    const guard = start(MANDATE, { a })
+    listenFor(guard)
+    await guard.hears(acknowledged)
+    tools.pop()
+    a.lives[0]?.say({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+    const told = await guard.hears(({ method }) => method === 'notifications/tools/list_changed')
+    expect(subscriptionOf(told.params)).toBe('l')
   })
 })
 

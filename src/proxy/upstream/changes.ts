@@ -13,12 +13,16 @@ import type { RawAnswer } from './pending.ts'
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 30_000
+/** How long an upstream may take to say what it honours before it is taken to honour nothing. */
+const ACKNOWLEDGE_MS = 5000
 
 interface Listening {
   readonly agreement: Agreement
   /** The id of the request that is on; notifications of an older one are echoes. */
   id: number | undefined
   uris: readonly string[]
+  /** What the upstream honours of the request that is on, once it has said so. */
+  opening: Promise<JsonObject | undefined>
   acknowledge: ((honoured: JsonObject) => void) | undefined
   failures: number
 }
@@ -42,6 +46,7 @@ export class Hearing {
       agreement,
       id: undefined,
       uris,
+      opening: Promise.resolve(undefined),
       acknowledge: undefined,
       failures: 0,
     })
@@ -58,6 +63,11 @@ export class Hearing {
     return uris.every((uri) => isList(said) && said.includes(uri))
   }
 
+  /** Resolves when every upstream that is listened to has said what it honours, or taken too long. */
+  async on(): Promise<void> {
+    await Promise.all([...this.#listening.values()].map(({ opening }) => opening))
+  }
+
   /** The upstream says what it honours. */
   acknowledged(server: string, params: JsonObject): void {
     const listening = this.#listening.get(server)
@@ -65,7 +75,6 @@ export class Hearing {
     const honoured = member(params, 'notifications')
     listening.failures = 0
     listening.acknowledge?.(isObject(honoured) ? honoured : {})
-    listening.acknowledge = undefined
   }
 
   /** True for what came by a request that another has taken the place of. */
@@ -106,10 +115,16 @@ export class Hearing {
       return Promise.resolve(undefined)
     }
     if (before !== undefined) link.cancel(before)
-    return new Promise((resolve) => {
-      listening.acknowledge?.({})
-      listening.acknowledge = resolve
+    listening.acknowledge?.({})
+    listening.opening = new Promise((resolve) => {
+      const givenUp = this.#timers.after(ACKNOWLEDGE_MS, () => listening.acknowledge?.({}))
+      listening.acknowledge = (honoured) => {
+        listening.acknowledge = undefined
+        givenUp()
+        resolve(honoured)
+      }
     })
+    return listening.opening
   }
 
   /** A stream that ends while its upstream is up is opened again, after a pause that grows. */
@@ -121,7 +136,6 @@ export class Hearing {
     if (listening.id !== id) return
     listening.id = undefined
     listening.acknowledge?.({})
-    listening.acknowledge = undefined
     if (refused || link.agreement !== listening.agreement) return
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** listening.failures)
     listening.failures += 1

@@ -278,6 +278,20 @@ describe('what belongs to a call', () => {
     expect(standing.messages).toEqual([])
   })
 
+  test('is told there also where the upstream cannot say which call it is about', async () => {
+    const client = await guard.open()
+    const standing = await client.listen()
+    const stream = await begin(client, slow(1))
+    const one = await next()
+    const message = { level: 'info', data: 'x' }
+    one.life.say({ jsonrpc: '2.0', method: 'notifications/message', params: message })
+    const told = await stream.hears(({ method }) => method === 'notifications/message')
+    expect(told.params).toEqual(message)
+    finish(one)
+    await stream.ended
+    expect(standing.messages).toEqual([])
+  })
+
   test('is taken up again where the connection broke: nothing twice, nothing lost', async () => {
     const client = await guard.open()
     const first = await begin(client, slow(1, 'p'))

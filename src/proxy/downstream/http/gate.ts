@@ -66,8 +66,10 @@ function originFault(
 
 function count(rawHeaders: readonly string[], name: string): number {
   let found = 0
-  for (let at = 0; at < rawHeaders.length; at += 2)
-    if (rawHeaders[at]?.toLowerCase() === name) found += 1
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const raw = rawHeaders[at]
+    if (raw?.length === name.length && raw.toLowerCase() === name) found += 1
+  }
   return found
 }
 
@@ -75,9 +77,9 @@ const BEARER = /^bearer ([\w.~+/-]{1,512}={0,2})$/i
 
 /** The key that a request presents: undefined where it presents nothing, empty where that is no key (RFC 6750 section 2.1). */
 export function presentedKey({ headers, rawHeaders }: IncomingMessage): string | undefined {
-  const presented = count(rawHeaders, 'authorization')
-  if (presented === 0) return undefined
-  return (presented === 1 && BEARER.exec(headers.authorization ?? '')?.[1]) || ''
+  if (headers.authorization === undefined) return undefined
+  const once = count(rawHeaders, 'authorization') === 1
+  return (once && BEARER.exec(headers.authorization)?.[1]) || ''
 }
 
 /** What is wrong with the form in which a message comes or its answer is wanted. */
@@ -88,7 +90,7 @@ export function formFault(request: IncomingMessage, maxBytes: number): HttpRefus
     return { status: 415, why: 'a message is `application/json` in UTF-8' }
   if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? ''))
     return { status: 415, why: 'a message is not compressed' }
-  if (!accepts(headers.accept, 'application/json') || !accepts(headers.accept, 'text/event-stream'))
+  if (!acceptsBoth(headers.accept))
     return {
       status: 406,
       why: 'answers are `application/json` or `text/event-stream`: accept both',
@@ -101,6 +103,19 @@ export const TOO_LARGE: HttpRefusal = {
   status: 413,
   why: 'the message is too large',
   headers: { connection: 'close' },
+}
+
+/** What was found out about values of `Accept`: each client says the same with every request. */
+const known = new Map<string | undefined, boolean>()
+const MOST_KNOWN = 64
+const LONGEST_KNOWN = 256
+
+function acceptsBoth(accept: string | undefined): boolean {
+  const before = known.get(accept)
+  if (before !== undefined) return before
+  const both = accepts(accept, 'application/json') && accepts(accept, 'text/event-stream')
+  if (known.size < MOST_KNOWN && (accept?.length ?? 0) <= LONGEST_KNOWN) known.set(accept, both)
+  return both
 }
 
 /** RFC 9110 section 12.5.1; a quality of 0 takes a type back. */
