@@ -74,16 +74,17 @@ export class Lender implements Credential {
 
   refused(shown: string | undefined, status: number, text: string | undefined): boolean {
     const challenge = readChallenge(text)
-    this.#keep(challenge)
     if (status === 401) {
       if (shown === this.#held?.header) {
         this.#isRefused = true
         this.#isWatched = true
       }
       this.#look()
-      const held = this.#held
-      if (held && (held.header !== shown || this.#isDue(held))) return true
     }
+    const held = this.#held
+    const isOld = held !== undefined && held.header !== shown
+    if (!isOld) this.#keep(challenge, status)
+    if (status === 401 && held && (isOld || this.#isDue(held))) return true
     this.#isWatched = true
     const { error } = challenge
     const facts = { status, shown: shown !== undefined, ...(error !== undefined && { error }) }
@@ -125,6 +126,8 @@ export class Lender implements Credential {
     if (header !== this.#held?.header) {
       this.#isRefused = false
       this.#isWatched = false
+      // What is said of another token is news, in whatever words.
+      this.#challenge = ''
       this.#pauseUntil = Number.NEGATIVE_INFINITY
     }
     this.#held = login && header ? { login, header, dueAt: renewalDue(login) } : undefined
@@ -167,15 +170,19 @@ export class Lender implements Credential {
       ...(endsAt !== undefined && { until: new Date(endsAt).toISOString() }),
     })
     file.write(next)
+    // It was about the token before.
+    file.forgetChallenge()
   }
 
-  /** For the next login; who refuses in the same words again changes nothing. */
-  #keep(challenge: Challenge): void {
+  /** For the next login; who refuses in the same words again changes nothing, and where nothing is said what was said stays. */
+  #keep(challenge: Challenge, status: number): void {
     const text = JSON.stringify([challenge.metadataUrl, challenge.scopes])
-    if (text === this.#challenge || text === NOTHING_SAID) return
+    const isSilent = text === NOTHING_SAID
+    if (text === this.#challenge || (isSilent && (status !== 401 || this.#challenge !== ''))) return
     this.#challenge = text
     try {
-      this.#options.file.keepChallenge(challenge)
+      const { file } = this.#options
+      if (!isSilent || !file.challenge()) file.keepChallenge(challenge)
     } catch (error) {
       this.#trouble(error)
     }

@@ -80,13 +80,15 @@ export class LoginFile {
     writeOwn(this.path, keptText(kept))
   }
 
-  /** What the upstream wanted when it last refused; nothing where that cannot be read. */
-  challenge(): Challenge {
+  /** What the upstream wanted when it last refused what it was shown; undefined where it has not since. */
+  challenge(): Challenge | undefined {
     try {
-      const value: unknown = JSON.parse(readOwn(this.#challengePath) ?? '{}')
+      const text = readOwn(this.#challengePath)
+      if (text === undefined) return undefined
+      const value: unknown = JSON.parse(text)
       return isObject(value) ? challengeIn(value) : {}
     } catch {
-      // Written by whoever refused: what cannot be read says nothing, and login asks the upstream itself.
+      // Written by whoever refused: what cannot be read says nothing, but that it was refused.
       return {}
     }
   }

@@ -99,7 +99,7 @@ describe('the file of an upstream', () => {
 
   test('goes with what was wanted last', () => {
     const file = new LoginFile(state, AT)
-    expect(file.challenge()).toEqual({})
+    expect(file.challenge()).toBeUndefined()
     const wanted = { metadataUrl: 'https://far.example/prm', scopes: ['a', 'b'] }
     file.keepChallenge({ ...wanted, error: 'insufficient_scope' })
     expect(file.challenge()).toEqual(wanted)
