@@ -2,7 +2,11 @@
 import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
+import type { HttpUpstream } from './config/upstream-entry.ts'
 import { lenderEvents, lent } from './credential/lend.ts'
+import type { LoginOutcome } from './credential/login.ts'
+import { LoginFile } from './credential/login-file.ts'
+import type { LogoutOptions, LogoutOutcome } from './credential/logout.ts'
 import type { CompiledMandate } from './model/authority.ts'
 import { UPSTREAM_REQUESTS } from './model/call.ts'
 import { type CallId, callId } from './model/id.ts'
@@ -21,7 +25,7 @@ import {
   type HouseOptions,
 } from './proxy/front.ts'
 import { Pins } from './proxy/pins.ts'
-import { probe, type Probed } from './proxy/probe.ts'
+import { probe, refusesAgents, type Probed } from './proxy/probe.ts'
 import { answerFrame, CODE, errorText, type Self } from './proxy/protocol.ts'
 import { type Outlet, Session } from './proxy/session.ts'
 import { REQUEST_LIMITS } from './proxy/strict.ts'
@@ -31,6 +35,8 @@ import { connectHttp } from './proxy/upstream/http/connection.ts'
 import { fetchWith } from './proxy/upstream/http/fetch.ts'
 import { startProcess } from './proxy/upstream/process.ts'
 
+export type { LoginOutcome } from './credential/login.ts'
+export type { LogoutOutcome } from './credential/logout.ts'
 export type { GuardedUpstream } from './proxy/front.ts'
 
 /** How upstreams are reached and the patience of an opening have working defaults. */
@@ -268,46 +274,112 @@ export async function probeUpstreams(given: {
   readonly signal?: AbortSignal
   readonly stateDir?: string
 }): Promise<Probed> {
-  const self: Self = { name: 'chaperone', version: version() }
-  const quiet: LinkEvents = {
-    onState: ignore,
-    onNotification: ignore,
-    onRequest: (link, request) =>
-      link.reply(request.id, 'error', errorText(CODE.methodNotFound, 'Method not found')),
-    onGarbage: ignore,
-    onPaused: ignore,
-    onMissed: ignore,
-  }
-  const upstreams = lent(given.upstreams, {
-    stateDir: given.stateDir,
+  const links = quietLinks(given.upstreams, given)
+  given.signal?.addEventListener('abort', () => links.forEach((one) => void one.stop()), {
+    once: true,
+  })
+  const { mandate } = given
+  return probe(links, self(), (server) => askable(server, mandate))
+}
+
+function self(): Self {
+  return { name: 'chaperone', version: version() }
+}
+
+const QUIET: LinkEvents = {
+  onState: ignore,
+  onNotification: ignore,
+  onRequest: (link, request) =>
+    link.reply(request.id, 'error', errorText(CODE.methodNotFound, 'Method not found')),
+  onGarbage: ignore,
+  onPaused: ignore,
+  onMissed: ignore,
+}
+
+/** Links to upstreams while no agent is there: what they say by themselves is nobody's. */
+function quietLinks(
+  upstreams: readonly GuardedUpstream[],
+  {
+    settings,
+    stateDir,
+  }: { readonly settings: { readonly startTimeoutMs: number }; readonly stateDir?: string },
+): readonly Link[] {
+  const given = lent(upstreams, {
+    stateDir,
     clock: systemClock,
     timers: systemTimers,
     fetchWith,
     events: { onRefused: ignore, onRenewed: ignore, onTrouble: ignore },
   })
-  const links = upstreams.map(
+  return given.map(
     (upstream) =>
       new Link({
         upstream,
-        self,
+        self: self(),
         clock: systemClock,
         timers: systemTimers,
         operational: SILENT,
-        events: quiet,
+        events: QUIET,
         start: connect,
-        startTimeoutMs: given.settings.startTimeoutMs,
-        callTimeoutMs: given.settings.startTimeoutMs,
+        startTimeoutMs: settings.startTimeoutMs,
+        callTimeoutMs: settings.startTimeoutMs,
       }),
   )
-  given.signal?.addEventListener('abort', () => links.forEach((one) => void one.stop()), {
-    once: true,
-  })
-  const { mandate } = given
-  return probe(links, self, (server) => askable(server, mandate))
 }
 
 /** What the upstream is told that it may ask for: some servers offer more to a client that can be asked. */
 function askable(server: string, mandate: CompiledMandate | undefined): JsonObject {
   const kinds = UPSTREAM_REQUESTS.filter((kind) => mandate?.permitsRequest(server, kind) === true)
   return Object.fromEntries(kinds.map((kind) => [kind, {}]))
+}
+
+/** An upstream to log in at, or out of. */
+export interface LoginPlace {
+  readonly upstream: HttpUpstream
+  /** Where logins are kept. */
+  readonly stateDir: string
+}
+
+/**
+ * Logs in at an upstream, or finds that there is nothing to do: it is asked what agents ask, with what is kept for it.
+ *
+ * @throws GuardError ERR_LOGIN_REFUSED, ERR_LOGIN_FAILED, ERR_UPSTREAM_DOWN
+ */
+export async function logInAt(
+  given: LoginPlace & {
+    readonly settings: { readonly startTimeoutMs: number }
+    /** Sends the person to this address. */
+    readonly show: (url: string) => void
+    readonly signal?: AbortSignal
+  },
+): Promise<LoginOutcome> {
+  const { logIn } = await import('./credential/login.ts')
+  const { upstream, show, signal } = given
+  return logIn({
+    ...loginParts(given),
+    clock: systemClock,
+    isRefused: async () => {
+      const [link] = quietLinks([upstream], given)
+      if (!link) return false
+      signal?.addEventListener('abort', () => void link.stop(), { once: true })
+      return refusesAgents(link, self())
+    },
+    show,
+    signal,
+  })
+}
+
+/**
+ * Ends the login at an upstream, and has its tokens taken back where that can be.
+ *
+ * @throws GuardError ERR_LOGIN_FAILED
+ */
+export async function logOutAt(given: LoginPlace): Promise<LogoutOutcome> {
+  return (await import('./credential/logout.ts')).logOut(loginParts(given))
+}
+
+function loginParts({ upstream, stateDir }: LoginPlace): LogoutOptions {
+  const { url, oauth: settings } = upstream
+  const file = new LoginFile(stateDir, upstream)
+  return { file, url, settings, fetch: fetchWith(systemTimers), timers: systemTimers }
 }

@@ -37,6 +37,16 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./pin.ts')).command,
   },
   {
+    name: 'login',
+    summary: 'log in at an upstream that wants OAuth; the guard shows it the token',
+    load: async () => (await import('./login.ts')).command,
+  },
+  {
+    name: 'logout',
+    summary: 'end a login: its tokens are revoked, and nothing of it is kept',
+    load: async () => (await import('./logout.ts')).command,
+  },
+  {
     name: 'log',
     summary: 'read the record: who called what, what was decided, and why',
     load: async () => (await import('./log.ts')).command,
@@ -123,10 +133,11 @@ ${rows.join('\n')}
 `
 }
 
-const DOCUMENT_FAULTS: ReadonlySet<FaultCode> = new Set([
+const REFUSALS: ReadonlySet<FaultCode> = new Set([
   'ERR_CONFIG_READ',
   'ERR_CONFIG_INVALID',
   'ERR_MANDATE_INVALID',
+  'ERR_LOGIN_REFUSED',
 ])
 
 function report(error: unknown, io: CliIo): number {
@@ -138,5 +149,5 @@ function report(error: unknown, io: CliIo): number {
   }
   io.stderr(`${paint(io, 'red', 'chaperone')}: ${text}\n`)
   if (error.code === 'ERR_USAGE') return 2
-  return DOCUMENT_FAULTS.has(error.code) ? 1 : 3
+  return REFUSALS.has(error.code) ? 1 : 3
 }

@@ -6,6 +6,7 @@ import type { ToolDefinition } from '../model/tool.ts'
 import { fetchOffer, LIST_CAPABILITY, type Listed, type ListMethod } from './offer.ts'
 import type { Self } from './protocol.ts'
 import type { Link } from './upstream/link.ts'
+import { isDenied } from './upstream/retries.ts'
 
 /** A definition as its upstream shows it, whatever its name looks like. */
 export interface Offered extends Definition {
@@ -54,6 +55,27 @@ export async function probe(
   const prompts = definitions.filter(({ kind }) => kind === 'prompt')
   return { tools, prompts, definitions, failed }
 }
+
+/**
+ * Asks what every agent asks first: to be let in, and what there is. True where that is refused for want of a credential.
+ *
+ * @throws GuardError when it cannot be asked
+ */
+export async function refusesAgents(link: Link, self: Self): Promise<boolean> {
+  try {
+    const { capabilities } = await link.connect({ era: 'legacy', capabilities: {} })
+    const list = LIST_METHODS.find((method) => isObject(capabilities[LIST_CAPABILITY[method]]))
+    if (list) await offer({ link, self, capabilities: {} }, list)
+    return false
+  } catch (error) {
+    if (isDenied(error)) return true
+    throw error
+  } finally {
+    await link.stop()
+  }
+}
+
+const LIST_METHODS: readonly ListMethod[] = ['tools/list', 'prompts/list', 'resources/list']
 
 interface Asking {
   readonly link: Link

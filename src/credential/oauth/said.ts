@@ -10,6 +10,8 @@ import { isObject, member } from '../../model/json.ts'
 import { withoutSecrets } from '../../model/secret-shape.ts'
 
 const LONGEST = 200
+/** RFC 6749 §5.2 knows no other characters in it. */
+const NOT_SAID = /[^ -~]/g
 const CODE = /^[a-z][a-z0-9_]{0,63}$/
 /** It may be otherwise another time. */
 const PASSING: ReadonlySet<string> = new Set([
@@ -45,6 +47,14 @@ export function troubleWith(
   return new GuardError('ERR_LOGIN_FAILED', why, { cause: error })
 }
 
+/** True where it failed because the authorization server does not know the guard as this client. */
+export function isUnknownClient(error: unknown): boolean {
+  const cause = error instanceof GuardError ? error.cause : undefined
+  return cause instanceof OAuthError && UNKNOWN.has(cause.code)
+}
+
+const UNKNOWN: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client'])
+
 /** `: code, "words"`, as far as both are what they should be. */
 export function wordsOf(
   code: string,
@@ -56,7 +66,8 @@ export function wordsOf(
   let text = description
   for (const secret of secrets)
     if (secret !== undefined && secret !== '') text = text.replaceAll(secret, '***')
-  return `${named}${named === '' ? ':' : ','} "${withoutSecrets(text.slice(0, LONGEST))}"`
+  const shown = withoutSecrets(text.slice(0, LONGEST)).replaceAll(NOT_SAID, '?')
+  return `${named}${named === '' ? ':' : ','} "${shown}"`
 }
 
 function registrationError(body: string): readonly [code: string, description: string] {

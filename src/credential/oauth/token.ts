@@ -1,11 +1,49 @@
 /** The token endpoint: a code becomes a token (RFC 6749 §4.1.3, RFC 7636), and a token that ends becomes another (§6). */
-import { refreshAuthorization, type OAuthTokens } from '@modelcontextprotocol/client'
+import {
+  exchangeAuthorization,
+  refreshAuthorization,
+  type OAuthTokens,
+} from '@modelcontextprotocol/client'
 import { GuardError } from '../../model/error.ts'
 import type { Fetch } from '../../model/port.ts'
 import { scopesIn } from '../../model/scope.ts'
 import type { Granted } from '../grant.ts'
 import { isToken, optional, type Client, type Login } from '../kept.ts'
+import type { Authority } from './discover.ts'
 import { troubleWith } from './said.ts'
+
+/** A code, with what proves that it was asked for here. */
+export interface Redeeming {
+  readonly client: Client
+  readonly code: string
+  readonly iss: string | undefined
+  readonly verifier: string
+  readonly redirectUri: string
+}
+
+/** @throws GuardError ERR_LOGIN_REFUSED, ERR_LOGIN_FAILED */
+export async function redeem(
+  { issuer, metadata, resource }: Authority,
+  { client, code, iss, verifier, redirectUri }: Redeeming,
+  fetch: Fetch,
+): Promise<Granted> {
+  try {
+    return granted(
+      await exchangeAuthorization(issuer, {
+        metadata,
+        clientInformation: informationOf(client),
+        authorizationCode: code,
+        codeVerifier: verifier,
+        redirectUri,
+        ...(iss !== undefined && { iss }),
+        ...(resource !== undefined && { resource }),
+        fetchFn: fetch,
+      }),
+    )
+  } catch (error) {
+    throw troubleWith('getting a token', error, [code, verifier, client.clientSecret])
+  }
+}
 
 /** @throws GuardError ERR_LOGIN_REFUSED, ERR_LOGIN_FAILED */
 export async function renew(login: Login, client: Client, fetch: Fetch): Promise<Granted> {

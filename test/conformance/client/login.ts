@@ -15,8 +15,8 @@ export function loginEntry({ name, context }: Scenario): JsonObject {
   if (!name.startsWith('auth/')) return {}
   const { client_id: clientId, client_secret: clientSecret } = context
   if (typeof clientId === 'string' && typeof clientSecret === 'string')
-    return { auth: { clientId, clientSecret } }
-  return { auth: { clientMetadataUrl: CLIENT_METADATA_URL } }
+    return { oauth: { clientId, clientSecret } }
+  return { oauth: { clientMetadataUrl: CLIENT_METADATA_URL } }
 }
 
 /** Resolves with what the command said. Where it must fail, it is the suite that says so: it saw what the guard did. */
