@@ -51,8 +51,8 @@ export function loginPlace(
     const bad = problems.filter(({ level }) => level === 'error')
     if (bad.length === 0) throw new GuardError('ERR_USAGE', unknown(server, upstreams))
     for (const problem of bad) io.stderr(`error: ${printable(problemText(problem))}\n`)
-    const why = `\`${server}\` cannot be read in mcp.json`
-    throw new GuardError('ERR_CONFIG_INVALID', `${why} (correct what stands above)`)
+    const why = `\`${server}\` is none of the upstreams that could be read`
+    throw new GuardError('ERR_CONFIG_INVALID', `${why} (correct the name, or what stands above)`)
   }
   if (upstream.kind !== 'http') {
     const why = `\`${server}\` is started by a command, and logs in by itself`

@@ -5,7 +5,8 @@ import { isLoopbackHost } from '../model/loopback.ts'
 import { isScope, MOST_SCOPES } from '../model/scope.ts'
 import { find, readText, secretInClear, wrongType, type Reading } from './entry-member.ts'
 
-const MEMBERS = [
+/** All that it may say. */
+export const OAUTH_MEMBERS = [
   'clientId',
   'clientSecret',
   'clientMetadataUrl',
@@ -13,14 +14,14 @@ const MEMBERS = [
   'callbackPort',
   'issuer',
 ] as const
-type Member = (typeof MEMBERS)[number]
+type Member = (typeof OAUTH_MEMBERS)[number]
 
 /** Undefined where it says nothing; null when an error was reported. */
 export function readOauth(node: DocMap, reading: Reading): LoginSettings | undefined | null {
   const value = find(node, 'oauth')
   if (!value) return undefined
   if (value.kind !== 'map') {
-    wrongType(value, 'oauth', `a map with ${MEMBERS.join(', ')}`, reading)
+    wrongType(value, 'oauth', `a map with ${OAUTH_MEMBERS.join(', ')}`, reading)
     return null
   }
   checkMembers(value, reading)
@@ -47,8 +48,8 @@ export function readOauth(node: DocMap, reading: Reading): LoginSettings | undef
 
 function checkMembers({ entries }: DocMap, { problems, server }: Reading): void {
   for (const { key, keyPlace: place } of entries) {
-    if (MEMBERS.some((known) => known === key)) continue
-    const near = nearest(key, MEMBERS)
+    if (OAUTH_MEMBERS.some((known) => known === key)) continue
+    const near = nearest(key, OAUTH_MEMBERS)
     const remedy = near === undefined ? 'remove it' : `did you mean \`${near}\`?`
     const message = `\`${key}\` is no member of \`oauth\` that is known here (in \`${server}\`), and is ignored`
     problems.warning({ place }, 'unknown_member', message, remedy)

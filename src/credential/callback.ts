@@ -18,7 +18,7 @@ const REQUEST_MS = 5000
 export interface Arrival {
   readonly parameters: URLSearchParams
   /** Resolves when the page has been sent, or nobody is there to take it. */
-  answer(page: Page): Promise<void>
+  readonly answer: (page: Page) => Promise<void>
 }
 
 export interface Waiting {

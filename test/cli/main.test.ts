@@ -95,6 +95,8 @@ test.each([
   ['ERR_USAGE', 2],
   ['ERR_CONFIG_INVALID', 1],
   ['ERR_MANDATE_INVALID', 1],
+  ['ERR_LOGIN_REFUSED', 1],
+  ['ERR_LOGIN_FAILED', 3],
   ['ERR_AUDIT_READ', 3],
   ['ERR_UPSTREAM_DOWN', 3],
 ] as const)('%s ends with exit code %i and one sentence', async (code: FaultCode, exit) => {

@@ -15,6 +15,7 @@ import { agentOf } from '../../examples/agent.ts'
 import { LONGEST_ENTRY } from '../../src/audit/entry.ts'
 import { COMMANDS } from '../../src/cli/main.ts'
 import { loadUpstreams } from '../../src/config/mcp-json.ts'
+import { OAUTH_MEMBERS } from '../../src/config/oauth-entry.ts'
 import { REQUEST_LIMITS } from '../../src/proxy/strict.ts'
 import { MOST, MOST_WAITING } from '../../src/proxy/upstream/http/wire.ts'
 import { ANSWER_MAX_BYTES } from '../../src/proxy/upstream/process.ts'
@@ -101,6 +102,23 @@ test('its example of upstreams that are reached by URL is read without a complai
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+})
+
+test('its example of a login is read without a complaint, and its table has all that it may say', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chaperone-operations-'))
+  try {
+    const file = join(folder, 'mcp.json')
+    const [, example = ''] = blocks(PAGE, 'json')
+    writeFileSync(file, example)
+    const read = loadUpstreams(file, { TRACKER_SECRET: 'hush' }, () => undefined)
+    expect(read.problems).toEqual([])
+    expect(read.upstreams).toMatchObject([{ oauth: { clientSecret: 'hush', callbackPort: 8123 } }])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const section = PAGE.slice(PAGE.indexOf('## Logging in at an upstream'))
+  const explained = table(section, 'member').flatMap(([members = '']) => codes(members))
+  expect(explained.toSorted()).toEqual([...OAUTH_MEMBERS].toSorted())
 })
 
 test.each(COMMANDS)('$name: the exit codes are those of its help', async ({ name, load }) => {

@@ -9,6 +9,7 @@ import {
   type AuthorizationServerMetadata,
 } from '@modelcontextprotocol/client'
 import { GuardError } from '../../model/error.ts'
+import { isObject, member } from '../../model/json.ts'
 import type { Challenge } from '../../model/login.ts'
 import type { Fetch } from '../../model/port.ts'
 import { isScope, MOST_SCOPES } from '../../model/scope.ts'
@@ -51,15 +52,15 @@ export async function authorityFor(challenge: Challenge, walk: Walk): Promise<Au
   try {
     const found = await resourceOf(challenge, walk)
     const issuer = issuerOf(found?.servers ?? [], walk)
-    const metadata = await metadataOf(issuer, walk)
+    const described = await metadataOf(issuer, walk)
     mustCover(found?.resource, walk)
-    checkMetadata(metadata, walk)
+    checkMetadata(described, walk)
+    const { metadata } = described
     return {
+      ...described,
       issuer: metadata.issuer,
-      metadata,
       suggested: found?.suggested ?? [],
       ...optional('resource', found?.resource),
-      ...optional('revocationEndpoint', revocationEndpoint(metadata)),
     }
   } catch (error) {
     throw troubleWith(`finding out where to log in at \`${server}\``, error)
@@ -129,14 +130,26 @@ function issuerOf(
   return trusted ?? again ?? servers[0]
 }
 
+interface Described {
+  readonly metadata: AuthorizationServerMetadata
+  /** RFC 7009; what the SDK makes of OpenID Connect metadata does not have it. */
+  readonly revocationEndpoint?: string
+}
+
 /** Where nobody is named, the upstream is its own authorization server, as in MCP 2025-03-26. */
 async function metadataOf(
   issuer: string | undefined,
   { server, upstream, fetch }: Walk,
-): Promise<AuthorizationServerMetadata> {
+): Promise<Described> {
   const asked = issuer ?? `${upstream.origin}/`
   if (!isPlainUrl(asked)) throw refused(`\`${server}\` names an issuer that is no address`)
-  const metadata = await discoverAuthorizationServerMetadata(asked, { fetchFn: fetch })
+  let last: Response | undefined
+  const noting: Fetch = async (url, init) => {
+    const response = await fetch(url, init)
+    last = response.clone()
+    return response
+  }
+  const metadata = await discoverAuthorizationServerMetadata(asked, { fetchFn: noting })
   if (!metadata) {
     const what =
       issuer === undefined ? 'says nowhere how to log in' : 'names an issuer without metadata'
@@ -145,16 +158,18 @@ async function metadataOf(
   // The SDK takes a slash at the end for nothing (RFC 8414 §3.3: identical).
   if (issuer !== undefined && metadata.issuer !== issuer)
     throw refused('the metadata of the issuer is that of another one')
-  return metadata
+  const whole: unknown = await last?.json()
+  const endpoint = isObject(whole) ? member(whole, 'revocation_endpoint') : undefined
+  return { metadata, ...(typeof endpoint === 'string' && { revocationEndpoint: endpoint }) }
 }
 
 /** No endpoint is used before all of them are known to be ones that may be. */
-function checkMetadata(metadata: AuthorizationServerMetadata, { upstream }: Walk): void {
+function checkMetadata({ metadata, revocationEndpoint }: Described, { upstream }: Walk): void {
   const endpoints = [
     metadata.authorization_endpoint,
     metadata.token_endpoint,
     metadata.registration_endpoint,
-    revocationEndpoint(metadata),
+    revocationEndpoint,
   ]
   for (const endpoint of endpoints) {
     if (endpoint === undefined) continue
@@ -167,12 +182,6 @@ function checkMetadata(metadata: AuthorizationServerMetadata, { upstream }: Walk
   // Absent means that there is none (MCP 2026-07-28, Authorization Code Protection).
   if (metadata.code_challenge_methods_supported?.includes('S256') !== true)
     throw refused('the authorization server does not say that it supports PKCE with S256')
-}
-
-/** RFC 7009; the metadata of OpenID Connect may have it, too. */
-function revocationEndpoint(metadata: AuthorizationServerMetadata): string | undefined {
-  const { revocation_endpoint: endpoint }: Readonly<Record<string, unknown>> = metadata
-  return typeof endpoint === 'string' ? endpoint : undefined
 }
 
 function refused(why: string): GuardError {
