@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LoginFile } from '../../src/credential/login-file.ts'
 import { authorizationServer, type AuthorizationServer } from '../fakes/authorization-server.ts'
 import { protectedServer, type ProtectedServer } from '../fakes/protected-server.ts'
@@ -56,9 +56,9 @@ function fileIn(at: Folder): LoginFile {
   return new LoginFile(at.state, { server: 'far', url: server.url })
 }
 
-test.skipIf(process.platform === 'win32')(
-  'a call goes through once somebody has logged in, and no longer after a logout',
-  async () => {
+// The browser is a shell script.
+describe.skipIf(process.platform === 'win32')('login and logout', () => {
+  test('a call goes through once somebody has logged in, and no longer after a logout', async () => {
     const at = folder()
     const guard = pool.launch(at)
     await guard.open()
@@ -91,12 +91,9 @@ test.skipIf(process.platform === 'win32')(
     const seen = `${said}${guard.stderr}${at.recordText()}${JSON.stringify(guard.frames)}`
     for (const secret of [accessToken, refreshToken]) expect(seen).not.toContain(secret)
     expect(seen).not.toMatch(/(?:access|refresh|code|secret)-\d+-[0-9a-f]{24}/)
-  },
-)
+  })
 
-test.skipIf(process.platform === 'win32')(
-  'a call that wanted another scope is made after another login, which keeps what there was',
-  async () => {
+  test('a call that wanted another scope is made after another login, which keeps what there was', async () => {
     server.open = ['initialize', 'notifications/initialized']
     server.needs = { 'tools/list': 'read', write: 'write' }
     const at = folder()
@@ -114,21 +111,18 @@ test.skipIf(process.platform === 'win32')(
     ])
     expect(auth.at('/register')).toHaveLength(1)
     await guard.close()
-  },
-)
+  })
 
-test.skipIf(process.platform === 'win32')('what is kept is its owner alone', async () => {
-  const at = folder()
-  await chaperone(at, 'login', 'far')
-  const kept = join(at.state, 'credentials')
-  expect(statSync(kept).mode & 0o077).toBe(0)
-  for (const name of readdirSync(kept)) expect(statSync(join(kept, name)).mode & 0o077).toBe(0)
-  expect(readdirSync(kept)).toHaveLength(1)
-})
+  test('what is kept is its owner alone', async () => {
+    const at = folder()
+    await chaperone(at, 'login', 'far')
+    const kept = join(at.state, 'credentials')
+    expect(statSync(kept).mode & 0o077).toBe(0)
+    for (const name of readdirSync(kept)) expect(statSync(join(kept, name)).mode & 0o077).toBe(0)
+    expect(readdirSync(kept)).toHaveLength(1)
+  })
 
-test.skipIf(process.platform === 'win32')(
-  'a login that is refused leaves nothing, and says why',
-  async () => {
+  test('a login that is refused leaves nothing, and says why', async () => {
     auth.callback = { iss: 'https://elsewhere.example' }
     const at = folder()
     const { code, out, err } = await chaperone(at, 'login', 'far')
@@ -136,5 +130,5 @@ test.skipIf(process.platform === 'win32')(
     expect(err).toContain('the browser came back from another authorization server')
     expect(auth.at('/token')).toEqual([])
     expect(fileIn(at).read()?.login).toBeUndefined()
-  },
-)
+  })
+})
