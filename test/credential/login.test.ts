@@ -20,6 +20,14 @@ function form(n = 0): Readonly<Record<string, string>> {
   return Object.fromEntries(room.auth.at('/token')[n]?.form ?? [])
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address ? address.port : 0
+}
+
 describe('a login', () => {
   test('asks with PKCE, a state and the resource, and redeems the code with what proves it', async () => {
     const { auth, server, clock } = room
@@ -226,7 +234,9 @@ describe('as whom', () => {
 
   test('an id is never sent to another authorization server', async () => {
     const { auth, server } = room
-    const before = { issuer: 'https://first.example', by: 'registered', clientId: 'first' } as const
+    const issuer = 'https://first.example'
+    const redirectUri = `http://127.0.0.1:${await freePort()}/callback`
+    const before = { issuer, by: 'registered', clientId: 'first', redirectUri } as const
     room.keep({ issuer: before.issuer, clientId: 'first', scopes: ['of-first'] }, before)
     const login = await room.made()
     expect(login.clientId).not.toBe('first')
@@ -243,9 +253,26 @@ describe('as whom', () => {
 
   test('registers anew when its secret has ended', async () => {
     const { auth, clock } = room
-    const client = { issuer: auth.issuer, by: 'registered', clientId: 'old' } as const
+    const redirectUri = `http://127.0.0.1:${await freePort()}/callback`
+    const client = { issuer: auth.issuer, by: 'registered', clientId: 'old', redirectUri } as const
+    room.keep(undefined, { ...client, secretEndsAt: clock.now() + 1 })
+    expect((await room.made()).clientId).toBe('old')
     room.keep(undefined, { ...client, secretEndsAt: clock.now() })
     expect((await room.made()).clientId).not.toBe('old')
+  })
+
+  test('keeps the client of the login before for as long as there is no other login', async () => {
+    const { auth, file } = room
+    const client = { issuer: auth.issuer, by: 'registered', clientId: 'c' } as const
+    room.keep({}, client)
+    auth.callback = { error: 'access_denied' }
+    await room.problem()
+    expect(auth.at('/register')).toHaveLength(1)
+    expect(file.read()).toMatchObject({ login: { id: 'before' }, clients: [client] })
+    auth.callback = {}
+    const { clientId } = await room.made()
+    expect(file.read()?.clients).toMatchObject([{ clientId }])
+    expect(clientId).not.toBe('c')
   })
 
   test('registers anew for another port, where the one of before is taken', async () => {
@@ -290,15 +317,14 @@ describe('as whom', () => {
   })
 
   test('comes back to the port of mcp.json', async () => {
-    const free = createServer()
-    await new Promise<void>((resolve) => void free.listen(0, '127.0.0.1', resolve))
-    const address = free.address()
-    const callbackPort = typeof address === 'object' && address ? address.port : 0
+    const callbackPort = await freePort()
+    const other = createServer()
+    await new Promise<void>((resolve) => void other.listen(callbackPort, '127.0.0.1', resolve))
     const { code, message } = await room.problem({ callbackPort })
     expect(code).toBe('ERR_LOGIN_FAILED')
     expect(message).toContain(`port ${callbackPort} of this machine is taken`)
     expect(room.auth.at('/register')).toEqual([])
-    await new Promise((resolve) => free.close(resolve))
+    await new Promise((resolve) => other.close(resolve))
     await room.logIn({ callbackPort })
     expect(query()['redirect_uri']).toBe(`http://127.0.0.1:${callbackPort}/callback`)
   })
