@@ -196,6 +196,7 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
       return port
     },
     stop: (reason) => {
+      if (!stopping) options.operational.info({ reason }, 'stopping')
       stopping ??= listener.stop().then(() => closeRecord(options, reason))
       return stopping
     },
