@@ -13,6 +13,7 @@ const HELP = `npm run attacks [-- --json]
 Makes the attacks on the guard itself: over memory, stdio and HTTP, whole and in pieces. Recorded inputs are read from
 ../shared/evaluation/guard_attacks; without them their tests are skipped, and said to be.
 
+  --report <file>   counts what a JSON report of the test runner says, and runs nothing
   --json   one line: {"families":{"G01":{"attack","passed","failed","skipped","later"},…},"passed","failed","pending":[ids]}
            \`pending\` are the classes of which nothing is tried yet; \`later\` says what of a class is not
   --help   this text
@@ -26,23 +27,31 @@ process.exitCode = await main(process.argv.slice(2))
 
 async function main(args: readonly string[]): Promise<number> {
   let json = false
+  let given: string | undefined
   try {
-    const options = { json: { type: 'boolean' }, help: { type: 'boolean' } } as const
+    const options = {
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+      report: { type: 'string' },
+    } as const
     const { values } = parseArgs({ args: [...args], options })
     if (values.help === true) {
       process.stdout.write(HELP)
       return 0
     }
     json = values.json === true
+    given = values.report
   } catch (error) {
     process.stderr.write(`attacks: ${error instanceof Error ? error.message : String(error)}\n`)
     return 2
   }
   const folder = mkdtempSync(join(tmpdir(), 'chaperone-attacks-'))
   try {
-    const { report, code } = await run(join(folder, 'report.json'))
+    const file = given ?? join(folder, 'report.json')
+    const code = given === undefined ? await run(file) : 0
+    const report = read(file)
     if (!report) {
-      process.stderr.write('attacks: the test runner left no report\n')
+      process.stderr.write(`attacks: there is no report of the test runner in ${file}\n`)
       return 3
     }
     const result = tally(CASES, report)
@@ -59,23 +68,16 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-interface Ran {
-  readonly report?: RunReport
-  readonly code: number | null
-}
-
-/** What the runner says while it runs is progress, and goes to stderr. */
-async function run(file: string): Promise<Ran> {
+/** What the runner says while it runs is progress, and goes to stderr. Resolves with its exit code. */
+async function run(file: string): Promise<number | null> {
   const elsewhere = CASES.flatMap(({ files }) => files.slice(0, 1))
   const files = [...new Set(['test/attacks', ...elsewhere])].filter(
     (path) => path === 'test/attacks' || !path.startsWith('test/attacks/'),
   )
-  const vitest = join(
-    dirname(createRequire(import.meta.url).resolve('vitest/package.json')),
-    'vitest.mjs',
-  )
+  const manifest = createRequire(import.meta.url).resolve('vitest/package.json')
+  const vitest = join(dirname(manifest), 'vitest.mjs')
   const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-  const code = await new Promise<number | null>((resolve) => {
+  return new Promise((resolve) => {
     const child = spawn(process.execPath, [vitest, 'run', ...files, ...reports], {
       cwd: ROOT,
       stdio: ['ignore', process.stderr.fd, 'inherit'],
@@ -83,10 +85,13 @@ async function run(file: string): Promise<Ran> {
     child.on('error', () => resolve(null))
     child.on('close', resolve)
   })
+}
+
+function read(file: string): RunReport | undefined {
   try {
-    return { report: JSON.parse(readFileSync(file, 'utf8')) as RunReport, code }
+    return JSON.parse(readFileSync(file, 'utf8')) as RunReport
   } catch {
     // The runner has said why.
-    return { code }
+    return undefined
   }
 }

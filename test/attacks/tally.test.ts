@@ -32,6 +32,7 @@ test('tests are counted by the class that they bear, and recorded inputs by thei
       ['G01, for prompts: a name', 'failed'],
     ],
     ['test/attacks/wire.test.ts', ['frame dup-1 is refused', 'passed']],
+    ['test/attacks/cases.test.ts', ['G01 (a collision)', 'passed']],
     [
       'test/e2e/several.test.ts',
       ['G02: a forgery', 'passed'],
