@@ -68,10 +68,11 @@ export const CASES: readonly AttackCase[] = [
   here('G17', 'regex constraint bypass', [AGENT]),
   here('G18', 'path traversal and encodings', [AGENT, VALUES]),
   here('G19', 'URL allowlist bypass', [AGENT, VALUES]),
-  comes(
+  here(
     'G20',
     'SSRF through arguments',
-    'redirects and names are for an egress proxy; literal addresses in test/attacks/values.test.ts',
+    [VALUES],
+    'redirects, and where a name leads: only the upstream or an egress proxy can tell',
   ),
   here('G21', 'command / shell arguments', [AGENT, HTTP_UPSTREAM]),
   here('G22', 'config file as code', [AGENT, 'test/e2e/commands.test.ts', 'test/cli/lock.test.ts']),
@@ -90,22 +91,19 @@ export const CASES: readonly AttackCase[] = [
     HTTP_UPSTREAM,
     HTTP,
   ]),
-  comes(
-    'G34',
-    'secrets in logs',
-    'approval pages and crash output; the two logs in test/e2e/secrets.test.ts',
-  ),
+  here('G34', 'secrets in logs', ['test/e2e/secrets.test.ts'], 'approval pages'),
   comes('G35', 'approval TOCTOU: arguments', 'approvals'),
   comes('G36', 'approval TOCTOU: world changed', 'approvals'),
   comes('G37', 'approval display spoofing', 'approvals'),
   comes('G38', 'approval flooding', 'approvals and budgets'),
   comes('G39', 'audit tampering', 'checkpoints and their verification'),
-  comes(
+  here(
     'G40',
     'audit completeness',
-    'the record waits for the disk; a failing one in test/e2e/audit.test.ts',
+    ['test/e2e/audit.test.ts'],
+    'a guard that is killed at any point: the record waits for the kernel, not yet for the disk',
   ),
-  comes('G41', 'clock skew', 'budgets and approvals; the clock of one call in test/pipeline'),
+  here('G41', 'clock skew', ['test/pipeline/line.test.ts'], 'budgets, approvals and tokens'),
   comes('G42', 'policy reload races', 'reloading'),
   here(
     'G43',
@@ -120,16 +118,8 @@ export const CASES: readonly AttackCase[] = [
     'test/e2e/trouble.test.ts',
   ]),
   comes('G46', 'lethal trifecta across servers', 'labels and flow rules'),
-  comes(
-    'G47',
-    'malicious upstream with a clean definition',
-    'the report on what a guard cannot see',
-  ),
-  comes(
-    'G48',
-    'guard bypass',
-    'credentials that only the guard has; client configs in test/config',
-  ),
+  here('G47', 'malicious upstream with a clean definition', ['test/docs/security.test.ts']),
+  here('G48', 'guard bypass', ['test/cli/check.test.ts', 'test/config/client-configs.test.ts']),
   here('G49', 'error oracle', [AGENT, HTTP]),
   here(
     'G50',

@@ -44,3 +44,9 @@ test.each(rows)('$guarantee', ({ proofs: named }) => {
     }
   }
 })
+
+test('G47: what a guard cannot find out is said: a server that does harm behind a clean definition', () => {
+  const text = page('SECURITY.md').split('## Out of scope')[1] ?? ''
+  expect(text).toContain('A server that does harm behind a clean definition')
+  expect(text).toMatch(/rebinding\) and where its redirects lead/)
+})
