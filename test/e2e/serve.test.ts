@@ -111,7 +111,6 @@ describe('at the end', () => {
       ])
       expect(record.at(-1)).toMatchObject({ event: 'guard_stopped' })
     },
-    30_000,
   )
 })
 
