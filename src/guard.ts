@@ -169,7 +169,8 @@ async function closeRecord(
 
 /** What a guard over HTTP is made of. */
 export type HttpGuardOptions = House &
-  Pick<ListenerOptions, 'host' | 'port' | 'rules' | 'maxSessions' | 'sessionIdleMs' | 'ready'> & {
+  Pick<ListenerOptions, 'host' | 'port' | 'rules' | 'maxSessions' | 'sessionIdleMs' | 'ready'> &
+  Pick<ListenerOptions, 'headMs' | 'requestMs'> & {
     /** One without a key, or any number of them with one each. */
     readonly admissions: readonly Admission[]
     /** Of the guard itself; what agents do is recorded under their own mandates. */
@@ -208,6 +209,7 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
       return port
     },
     stop: (reason) => {
+      if (!stopping) options.operational.info({ reason }, 'stopping')
       stopping ??= listener.stop().then(() => closeRecord(options, reason))
       return stopping
     },

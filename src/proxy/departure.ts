@@ -18,6 +18,7 @@ import { declares, isImproper, kindOf } from './question.ts'
 import type { Seal } from './seal.ts'
 import { offered, Underway } from './session.ts'
 import type { Agreement, Wish } from './upstream/handshake.ts'
+import type { Flood } from './flood.ts'
 import type { Link, SendOptions } from './upstream/link.ts'
 import type { ProgressListener, RawAnswer } from './upstream/pending.ts'
 import type { Watch } from './watch.ts'
@@ -34,6 +35,7 @@ export interface DepartureOptions {
   readonly watch: Watch
   readonly levels: Levels
   readonly seal: Seal
+  readonly flood: Flood
 }
 
 /** A departure with everything that is known about its way. */
@@ -94,7 +96,7 @@ function send(way: Way, options: DepartureOptions): Promise<UpstreamAnswer | Cal
   const plain = agreement.era === 'legacy' && departure.params['_meta'] === undefined
   const hop = plain ? undefined : hopOf(way, options)
   const sent = link.send(departure.method, (id) => paramsText(departure, hop?.(id)), {
-    progress: plain ? undefined : progressTo(way),
+    progress: plain ? undefined : progressTo(way, options),
     errand,
     mirror: link.mirrors ? mirrorOn(departure) : undefined,
   })
@@ -112,24 +114,27 @@ function send(way: Way, options: DepartureOptions): Promise<UpstreamAnswer | Cal
 function goOn(
   ticket: string,
   way: Way,
-  { parking, ...options }: DepartureOptions,
+  options: DepartureOptions,
 ): Promise<UpstreamAnswer | Called> {
+  const { parking } = options
   const { departure, underway, link, errand } = way
   const id = parking.idOf(ticket)
   if (id !== undefined) {
-    link.reassign(id, errand, progressTo(way))
+    link.reassign(id, errand, progressTo(way, options))
     underway.onAbort(() => link.cancel(id))
   }
   const leg = {
     call: departure.call.id,
     request: departure,
     finish: (raw: RawAnswer | 'cancelled'): UpstreamAnswer | 'called_off' =>
-      raw === 'cancelled' ? 'called_off' : answered(raw, way, { parking, ...options }),
+      raw === 'cancelled' ? 'called_off' : answered(raw, way, options),
   }
   const going = parking.resume(ticket, link, departure.continuation ?? {}, leg)
   if (going) return going
   throw new GuardError('ERR_UPSTREAM_LOST', `the call at \`${link.server}\` waits no longer`)
 }
+
+const PROGRESS = 'notifications/progress'
 
 function errandOf(departure: Departure, { session, id }: Underway): Errand {
   const meta = member(departure.params, '_meta')
@@ -162,13 +167,18 @@ function hopOf(
     })
 }
 
-function progressTo({ departure, underway }: Way): ProgressListener | undefined {
+function progressTo(
+  { departure, underway, link }: Way,
+  { flood }: DepartureOptions,
+): ProgressListener | undefined {
   const token = progressToken(departure.params)
   if (token === undefined) return undefined
   return {
     token,
-    hear: (heard) =>
-      underway.session.outlet.say(notificationFrame('notifications/progress', heard), underway.id),
+    hear: (heard) => {
+      if (!flood.admits(link.server, PROGRESS)) return
+      underway.session.outlet.say(notificationFrame(PROGRESS, heard), underway.id)
+    },
   }
 }
 

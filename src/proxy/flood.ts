@@ -2,8 +2,10 @@
 import type { Clock } from '../model/port.ts'
 
 const WINDOW_MS = 10_000
-/** Messages of one kind in one window. */
+/** Messages of one kind in one window; of progress, which many calls may have at once, more. */
 const MOST = 1000
+const MOST_PROGRESS = 10_000
+const PROGRESS = 'notifications/progress'
 
 interface Window {
   began: number
@@ -35,7 +37,7 @@ export class Flood {
       window = { began: now, passed: 0, dropped: 0 }
       this.#windows.set(key, window)
     }
-    if (window.passed < MOST) {
+    if (window.passed < (kind === PROGRESS ? MOST_PROGRESS : MOST)) {
       window.passed += 1
       return true
     }

@@ -104,7 +104,9 @@ export function createFront(options: FrontOptions): Front {
   const parking = new Parking(seal, timers)
   const audience = new Audience()
   const byName = new Map(links.map((link) => [link.server, link]))
-  const way = { links: byName, self, mandate, wish, parking, watch, seal, levels: new Levels() }
+  const flood = floodOf(options, record)
+  const levels = new Levels()
+  const way = { links: byName, self, mandate, wish, parking, watch, seal, levels, flood }
   const stopping = (): boolean => state.down
   const upstreams = asDecided(departures(way), catalog)
   const ports = linePorts(options, { catalog, upstreams, stopping })
@@ -113,7 +115,7 @@ export function createFront(options: FrontOptions): Front {
   const common = { standing, audience, catalog, asks, watch, hearing, operational, timers, links }
   const names = (server: string): boolean =>
     mandate.mandate.grants.some((one) => grantNames(one, server))
-  const notices = new Notices({ ...common, flood: floodOf(options, record), mandate: { names } })
+  const notices = new Notices({ ...common, flood, mandate: { names } })
   Object.assign(parts, { notices, asks, catalog })
   const subscribe = (underway: Underway, uri: string): Promise<boolean> =>
     subscribed(underway, uri, ports)

@@ -10,6 +10,9 @@ afterAll(() => pool.close())
 /** No text says that a name is a symbolic link; that is for the upstream, or a sandbox around it, and the manual says so. */
 const SYMBOLIC_LINK = 'path-37'
 
+/** A host that is an address in some spelling, and no name. */
+const NUMERIC = /^https?:\/\/(?:[\d.]+|0x[\da-f]+|\[[\da-f:.%a-z]+\])\//i
+
 describe.skipIf(!RECORDED)('recorded values (skipped where ../shared/evaluation is absent)', () => {
   let guard: GuardProcess
   beforeAll(async () => {
@@ -21,11 +24,20 @@ describe.skipIf(!RECORDED)('recorded values (skipped where ../shared/evaluation 
             effect: 'send',
             args: { url: { url: { scheme: ['https'], host: ['api.example.com'] } } },
           },
+          'up/browse': {
+            effect: 'send',
+            args: {
+              url: { url: { scheme: ['http', 'https'], host: ['*.com', '*.internal', '*.io'] } },
+            },
+          },
         },
       },
       upstreams: {
         up: puppet(path, 'up', {
-          results: { 'tools/list': toolsNamed('read', 'get'), 'tools/call': '{"content":[]}' },
+          results: {
+            'tools/list': toolsNamed('read', 'get', 'browse'),
+            'tools/call': '{"content":[]}',
+          },
         }),
       },
     }))
@@ -52,7 +64,7 @@ describe.skipIf(!RECORDED)('recorded values (skipped where ../shared/evaluation 
     expect(new Set(PATHS.map(({ root }) => root))).toEqual(new Set(['/srv/data']))
   })
 
-  test.each(PATHS)('$id ($why) inside: $inside', async ({ id, path, inside }) => {
+  test.each(PATHS)('G18: $id ($why) inside: $inside', async ({ id, path, inside }) => {
     const { answer, arrived } = await called('read', { path })
     const permitted = inside === true || id === SYMBOLIC_LINK
     expect(arrived).toEqual(permitted ? [{ path }] : [])
@@ -61,9 +73,24 @@ describe.skipIf(!RECORDED)('recorded values (skipped where ../shared/evaluation 
     )
   })
 
-  test.each(URLS)('$id ($why) allowed: $allow', async ({ url, allow }) => {
+  test.each(URLS)('G19: $id ($why) allowed: $allow', async ({ url, allow }) => {
     const { answer, arrived } = await called('get', { url })
     expect(arrived).toEqual(allow ? [{ url }] : [])
     expect(reasonOf(answer)).toBe(allow ? undefined : 'outside_mandate')
+  })
+
+  // Who grants every name grants no address, in whatever spelling; that a name may lead to one, SECURITY.md says.
+  test.each(URLS.filter(({ url }) => NUMERIC.test(url)))(
+    'G20: $id ($why) is no name, and no pattern of names covers it',
+    async ({ url }) => {
+      const { answer, arrived } = await called('browse', { url })
+      expect(arrived).toEqual([])
+      expect(reasonOf(answer)).toBe('outside_mandate')
+    },
+  )
+
+  test('G20: a name is covered by it', async () => {
+    const { arrived } = await called('browse', { url: 'http://some.example.com/' })
+    expect(arrived).toHaveLength(1)
   })
 })

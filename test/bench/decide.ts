@@ -110,10 +110,10 @@ function takeWindow(each: Subject, windowMs: number): void {
   let decisions = 0
   const until = performance.now() + windowMs
   const before = process.cpuUsage()
-  while (performance.now() < until) {
+  do {
     each.wrong += each.decider.run(decisions, 1000)
     decisions += 1000
-  }
+  } while (performance.now() < until)
   const used = process.cpuUsage(before)
   each.rates.push((decisions / (used.user + used.system)) * 1_000_000)
   each.decisions += decisions

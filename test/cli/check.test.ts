@@ -184,7 +184,7 @@ test('--offline starts nothing and says what was not checked', async () => {
   expect(out).toMatch(/ok: .*tools and arguments were not checked \(--offline\)\n$/)
 })
 
-test('a client that still reaches an upstream past the guard is named, but does not fail the check', async () => {
+test('G48: a client that still reaches an upstream past the guard is named, but does not fail the check', async () => {
   const entry = JSON.stringify({ mcpServers: { v: { command: 'vendor-server' } } }, undefined, 1)
   here.write('../home/.cursor/mcp.json', entry)
   here.write('.mcp.json', entry.replace('"v"', '"w"'))

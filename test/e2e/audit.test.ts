@@ -123,7 +123,7 @@ describe('G50: a log that breaks while the guard runs', () => {
     expect((await guard.close()).code).toBe(0)
   })
 
-  test('that reaches the limit of its size: calls are refused, and what is on record stays whole', async () => {
+  test('G40: that reaches the limit of its size: calls are refused, and what is on record stays whole', async () => {
     const folder = pool.folder(setup)
     // Blocks of 1,024 bytes (512 in a POSIX mode); a write beyond is refused by the kernel, as on a full disk.
     const guard = pool.launch(folder, {

@@ -110,7 +110,7 @@ export function newFolder(setup: Setup | ((path: string) => Setup)): Folder {
       args: [
         join(ROOT, 'src/bin/chaperone.ts'),
         command,
-        ...(command === 'serve' ? ['--port', '0'] : []),
+        ...(command === 'serve' && !args.includes('--port') ? ['--port', '0'] : []),
         ...launchArgs(mandateFile, join(path, 'mcp.json'), state),
         ...args,
       ],

@@ -28,7 +28,7 @@ export interface Exit {
 }
 
 /** How long a test waits for anything before it fails; nothing ever takes this long when it works. */
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 40_000
 /** How long where a test is known to wait in vain. */
 export const LITTLE_PATIENCE_MS = 2000
 const POLL_MS = 10

@@ -307,7 +307,7 @@ function failed(error: unknown): Called {
   return { code: error.code, ...(data?.reason === undefined ? {} : { reason: data.reason }) }
 }
 
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 40_000
 
 /** What a client heard, and those who wait to hear it. */
 class Ears implements Heard {

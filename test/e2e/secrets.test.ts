@@ -61,7 +61,7 @@ describe('fifty seeded secrets', () => {
     expect(new Set(SECRETS.map(secretPart)).size).toBe(50)
   })
 
-  test('in arguments, results and environments are in neither log', async () => {
+  test('G34: in arguments, results and environments are in neither log', async () => {
     const guard = start()
     await guard.open()
     for (const { value } of SECRETS) {

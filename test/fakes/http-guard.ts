@@ -295,17 +295,18 @@ function reading(response: IncomingMessage): Response {
     readonly reject: (error: Error) => void
   }[] = []
   const streams = response.headers['content-type'] === 'text/event-stream'
-  let text = ''
-  let read = 0
+  const chunks: string[] = []
+  let rest = ''
   const heard = (message: Message): void => {
     messages.push(message)
     const at = waiting.findIndex(({ test }) => test(message))
     if (at >= 0) waiting.splice(at, 1)[0]?.resolve(message)
   }
-  const look = (): void => {
-    for (let end = text.indexOf('\n\n', read); end >= 0; end = text.indexOf('\n\n', read)) {
-      const event = text.slice(read, end).split('\n')
-      read = end + 2
+  const look = (chunk: string): void => {
+    const events = `${rest}${chunk}`.split('\n\n')
+    rest = events.pop() ?? ''
+    for (const lines of events) {
+      const event = lines.split('\n')
       for (const line of event) if (line.startsWith('id: ')) ids.push(line.slice(4))
       const data = event.filter((line) => line.startsWith('data:')).map((line) => line.slice(5))
       if (data.join('').trim() !== '') heard(JSON.parse(data.join('\n')) as Message)
@@ -313,12 +314,13 @@ function reading(response: IncomingMessage): Response {
   }
   response.setEncoding('utf8')
   response.on('data', (chunk: string) => {
-    text += chunk
-    if (streams) look()
+    chunks.push(chunk)
+    if (streams) look(chunk)
   })
+  const text = (): string => chunks.join('')
   const ended = new Promise<'whole' | 'broken'>((resolve) => {
     response.on('end', () => {
-      if (!streams && text.startsWith('{')) heard(JSON.parse(text) as Message)
+      if (!streams && text().startsWith('{')) heard(JSON.parse(text()) as Message)
       resolve('whole')
     })
     response.on('error', () => resolve('broken'))
@@ -326,13 +328,13 @@ function reading(response: IncomingMessage): Response {
   })
   void ended.then((how) => {
     for (const { reject } of waiting)
-      reject(new Error(`the response ended (${how}): ${text.slice(-300)}`))
+      reject(new Error(`the response ended (${how}): ${text().slice(-300)}`))
   })
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
     messages,
-    text: () => text,
+    text,
     ids: () => ids,
     hears: (test) =>
       new Promise((resolve, reject) => {

@@ -305,7 +305,7 @@ test('a fault in any stage denies, is recorded, and reaches no upstream that it 
   }
 })
 
-describe('a clock that goes back', () => {
+describe('G41: a clock that goes back', () => {
   test('by more than 5 s denies, and never revives an expired mandate', async () => {
     const line = fakeLine({ mandate: MANDATE, tools: TOOLS, at: '2026-11-30T23:59:59Z' })
     line.clock.setWall('2026-12-01T00:00:00Z')

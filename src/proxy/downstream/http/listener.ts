@@ -8,7 +8,7 @@ import type { JsonObject } from '../../../model/json.ts'
 import type { Clock, OperationalLog, Timers } from '../../../model/port.ts'
 import { refusal } from '../../../model/verdict.ts'
 import type { Front } from '../../front.ts'
-import { answerFrame, CODE, errorText, type RequestId } from '../../protocol.ts'
+import { CODE, errorText, type RequestId } from '../../protocol.ts'
 import { Session } from '../../session.ts'
 import { parseMessage, REQUEST_LIMITS } from '../../strict.ts'
 import { Bodies, type Body } from './body.ts'
@@ -25,6 +25,7 @@ import {
 } from './gate.ts'
 import { headOf } from './head.ts'
 import type { Post, Posts } from './posts.ts'
+import { accepted, BUSY, NO_SESSION, NOT_ALLOWED, plain, refuse, STOPPING } from './reply.ts'
 
 export interface ListenerOptions {
   readonly host: string
@@ -42,9 +43,11 @@ export interface ListenerOptions {
   readonly sessionIdleMs: number
   /** True while calls can be put on record. */
   readonly ready: () => boolean
+  /** A client has this long to send the head of a request, and this long for all of it; by the system's clock. */
+  readonly headMs?: number
+  readonly requestMs?: number
 }
 
-/** A client has this long to send the head of a request, and this long for all of it. */
 const HEAD_MS = 10_000
 const REQUEST_MS = 60_000
 const KEEP_ALIVE_MS = 65_000
@@ -74,8 +77,8 @@ export class Listener {
     this.#conversations = new Conversations(options)
     this.#server = createServer(
       {
-        headersTimeout: HEAD_MS,
-        requestTimeout: REQUEST_MS,
+        headersTimeout: options.headMs ?? HEAD_MS,
+        requestTimeout: options.requestMs ?? REQUEST_MS,
         keepAliveTimeout: KEEP_ALIVE_MS,
         connectionsCheckingInterval: LOOK_MS,
         requireHostHeader: false,
@@ -344,58 +347,14 @@ export class Listener {
     return 'status' in conversation ? undefined : conversation.front
   }
 
-  /** In the words of HTTP, with an error of JSON-RPC for clients that read nothing else. */
-  #refuse(response: ServerResponse, { status, why, headers }: HttpRefusal, id?: RequestId): void {
-    this.#options.onRefused(status, why)
-    // What is left of a small body is read and dropped; a large one is not waited for.
-    if (!response.req.complete && !isSmall(response.req)) response.shouldKeepAlive = false
-    const text = answerFrame(id ?? null, 'error', errorText(CODE.invalidRequest, why))
-    response.writeHead(status, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
-      ...headers,
-    })
-    response.end(text)
+  #refuse(response: ServerResponse, refused: HttpRefusal, id?: RequestId): void {
+    this.#options.onRefused(refused.status, refused.why)
+    refuse(response, refused, id)
   }
 }
 
 const MODERN = { era: 'modern' } as const
-const NOT_ALLOWED: HttpRefusal = {
-  status: 405,
-  why: 'messages are sent by POST',
-  headers: { allow: 'POST' },
-}
-const NO_SESSION: HttpRefusal = { status: 404, why: 'there is no such session' }
-const STOPPING: HttpRefusal = {
-  status: 503,
-  why: 'the guard is stopping',
-  headers: { connection: 'close' },
-}
-const BUSY: HttpRefusal = {
-  status: 503,
-  why: 'too much is being sent at once',
-  headers: { connection: 'close', 'retry-after': '1' },
-}
-
-const SMALL_BYTES = 65_536
-
-function isSmall({ headers }: IncomingMessage): boolean {
-  return (
-    headers['transfer-encoding'] === undefined &&
-    Number(headers['content-length'] ?? 0) <= SMALL_BYTES
-  )
-}
 
 function idOf({ id }: JsonObject): RequestId | undefined {
   return typeof id === 'string' || typeof id === 'number' ? id : undefined
-}
-
-function accepted(response: ServerResponse): void {
-  response.writeHead(202, { 'content-length': 0 }).end()
-}
-
-function plain(response: ServerResponse, status: number, text: string): void {
-  response
-    .writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' })
-    .end(text)
 }
