@@ -19,7 +19,8 @@ ${PLACE_HELP}
   --start-timeout <time>  how long the upstream may take to answer; default 20s
   --no-browser            only say the address; BROWSER names another program than the usual one
 
-Exit codes: 0 logged in, or there was nothing to do, 1 the login was refused, 2 usage, 3 somebody could not be reached, or nobody logged in.
+Exit codes: 0 logged in, or there was nothing to do, 1 the login was refused, 2 usage, 3 somebody could not
+be reached, or nobody logged in.
 `
 
 const OPTIONS = { ...PLACE_OPTIONS, 'no-browser': { type: 'boolean' } } as const

@@ -12,7 +12,8 @@ the login are refused with credential_unavailable from then on.
 
 ${PLACE_HELP}
 
-Exit codes: 0 nothing is kept any more (a token that could not be revoked is told of), 1 a document is bad, 2 usage, 3 it could not be done.
+Exit codes: 0 nothing is kept any more (a token that could not be revoked is told of), 1 a document is bad,
+2 usage, 3 it could not be done.
 `
 
 const { upstreams, json, 'state-dir': state } = PLACE_OPTIONS
