@@ -4,9 +4,9 @@ import { unapprovedLaunches } from '../config/approved.ts'
 import { misfits } from '../config/fit.ts'
 import { findLock, readLock } from '../config/lock.ts'
 import { loadUpstreams, type Upstream } from '../config/mcp-json.ts'
-import { ownFiles, refuseWritable } from '../config/own-files.ts'
+import { ownFiles, refuseReadable, refuseWritable } from '../config/own-files.ts'
 import type { Settings } from '../config/settings.ts'
-import { stateDir } from '../config/state-dir.ts'
+import { loginsIn, stateDir } from '../config/state-dir.ts'
 import { compileMandate } from '../mandate/compile.ts'
 import { loadMandate } from '../mandate/load.ts'
 import { asLocked } from '../mandate/locked.ts'
@@ -74,7 +74,7 @@ export function refused(problems: readonly Problem[], io: CliIo): boolean {
   return true
 }
 
-/** The guard's own files that the agent could write. */
+/** The guard's own files that the agent could write, and logins that it could read. */
 function exposed(
   files: LaunchFiles,
   settings: Settings,
@@ -98,7 +98,13 @@ function exposed(
   const strict = given.lock ? asLocked(mandate, given.lock) : mandate
   const authority = { mandate: strict, upstreams: given.upstreams }
   const ignoreCase = process.platform === 'win32' || process.platform === 'darwin'
-  return refuseWritable(own, authority, settings.allowWritable, { realpath, ignoreCase })
+  const disk = { realpath, ignoreCase }
+  const writable = refuseWritable(own, authority, settings.allowWritable, disk)
+  // Where nobody has logged in, there is nothing to be read.
+  const logins = loginsIn(stateDir(io.env, settings.stateDir))
+  return logins === undefined
+    ? writable
+    : [...writable, ...refuseReadable([{ path: logins, what: 'the logins in' }], authority, disk)]
 }
 
 /** The path with its links resolved; undefined where there is no such file, and it counts as it is written. */

@@ -8,7 +8,7 @@ import type { Mandate } from '../model/mandate.ts'
 import { lockPlaces } from './lock.ts'
 import type { RealPath } from './launch.ts'
 import type { Upstream } from './mcp-json.ts'
-import { runsPrograms, writableRoots, type Root } from './writable.ts'
+import { reachableRoots, runsPrograms, writableRoots, type Root } from './writable.ts'
 
 /** A file or folder that says what is permitted, or keeps the record of it. */
 export interface OwnFile {
@@ -79,7 +79,7 @@ export interface Disk {
  */
 export function refuseWritable(
   own: readonly OwnFile[],
-  authority: { readonly mandate: Mandate; readonly upstreams: readonly Upstream[] },
+  authority: Authority,
   allowed: readonly string[],
   disk: Disk,
 ): readonly Problem[] {
@@ -88,12 +88,9 @@ export function refuseWritable(
   const isLifted = (path: string): boolean =>
     spellings(path, disk).some((spelling) => lifted.has(spelling))
   const exposed = own.filter((file) => !isLifted(file.path))
-  const roots = Map.groupBy(writableRoots(authority.mandate, authority.upstreams), rootKey)
-  for (const [root, ...same] of roots.values()) {
-    if (!root || isLifted(root.path)) continue
-    const held = exposed.filter((file) => meets(file, root, disk))
-    if (held.length > 0) report(root, same, held, problems)
-  }
+  const roots = writableRoots(authority.mandate, authority.upstreams)
+  for (const { root, same, held } of reaching(roots, exposed, disk))
+    if (!isLifted(root.path)) report(root, same, held, problems)
   for (const grant of runsPrograms(authority.mandate)) {
     problems.warning(
       grant,
@@ -105,7 +102,44 @@ export function refuseWritable(
   return problems.list
 }
 
-/** One problem a folder, however many grants lead to it. */
+/** An error for each folder through which the agent could read what is lent and never shown to it. Nothing lifts it. */
+export function refuseReadable(
+  secrets: readonly OwnFile[],
+  authority: Authority,
+  disk: Disk,
+): readonly Problem[] {
+  const problems = new Problems()
+  const roots = reachableRoots(authority.mandate, authority.upstreams)
+  for (const { root, same, held } of reaching(roots, secrets, disk)) {
+    problems.error(
+      root,
+      'own_secrets_readable',
+      `the agent could read what it must never see by \`${root.tool}\`${alsoBy(root, same)}: ${root.named} reaches ${named(held)}`,
+      `keep the state elsewhere (\`--state-dir\`), or narrow \`${root.tool}\``,
+    )
+  }
+  return problems.list
+}
+
+interface Authority {
+  readonly mandate: Mandate
+  readonly upstreams: readonly Upstream[]
+}
+
+interface Reach {
+  readonly root: Root
+  readonly same: readonly Root[]
+  readonly held: readonly OwnFile[]
+}
+
+/** One for each folder that reaches any of the files, however many grants lead to it. */
+function reaching(roots: readonly Root[], files: readonly OwnFile[], disk: Disk): readonly Reach[] {
+  return [...Map.groupBy(roots, rootKey).values()].flatMap(([root, ...same]) => {
+    const held = root ? files.filter((file) => meets(file, root, disk)) : []
+    return root && held.length > 0 ? [{ root, same, held }] : []
+  })
+}
+
 function rootKey(root: Root): string {
   return JSON.stringify([root.path, root.endings, root.beginning])
 }
@@ -116,10 +150,6 @@ function report(
   held: readonly OwnFile[],
   problems: Problems,
 ): void {
-  const others = new Set(same.map((other) => other.tool))
-  others.delete(root.tool)
-  const more = others.size === 0 ? '' : ` and ${others.size} more`
-  const files = held.map(({ what, path }) => `${what} \`${path}\``).join(', ')
   const lift = held.length === 1 ? held[0]?.path : undefined
   const narrow = root.unclassified
     ? `say \`effect: read\` if \`${root.tool}\` only reads`
@@ -127,9 +157,19 @@ function report(
   problems.error(
     root,
     'own_files_writable',
-    `the agent could write the guard's own files by \`${root.tool}\`${more}: ${root.named} reaches ${files}`,
+    `the agent could write the guard's own files by \`${root.tool}\`${alsoBy(root, same)}: ${root.named} reaches ${named(held)}`,
     `keep them where no tool can write, ${narrow}, or permit it by name: --allow-writable ${lift ?? root.path}`,
   )
+}
+
+function alsoBy(root: Root, same: readonly Root[]): string {
+  const others = new Set(same.map((other) => other.tool))
+  others.delete(root.tool)
+  return others.size === 0 ? '' : ` and ${others.size} more`
+}
+
+function named(held: readonly OwnFile[]): string {
+  return held.map(({ what, path }) => `${what} \`${path}\``).join(', ')
 }
 
 /** True when the own file lies at or under the root, or the root under an own folder, and their endings allow it. */
@@ -146,7 +186,10 @@ function meets(file: OwnFile, root: Root, disk: Disk): boolean {
 }
 
 function touches(own: string, folder: string, { beginning }: Root): boolean {
-  if (beginning !== undefined) return own.startsWith(join(folder, beginning))
+  if (beginning !== undefined) {
+    const begins = join(folder, beginning)
+    return own.startsWith(begins) || inside(begins, own, true)
+  }
   return inside(own, folder, false) || inside(folder, own, false)
 }
 

@@ -1,4 +1,4 @@
-/** What a mandate lets an agent write: the folders that its grants name, or those that the upstream was started with. */
+/** What a mandate lets an agent write or read: the folders that its grants name, or those that the upstream was started with. */
 import { homedir } from 'node:os'
 import { delimiter, dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +6,7 @@ import type { DocNode, Place } from '../model/document.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
 import type { StdioUpstream, Upstream } from './mcp-json.ts'
 
-/** A folder that a tool could write to. */
+/** A folder that a tool could write to, or read. */
 export interface Root {
   readonly path: string
   /** Only files with these endings. */
@@ -30,6 +30,24 @@ export function writableRoots(mandate: Mandate, upstreams: readonly Upstream[]):
     .flatMap((grant) => rootsOf(grant, upstreams))
 }
 
+/** The roots of every granted tool, whatever it does (what it does not write, it may read), and of every granted resource. */
+export function reachableRoots(mandate: Mandate, upstreams: readonly Upstream[]): readonly Root[] {
+  return mandate.grants.flatMap((grant) => {
+    if (grant.kind === 'tool') return rootsOf(grant, upstreams)
+    return grant.kind === 'resource' ? resourceRoots(grant, upstreams) : []
+  })
+}
+
+function resourceRoots(grant: Grant, upstreams: readonly Upstream[]): readonly Root[] {
+  const { server, name, place } = grant
+  const naming = { tool: `${server}/${name}`, cwd: sep, unclassified: false }
+  const begins = beforeWildcard(name)
+  // Whatever it lists: files below the folders that it was started with among them.
+  if (begins === '')
+    return processesOf(server, upstreams).flatMap((one) => startedWith(one, naming))
+  return pathRoot({ text: name, place }, begins, naming)
+}
+
 /** Granted tools that run programs: no folder bounds what those write. */
 export function runsPrograms(mandate: Mandate): readonly Grant[] {
   return mandate.grants.filter((grant) => grant.kind === 'tool' && grant.effect === 'execute')
@@ -44,15 +62,19 @@ function onlyReads(grant: Grant, tools: readonly Grant[]): boolean {
 
 function rootsOf(grant: Grant, upstreams: readonly Upstream[]): readonly Root[] {
   const tool = `${grant.server}/${grant.name}`
-  // What a server that is reached by URL could write, nobody can tell from its address.
-  const serving = upstreams
-    .filter((upstream) => upstream.kind === 'stdio')
-    .filter((upstream) => serves(grant.server, upstream.server))
+  const serving = processesOf(grant.server, upstreams)
   const cwd = serving[0]?.cwd ?? sep
   const naming: Naming = { tool, cwd, unclassified: grant.effect === undefined }
   const named = [...grant.args.values()].flatMap((node) => namedIn(node, naming))
   if (bounded(grant, named.length > 0)) return named
   return [...named, ...serving.flatMap((upstream) => startedWith(upstream, naming))]
+}
+
+/** What a server that is reached by URL could write or read, nobody can tell from its address. */
+function processesOf(pattern: string, upstreams: readonly Upstream[]): readonly StdioUpstream[] {
+  return upstreams
+    .filter((upstream) => upstream.kind === 'stdio')
+    .filter((upstream) => serves(pattern, upstream.server))
 }
 
 /** A server pattern reaches every server that begins as it does: rather one too many than one too few. */

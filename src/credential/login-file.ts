@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { GuardError } from '../model/error.ts'
-import type { Challenge } from '../model/login.ts'
+import { LOGINS, LOGIN_ENDING, type Challenge } from '../model/login.ts'
 import type { Timers } from '../model/port.ts'
 import { isObject, type JsonObject, member } from '../model/json.ts'
 import { isWebUrl } from './challenge.ts'
@@ -36,7 +36,6 @@ export function placeOf({ server, url }: Place): Place {
   return { server, url: `${origin}${pathname}` }
 }
 
-export const FOLDER = 'credentials'
 const LARGEST = 256 * 1024
 const POLL_MS = 50
 /** Longer than a renewal may take: whoever holds the lock for so long is gone. */
@@ -51,7 +50,7 @@ export class LoginFile {
     this.place = placeOf(upstream)
     const { server, url } = this.place
     const name = hash('sha256', JSON.stringify([server, url]), 'hex').slice(0, 32)
-    this.path = join(stateDir, FOLDER, `${server}-${name}.json`)
+    this.path = join(stateDir, LOGINS, `${server}-${name}${LOGIN_ENDING}`)
   }
 
   /** Differs when the file does; undefined where there is none. */

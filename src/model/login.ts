@@ -1,5 +1,9 @@
 /** A login at an upstream that wants OAuth: what the operator says of it, and what the upstream does. */
 
+/** The folder of the state folder in which logins are kept, and how the name of each file ends. */
+export const LOGINS = 'credentials'
+export const LOGIN_ENDING = '.json'
+
 /** What `mcp.json` says of logins at one upstream. What is left out is found out from the upstream itself. */
 export interface LoginSettings {
   /** A client that was registered with the authorization server beforehand. */

@@ -198,8 +198,9 @@ test('G48: a client that still reaches an upstream past the guard is named, but 
 })
 
 describe("the guard's own files", () => {
-  const writing = (root: string): string =>
-    MANDATE.replace('amount: { range', `path: { path: { under: ${root} } }\n      amount: { range`)
+  const reading = (mandate: string, root: string): string =>
+    mandate.replace('amount: { range', `path: { path: { under: ${root} } }\n      amount: { range`)
+  const writing = (root: string): string => reading(MANDATE, root)
   const offered: Offering = {
     ...OFFERED,
     tools: [
@@ -225,6 +226,22 @@ describe("the guard's own files", () => {
     const all = await checkJson(['--mandate', 'm.yaml', '--allow-writable', '.'], offered)
     expect([all.code, all.ids]).toEqual([0, []])
   })
+
+  test.each([
+    [0, 'nothing is kept', undefined],
+    [0, 'only what an upstream wanted is', 'a.challenge'],
+    [1, 'a login is', 'a.json'],
+  ])(
+    '%i for a mandate through which it could read the state while %s',
+    async (exit, _what, kept) => {
+      const reads = MANDATE.replace('effect: write', 'effect: read')
+      here.write('m.yaml', reading(reads, `${here.folder}/state`))
+      if (kept !== undefined) here.write(`../state/credentials/${kept}`, '{}')
+      const { code, ids, started } = await checkJson(undefined, offered)
+      expect([code, ids]).toEqual([exit, exit === 0 ? [] : ['error own_secrets_readable']])
+      expect(started.length > 0).toBe(exit === 0)
+    },
+  )
 
   test('and the state is one of them', async () => {
     here.write('m.yaml', writing(`${here.folder}/state/log`))

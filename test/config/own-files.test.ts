@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Upstream } from '../../src/config/mcp-json.ts'
-import { type Disk, ownFiles, refuseWritable } from '../../src/config/own-files.ts'
+import { type Disk, ownFiles, refuseReadable, refuseWritable } from '../../src/config/own-files.ts'
 import { readText } from '../../src/document/read.ts'
 import type { DocNode } from '../../src/model/document.ts'
 import { instant, sha256 } from '../../src/model/id.ts'
@@ -274,6 +274,66 @@ test('a tool that runs programs is warned of: no folder bounds it', () => {
   ).toEqual([
     "warning runs_programs 1: `shell/run` runs programs, and a program can write whatever its user can: the guard's own files too",
   ])
+})
+
+describe('logins', () => {
+  const logins = [{ path: '/var/lib/chaperone/credentials', what: 'the logins in' }]
+  const readable = (tools: Record<string, string>, upstream: Upstream = files()) =>
+    refuseReadable(
+      logins,
+      {
+        mandate: mandateOf(Object.entries(tools).map(([target, yaml]) => grantOf(target, yaml))),
+        upstreams: [upstream],
+      },
+      plainDisk,
+    )
+
+  test.each([
+    [
+      'a folder around them',
+      'effect: read, args: { path: { path: { under: /var/lib } } }',
+      files(),
+    ],
+    [
+      'one of them',
+      'effect: read, args: { path: { prefix: /var/lib/chaperone/credentials/a } }',
+      files(),
+    ],
+    [
+      'the folder of the launch line',
+      'effect: read, args: { path: { present: true } }',
+      files('/var'),
+    ],
+    ['what may be written', 'effect: write, args: { path: { path: { under: /var } } }', files()],
+  ])('are not read through %s', (_what, grant, upstream) => {
+    const [problem, ...others] = readable({ 'files/read_file': `{ ${grant} }` }, upstream)
+    expect(others).toEqual([])
+    expect(problem).toMatchObject({ level: 'error', id: 'own_secrets_readable' })
+    expect(problem?.message).toContain('the logins in `/var/lib/chaperone/credentials`')
+    expect(problem?.remedy).toContain('--state-dir')
+  })
+
+  test.each([
+    ['file:///var/lib/**', files(), 1],
+    ['file:///var/lib/chaperone/log/**', files(), 0],
+    ['**', files('/var/lib'), 1],
+    ['**', files('/srv'), 0],
+    ['notes://**', files('/var/lib'), 0],
+  ])('are read as a resource %s', (name, upstream, count) => {
+    const grant = { ...grantOf('files/x', '{}'), kind: 'resource', name } as const
+    const authority = { mandate: mandateOf([grant]), upstreams: [upstream] }
+    expect(refuseReadable(logins, authority, plainDisk)).toHaveLength(count)
+  })
+
+  test.each([
+    [
+      'a folder beside them',
+      '{ effect: read, args: { path: { path: { under: /var/lib/chaperone/log } } } }',
+    ],
+    ['no path at all', '{ effect: read, args: {} }'],
+  ])('are not reached through %s', (_what, grant) => {
+    expect(readable({ 'files/read_file': grant }, files('/var'))).toEqual([])
+  })
 })
 
 test('a root is refused exactly when an own file lies in it, or it in an own folder', () => {
