@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { delimiter, dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { DocNode, Place } from '../model/document.ts'
+import { isLoopbackHost } from '../model/loopback.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
 import type { StdioUpstream, Upstream } from './mcp-json.ts'
 
@@ -32,7 +33,10 @@ export function writableRoots(mandate: Mandate, upstreams: readonly Upstream[]):
 
 /** The roots of every granted tool, whatever it does (what it does not write, it may read), and of every granted resource. */
 export function reachableRoots(mandate: Mandate, upstreams: readonly Upstream[]): readonly Root[] {
+  // A server elsewhere reads the disks of other machines.
+  const near = upstreams.filter(isNear)
   return mandate.grants.flatMap((grant) => {
+    if (!near.some((upstream) => serves(grant.server, upstream.server))) return []
     if (grant.kind === 'tool') return rootsOf(grant, upstreams)
     return grant.kind === 'resource' ? resourceRoots(grant, upstreams) : []
   })
@@ -68,6 +72,10 @@ function rootsOf(grant: Grant, upstreams: readonly Upstream[]): readonly Root[] 
   const named = [...grant.args.values()].flatMap((node) => namedIn(node, naming))
   if (bounded(grant, named.length > 0)) return named
   return [...named, ...serving.flatMap((upstream) => startedWith(upstream, naming))]
+}
+
+function isNear(upstream: Upstream): boolean {
+  return upstream.kind === 'stdio' || isLoopbackHost(new URL(upstream.url).hostname)
 }
 
 /** What a server that is reached by URL could write or read, nobody can tell from its address. */

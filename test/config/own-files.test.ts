@@ -314,6 +314,17 @@ describe('logins', () => {
   })
 
   test.each([
+    ['https://elsewhere.example/mcp', 0],
+    ['http://127.0.0.1:8000/mcp', 1],
+  ])('are not read by a server at %s, if it is none of this machine', (url, count) => {
+    const upstream = { ...files(), kind: 'http', url, headers: {}, transport: 'any' }
+    const grant = '{ effect: read, args: { path: { path: { under: /var } } } }'
+    expect(readable({ 'files/read_file': grant }, upstream as unknown as Upstream)).toHaveLength(
+      count,
+    )
+  })
+
+  test.each([
     ['file:///var/lib/**', files(), 1],
     ['file:///var/lib/chaperone/log/**', files(), 0],
     ['**', files('/var/lib'), 1],

@@ -14,7 +14,7 @@ valid: { until: 2100-01-01T00:00:00Z }
 tools: { "${SERVER}/*": { effect: read } }
 resources:
   "${SERVER}/test://**": { effect: read }
-  "${SERVER}/file:///**": { effect: read }
+  "${SERVER}/file:///path/**": { effect: read }
   "${SERVER}/https://**": { effect: read }
 prompts: { "${SERVER}/*": {} }
 requests: { ${SERVER}: [elicitation, sampling, roots] }
