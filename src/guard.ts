@@ -8,9 +8,8 @@ import type { LoginOutcome } from './credential/login.ts'
 import { LoginFile } from './credential/login-file.ts'
 import type { LogoutOptions, LogoutOutcome } from './credential/logout.ts'
 import type { CompiledMandate } from './model/authority.ts'
-import { UPSTREAM_REQUESTS } from './model/call.ts'
+import type { UpstreamRequest } from './model/call.ts'
 import { type CallId, callId } from './model/id.ts'
-import type { JsonObject } from './model/json.ts'
 import type { Lock } from './model/lock.ts'
 import type { AuditLog, OperationalLog } from './model/port.ts'
 import { timeKeeper } from './pipeline/time.ts'
@@ -27,7 +26,7 @@ import {
 import { Pins } from './proxy/pins.ts'
 import { probe, refusesAgents, type Probed } from './proxy/probe.ts'
 import { answerFrame, CODE, errorText, type Self } from './proxy/protocol.ts'
-import { type Outlet, Session } from './proxy/session.ts'
+import { offeredForAnyone, type Outlet, Session } from './proxy/session.ts'
 import { REQUEST_LIMITS } from './proxy/strict.ts'
 import type { Connect } from './proxy/upstream/connection.ts'
 import { Link, type LinkEvents } from './proxy/upstream/link.ts'
@@ -281,7 +280,10 @@ export async function probeUpstreams(given: {
     once: true,
   })
   const { mandate } = given
-  return probe(links, self(), (server) => askable(server, mandate))
+  // Without a mandate nothing is ruled out: what is approved then is approved for any.
+  const permits = (server: string, kind: UpstreamRequest): boolean =>
+    mandate === undefined || mandate.permitsRequest(server, kind)
+  return probe(links, self(), (server) => offeredForAnyone((kind) => permits(server, kind)))
 }
 
 function self(): Self {
@@ -327,12 +329,6 @@ function quietLinks(
         callTimeoutMs: settings.startTimeoutMs,
       }),
   )
-}
-
-/** What the upstream is told that it may ask for: some servers offer more to a client that can be asked. */
-function askable(server: string, mandate: CompiledMandate | undefined): JsonObject {
-  const kinds = UPSTREAM_REQUESTS.filter((kind) => mandate?.permitsRequest(server, kind) === true)
-  return Object.fromEntries(kinds.map((kind) => [kind, {}]))
 }
 
 /** An upstream to log in at, or out of. */

@@ -1,7 +1,6 @@
 /** Joins the parts that speak MCP for agents under one mandate: upstream links, catalog, line and relay. */
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Environment, Principal, RiskPosture, UpstreamRequest } from '../model/call.ts'
-import { UPSTREAM_REQUESTS } from '../model/call.ts'
 import type { DenyReason } from '../model/decision.ts'
 import type { CallId } from '../model/id.ts'
 import { isObject, type JsonObject } from '../model/json.ts'
@@ -27,7 +26,7 @@ import type { Pins } from './pins.ts'
 import type { Self } from './protocol.ts'
 import { Relay } from './relay.ts'
 import { Seal } from './seal.ts'
-import { CAPABILITY, offered, type Session, type Underway } from './session.ts'
+import { offered, offeredForAnyone, type Session, type Underway } from './session.ts'
 import { Hearing } from './upstream/changes.ts'
 import type { Connect, UpstreamDefinition } from './upstream/connection.ts'
 import type { Wish } from './upstream/handshake.ts'
@@ -199,8 +198,7 @@ function recorder(log: AuditLog, operational: OperationalLog, time: TimeKeeper):
 function wishOf(server: string, standing: Session | undefined, mandate: CompiledMandate): Wish {
   const permits = (kind: UpstreamRequest): boolean => mandate.permitsRequest(server, kind)
   if (standing?.era !== 'legacy') {
-    const kinds = UPSTREAM_REQUESTS.map((kind) => [CAPABILITY[kind], {}] as const)
-    return { era: 'modern', capabilities: offered(Object.fromEntries(kinds), permits) }
+    return { era: 'modern', capabilities: offeredForAnyone(permits) }
   }
   return {
     era: 'legacy',

@@ -46,13 +46,23 @@ export interface Offer {
   readonly strange: number
 }
 
+/** How a request for a list is dressed. */
+export interface ListDress extends Dress {
+  readonly capabilities: JsonObject
+}
+
 const MAX_PAGES = 1000
 const MAX_ITEMS = 100_000
 /** All pages of one list together, in UTF-16 code units. */
 const MAX_LENGTH = 32 * 1024 * 1024
 
-/** @throws GuardError when the upstream does not answer, or its pages do not end */
-export async function fetchOffer(link: Link, method: ListMethod, dress: Dress): Promise<Offer> {
+/**
+ * `dress` says what a client can be asked for as well: a modern upstream is told with each request, and may list less for
+ * one that cannot be asked.
+ *
+ * @throws GuardError when the upstream does not answer, or its pages do not end
+ */
+export async function fetchOffer(link: Link, method: ListMethod, dress: ListDress): Promise<Offer> {
   const items: Listed[] = []
   const seen = new Set<string>()
   let cursor: string | undefined
@@ -88,7 +98,7 @@ function finished(items: readonly Listed[], strange: number): Offer {
   return { items, strange, digest: digestOf(items.map((item) => item.definition).join('\n')) }
 }
 
-function listParams(dress: Dress, cursor: string | undefined): JsonObject {
-  const meta = nextMeta({}, dress, { capabilities: {} })
+function listParams(dress: ListDress, cursor: string | undefined): JsonObject {
+  const meta = nextMeta({}, dress, { capabilities: dress.capabilities })
   return { ...(cursor === undefined ? {} : { cursor }), ...(meta ? { _meta: meta } : {}) }
 }

@@ -89,7 +89,7 @@ async function offer(
 ): Promise<readonly Listed[]> {
   const agreement = await link.connect({ era: 'legacy', capabilities })
   if (!isObject(agreement.capabilities[LIST_CAPABILITY[method]])) return []
-  const dress = { era: agreement.era, version: agreement.version, self }
+  const dress = { era: agreement.era, version: agreement.version, self, capabilities }
   return (await fetchOffer(link, method, dress)).items
 }
 

@@ -24,10 +24,19 @@ export function declares(
 ): boolean {
   const capability = declared[CAPABILITY[kind]]
   if (!isObject(capability)) return false
-  if (kind !== 'elicitation') return true
+  if (kind === 'roots') return true
+  if (kind === 'sampling') return isObject(capability['tools']) || !usesTools(params)
   // MCP 2025-11-25, Elicitation: an empty capability stands for forms alone.
   if (isObject(params) && params['mode'] === 'url') return isObject(capability['url'])
   return isObject(capability['form']) || !isObject(capability['url'])
+}
+
+/**
+ * MCP 2025-11-25, Sampling: only a client that declares it may be asked with tools. `includeContext` is no such matter:
+ * a client may leave it aside, and before 2025-11-25 had no way to declare it.
+ */
+function usesTools(params: Json | undefined): boolean {
+  return isObject(params) && ['tools', 'toolChoice'].some((name) => Object.hasOwn(params, name))
 }
 
 /** True for a question that is never passed on: for a secret in a form, or for a visit to an address that is not https. */

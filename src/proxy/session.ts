@@ -100,6 +100,24 @@ export class Session {
   }
 }
 
+/**
+ * Everything that a client can declare of these kinds (MCP 2025-11-25 and 2026-07-28, ClientCapabilities). An earlier
+ * revision knows the kinds alone, and leaves their members aside.
+ */
+const ALL: JsonObject = {
+  elicitation: { form: {}, url: {} },
+  sampling: { tools: {}, context: {} },
+  roots: {},
+}
+
+/**
+ * What an upstream is told on behalf of agents that are not known yet, or are many: some servers offer more to a client
+ * that can be asked. What the one agent of a call cannot be asked is declined all the same.
+ */
+export function offeredForAnyone(permits: (request: UpstreamRequest) => boolean): JsonObject {
+  return offered(ALL, permits)
+}
+
 /** What of an agent's capabilities an upstream is told of: only kinds that the mandate permits it to ask for. */
 export function offered(
   declared: JsonObject,

@@ -67,7 +67,9 @@ export class Supply {
     }
     const under = shelf.fetching.get(method)
     if (under) return under
-    const dress = { era: agreement.era, version: agreement.version, self: this.#options.self }
+    const { self, wish } = this.#options
+    const { capabilities } = wish(shelf.link.server)
+    const dress = { era: agreement.era, version: agreement.version, self, capabilities }
     const generation = shelf.generation.get(method)
     const fetching: Promise<Offer> = fetchOffer(shelf.link, method, dress)
       .then((offer) => {

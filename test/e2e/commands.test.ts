@@ -34,12 +34,13 @@ function command({ launch, state }: Folder, name: string, ...argv: readonly stri
 
 const LIST = { results: { 'tools/list': toolsNamed('say', 'send') } }
 
+const EVERYTHING = join(ROOT, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js')
+
 test('an upstream that ends at a signal only does not end the command before it has said anything', () => {
-  const server = join(ROOT, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js')
   const folder = pool.folder({
     // It waits for the roots that it asked for, and does not look at the end of its input meanwhile.
     mandate: { tools: { 'a/echo': {} }, requests: { a: ['roots'] } },
-    upstreams: { a: { command: process.execPath, args: [server] } },
+    upstreams: { a: { command: process.execPath, args: [EVERYTHING] } },
   })
   const { code, out } = command(folder, 'check')
   expect(out).toMatch(/a {2}1 of \d+ tools offered/)
@@ -47,6 +48,23 @@ test('an upstream that ends at a signal only does not end the command before it 
 })
 
 describe('pin, and a guard that keeps to it', () => {
+  test('what is offered only to who can be sent to an address is approved and shown', async () => {
+    const folder = pool.folder({
+      mandate: { tools: { 'a/*': {} }, requests: { a: ['elicitation'] } },
+      upstreams: { a: { command: process.execPath, args: [EVERYTHING] } },
+    })
+    expect(command(folder, 'pin')).toMatchObject({ code: 0 })
+    const guard = pool.launch(folder)
+    const meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {}, url: {} } },
+    }
+    const { result } = await guard.request('tools/list', { _meta: meta })
+    const names = result?.tools?.map(({ name }) => name)
+    expect(names).toContain('trigger-url-elicitation')
+    await guard.close()
+  })
+
   test('what was approved is served; what changed since is not', async () => {
     const folder = pool.folder((path) => ({
       mandate: { tools: { 'a/*': {} } },

@@ -25,6 +25,8 @@ const FORM = {
   requestedSchema: { type: 'object', properties: { colour: { type: 'string' } } },
 }
 const ASKED = { elicitation: {} }
+/** All that a client can declare of what the mandate lets the upstream ask for. */
+const FULL = { elicitation: { form: {}, url: {} }, sampling: { tools: {}, context: {} } }
 const RED = { action: 'accept', content: { colour: 'crimson' } }
 
 let open: MemoryGuard[] = []
@@ -47,6 +49,44 @@ function reasonOf({ result, error }: Message): unknown {
   const meta = result?.['_meta'] as JsonObject | undefined
   return meta?.['dev.chaperone/reason'] ?? error?.data?.['reason']
 }
+
+describe('what an upstream is told that it may ask for', () => {
+  const told = (a: FakeUpstream, method: string): readonly unknown[] =>
+    a.calls(method).map(({ params }) => {
+      const meta = params?.['_meta'] as JsonObject | undefined
+      return meta?.['io.modelcontextprotocol/clientCapabilities'] ?? params?.['capabilities']
+    })
+
+  test('on behalf of a legacy agent: what that agent declared, as it declared it', async () => {
+    const declared = { elicitation: {}, sampling: { context: {} }, roots: { listChanged: true } }
+    const [legacy, modern] = [legacyUpstream(TOOLS), modernUpstream(TOOLS)]
+    for (const a of [legacy, modern]) {
+      const guard = start(MANDATE, { a })
+      await guard.open(declared)
+      await guard.ask('tools/list')
+    }
+    const permitted = { elicitation: {}, sampling: { context: {} } }
+    expect(told(legacy, 'initialize')).toEqual([permitted])
+    expect(told(modern, 'tools/list')).toEqual([permitted])
+  })
+
+  test('with a list that all modern agents share: all that the mandate permits', async () => {
+    const a = modernUpstream(TOOLS)
+    const guard = start(MANDATE, { a })
+    await guard.ask('tools/list', { _meta: modern() })
+    expect(told(a, 'tools/list')).toEqual([FULL])
+    const silent = modernUpstream(TOOLS)
+    await start(SILENT, { a: silent }).ask('tools/list', { _meta: modern(ASKED) })
+    expect(told(silent, 'tools/list')).toEqual([{}])
+  })
+
+  test('with a call: what its own agent can be asked', async () => {
+    const a = modernUpstream(TOOLS)
+    const guard = start(MANDATE, { a })
+    await guard.ask('tools/call', { name: 'ask', arguments: {}, _meta: modern(ASKED) })
+    expect(told(a, 'tools/call')).toEqual([ASKED])
+  })
+})
 
 describe('a modern agent in front of a modern upstream', () => {
   /** Asks once with its own state, and answers with what comes back. */
@@ -217,7 +257,26 @@ describe('a modern agent in front of a legacy upstream', () => {
     const guard = start(MANDATE, { a })
     await guard.ask('tools/list', { _meta: modern() })
     const [opening] = a.calls('initialize')
-    expect(opening?.params?.['capabilities']).toEqual({ elicitation: {}, sampling: {} })
+    expect(opening?.params?.['capabilities']).toEqual(FULL)
+  })
+
+  test('what was opened for anyone is declined where this agent cannot be asked with tools', async () => {
+    const params = { messages: [], maxTokens: 1, tools: [], includeContext: 'thisServer' }
+    const question = { method: 'sampling/createMessage', params }
+    const able = { _meta: modern({ sampling: { tools: {} } }) }
+    const asked = start(MANDATE, { a: asksMidCall(question) })
+    const first = await asked.ask('tools/call', call(able))
+    expect(first.result?.['inputRequests']).toEqual({ question })
+    const a = asksMidCall(question)
+    const guard = start(MANDATE, { a })
+    const unable = { _meta: modern({ sampling: {}, elicitation: {} }) }
+    const answer = await guard.ask('tools/call', call(unable))
+    expect(answer.result).toMatchObject({ content: [{ text: '["declined"]' }] })
+    expect(a.lives[0]?.received.find(({ id }) => String(id) === 'ask-0')).toMatchObject({
+      error: { code: -31_403 },
+    })
+    const declined = guard.log.entries.filter(({ type }) => type === 'upstream_request')
+    expect(declined).toMatchObject([{ verdict: 'declined', reason: 'unsupported' }])
   })
 
   test('is asked again and again, and again what it has not answered', async () => {
