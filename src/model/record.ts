@@ -99,6 +99,7 @@ export type EventName =
   | 'request_turned_away'
   | 'prompt_hidden'
   | 'template_hidden'
+  | 'resource_hidden'
   | 'log_recovered'
 
 /** Who acts, and under which mandate: what entries about one agent say alike. */

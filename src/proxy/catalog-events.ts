@@ -1,16 +1,16 @@
 /** What the record and the operational log are told of the catalog: each thing once, however often a list is fetched. */
 import type { JsonObject } from '../model/json.ts'
-import type { DefinitionKind } from '../model/lock.ts'
 import { spelt } from '../model/plain-name.ts'
 import type { OperationalLog } from '../model/port.ts'
 import type { EventName } from '../model/record.ts'
 import type { Drift, Pins } from './pins.ts'
-import type { CatalogEvents } from './sighting.ts'
+import type { CatalogEvents, HiddenKind } from './sighting.ts'
 
-const HIDDEN: Readonly<Record<DefinitionKind, EventName>> = {
+const HIDDEN: Readonly<Record<HiddenKind, EventName>> = {
   tool: 'tool_hidden',
   prompt: 'prompt_hidden',
   template: 'template_hidden',
+  resource: 'resource_hidden',
 }
 
 const DRIFTED: Readonly<Record<Drift['drift'], string>> = {

@@ -13,6 +13,7 @@ import type { Json } from '../model/json.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import type { CatalogPort, Found, PromptTarget } from '../pipeline/port.ts'
 import { Contest, type NamedKind } from './contest.ts'
+import { contested, holderOf, type Shown, spans } from './holder.ts'
 import { KIND_OF, type Listed, type ListMethod, type Offer } from './offer.ts'
 import type { Pins } from './pins.ts'
 import { PublicNames } from './public-name.ts'
@@ -97,14 +98,14 @@ export class Catalog implements CatalogPort {
 
   /**
    * A URI carries no server name: the upstreams whose grants cover it are asked for, and among several the one that
-   * lists it. What stays ambiguous is unknown: the guard does not guess.
+   * holds it. What stays ambiguous is unknown.
    */
   async resource(
     uri: string,
     mandate: CompiledMandate,
   ): Promise<Found<{ readonly server: string }>> {
     const granted = this.#shelves.filter(({ link }) => mandate.resource(link.server, uri).listed)
-    const shelf = granted.length === 1 ? granted[0] : await this.#onlyLister(granted, uri)
+    const shelf = await holderOf(uri, granted, { supply: this.#supply, mandate })
     if (!shelf) return { state: 'unknown' }
     const target = { server: shelf.link.server }
     try {
@@ -266,16 +267,6 @@ export class Catalog implements CatalogPort {
     return this.#knownTool(shelf, name)
   }
 
-  async #onlyLister(shelves: readonly Shelf[], uri: string): Promise<Shelf | undefined> {
-    const listing: Shelf[] = []
-    for (const shelf of shelves) {
-      const offer = await this.#supply.offer(shelf, 'resources/list')
-      if (!(offer instanceof GuardError) && offer.items.some((item) => item.value['uri'] === uri))
-        listing.push(shelf)
-    }
-    return listing.length === 1 ? listing[0] : undefined
-  }
-
   /** A template whose definition changed is neither completed nor read through, unless another one spans the URI, too. */
   async #throughTemplate<T>(shelf: Shelf, uri: string, target: T): Promise<Found<T>> {
     const method = 'resources/templates/list'
@@ -315,17 +306,25 @@ export class Catalog implements CatalogPort {
     offers: readonly { readonly shelf: Shelf; readonly offer: Offer | GuardError }[],
     digest: Sha256,
   ): View {
-    const texts: string[] = []
-    let hidden = 0
+    const shown: Shown[] = []
+    let all = 0
     for (const { shelf, offer } of offers) {
       if (offer instanceof GuardError) continue
-      for (const item of offer.items) {
-        if (this.#visible(method, shelf, item))
-          texts.push(this.#itemText(method, shelf.link.server, item))
-        else hidden += 1
-      }
+      all += offer.items.length
+      for (const item of offer.items)
+        if (this.#visible(method, shelf, item)) shown.push({ server: shelf.link.server, item })
     }
-    return { itemsText: `[${texts.join(',')}]`, offered: texts.length, hidden, digest }
+    const lost = contested(method, shown)
+    const texts: string[] = []
+    for (const { server, item } of shown) {
+      const found = lost.get(item)
+      if (found) {
+        const kind = KIND_OF[method] ?? 'resource'
+        this.#options.events.onHidden(server, kind, found.uri, found.why)
+      } else texts.push(this.#itemText(method, server, item))
+    }
+    const offered = texts.length
+    return { itemsText: `[${texts.join(',')}]`, offered, hidden: all - offered, digest }
   }
 
   #visible(method: ListMethod, shelf: Shelf, item: Listed): boolean {
@@ -381,19 +380,4 @@ export class Catalog implements CatalogPort {
 
 function isPinned(known: Known | undefined, item: Listed): boolean {
   return known?.state === 'pinned' && known.item === item
-}
-
-/** Could the template expand to this URI, taking each expression for any text (RFC 6570)? */
-function spans(template: string, uri: string): boolean {
-  const [head = '', ...parts] = template.split(/\{[^{}]*\}/)
-  const tail = parts.pop()
-  if (tail === undefined) return template === uri
-  if (!uri.startsWith(head) || !uri.endsWith(tail)) return false
-  let at = head.length
-  for (const part of parts) {
-    const found = uri.indexOf(part, at)
-    if (found === -1) return false
-    at = found + part.length
-  }
-  return at <= uri.length - tail.length
 }

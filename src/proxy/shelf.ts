@@ -41,6 +41,11 @@ export function newShelf(link: Link, rank: number): Shelf {
   }
 }
 
+/** Whether an upstream has such things at all. */
+export function holds({ capabilities }: Agreement, method: ListMethod): boolean {
+  return isObject(capabilities[LIST_CAPABILITY[method]])
+}
+
 /** Whether an upstream says when a list changes; one that does not is asked each time. */
 export function announces({ capabilities }: Agreement, method: ListMethod): boolean {
   const capability = capabilities[LIST_CAPABILITY[method]]

@@ -9,10 +9,13 @@ import type { Drift, Pins } from './pins.ts'
 import type { Known, Shelf } from './shelf.ts'
 import type { Link } from './upstream/link.ts'
 
+/** What can be hidden. A resource has no definition that anybody approves. */
+export type HiddenKind = DefinitionKind | 'resource'
+
 export interface CatalogEvents {
   onPinned(server: string, facts: JsonObject): void
   onDrift(drift: Drift): void
-  onHidden(server: string, kind: DefinitionKind, name: string, why: string): void
+  onHidden(server: string, kind: HiddenKind, name: string, why: string): void
   /** A grant names what no upstream has. */
   onUnmatched(why: string): void
 }

@@ -1,11 +1,10 @@
 /** Fetches the lists of upstreams: each once at a time, again where it changed on its way, and not without end. */
 import { digestOf } from '../model/digest.ts'
 import { GuardError } from '../model/error.ts'
-import { isObject } from '../model/json.ts'
 import type { Timers } from '../model/port.ts'
-import { fetchOffer, LIST_CAPABILITY, type ListMethod, type Offer } from './offer.ts'
+import { fetchOffer, type ListMethod, type Offer } from './offer.ts'
 import type { Self } from './protocol.ts'
-import { announces, type Shelf } from './shelf.ts'
+import { announces, holds, type Shelf } from './shelf.ts'
 import type { Agreement, Wish } from './upstream/handshake.ts'
 
 export interface SupplyOptions {
@@ -61,7 +60,7 @@ export class Supply {
   }
 
   #fetch(shelf: Shelf, method: ListMethod, agreement: Agreement, attempt = 1): Promise<Offer> {
-    if (!isObject(agreement.capabilities[LIST_CAPABILITY[method]])) {
+    if (!holds(agreement, method)) {
       const nothing: Offer = { items: [], strange: 0, digest: digestOf('') }
       return Promise.resolve(this.#options.onFetched(shelf, method, nothing))
     }
