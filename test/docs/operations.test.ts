@@ -1,4 +1,5 @@
 /** The operator's page against the code: the members of an entry, the exit codes, the limits that it names. */
+import { hash } from 'node:crypto'
 import {
   mkdirSync,
   mkdtempSync,
@@ -14,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { agentOf } from '../../examples/agent.ts'
 import { LONGEST_ENTRY } from '../../src/audit/entry.ts'
 import { COMMANDS } from '../../src/cli/main.ts'
+import { type Listening, loadListening } from '../../src/config/listening.ts'
 import { loadUpstreams } from '../../src/config/mcp-json.ts'
 import { OAUTH_MEMBERS } from '../../src/config/oauth-entry.ts'
 import { REQUEST_LIMITS } from '../../src/proxy/strict.ts'
@@ -85,6 +87,28 @@ describe('the record of a real guard', () => {
       new Set(['event', 'listed', 'intent', 'outcome', 'refusal']),
     )
   })
+})
+
+test('its example of keys lets nobody in as it stands, and is complete once the hash is put in', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chaperone-operations-'))
+  try {
+    const file = join(folder, 'chaperone.yaml')
+    const [example = ''] = blocks(PAGE, 'yaml').filter((block) => block.includes('sha256:'))
+    const load = (text: string): Listening => {
+      writeFileSync(file, text)
+      return loadListening(file, { INTAKE_KEY: 'k'.repeat(64) })
+    }
+    expect(load(example).problems.map(({ id }) => id)).toEqual(['key_hash'])
+    const digest = hash('sha256', 'r'.repeat(64), 'hex')
+    const { problems, keys } = load(example.replace('HASH_OF_THE_KEY', digest))
+    expect(problems).toEqual([])
+    expect(keys.map(({ mandate }) => mandate)).toEqual(
+      ['intake.yaml', 'reader.yaml'].map((name) => join(folder, name)),
+    )
+    expect(keys[1]?.key).toBe(digest)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })
 
 test('its example of upstreams that are reached by URL is read without a complaint', () => {
