@@ -12,13 +12,20 @@ export interface UpstreamRow {
   readonly failed: boolean
 }
 
+/** What is offered under one mandate. */
+export interface AgentRow {
+  readonly mandate: Mandate
+  readonly upstreams: readonly UpstreamRow[]
+}
+
 export interface CheckReport {
   readonly problems: readonly Problem[]
-  readonly upstreams: readonly UpstreamRow[]
+  readonly agents: readonly AgentRow[]
   /** Whether the upstreams were started. */
   readonly asked: boolean
   readonly offline: boolean
-  readonly mandate?: Mandate
+  /** Whether it is for `serve`, which may have several mandates. */
+  readonly serves: boolean
 }
 
 export function printReport(report: CheckReport, io: CliIo, form: 'json' | 'text'): void {
@@ -26,14 +33,24 @@ export function printReport(report: CheckReport, io: CliIo, form: 'json' | 'text
   else io.stdout(`${textReport(report, io).join('\n')}\n`)
 }
 
-function jsonReport({ problems, upstreams }: CheckReport): object {
-  return {
+function jsonReport({ problems, agents, serves }: CheckReport): object {
+  const common = {
     ok: !problems.some(({ level }) => level === 'error'),
     problems: problems.map(problemJson),
-    upstreams: upstreams.map(({ server, tools, offered, failed }) =>
-      failed ? { server, failed } : { server, tools, offered },
-    ),
   }
+  const [only] = agents
+  if (!serves) return { ...common, upstreams: only ? upstreamsJson(only) : [] }
+  const mandates = agents.map((row) => {
+    const { name, file, agent } = row.mandate
+    return { mandate: name, file, agent, upstreams: upstreamsJson(row) }
+  })
+  return { ...common, mandates }
+}
+
+function upstreamsJson({ upstreams }: AgentRow): readonly object[] {
+  return upstreams.map(({ server, tools, offered, failed }) =>
+    failed ? { server, failed } : { server, tools, offered },
+  )
 }
 
 /** A problem as `--json` shows it: its place flat, members that are absent left out. */
@@ -42,19 +59,8 @@ function problemJson({ level, id, place, message, remedy }: Problem): object {
 }
 
 function textReport(report: CheckReport, io: CliIo): readonly string[] {
-  const { mandate, problems, upstreams } = report
-  const lines: string[] = []
-  if (mandate) {
-    const until = new Date(mandate.valid.until).toISOString()
-    const file = shortPath(mandate.file, io.cwd)
-    lines.push(
-      `mandate ${paint(io, 'bold', mandate.name)} (${file}) for ${mandate.agent}, until ${until}`,
-    )
-  }
-  if (upstreams.length > 0) {
-    const width = Math.max(...upstreams.map(({ server }) => server.length))
-    for (const row of upstreams) lines.push(`  ${row.server.padEnd(width)}  ${offerText(row, io)}`)
-  }
+  const { agents, problems } = report
+  const lines: string[] = agents.flatMap((row) => agentLines(row, io))
   for (const [file, group] of Map.groupBy(problems, (problem) => problem.place?.file)) {
     if (lines.length > 0) lines.push('')
     if (file !== undefined) lines.push(paint(io, 'bold', shortPath(file, io.cwd)))
@@ -63,6 +69,16 @@ function textReport(report: CheckReport, io: CliIo): readonly string[] {
   if (lines.length > 0) lines.push('')
   lines.push(verdict(report, io))
   return lines
+}
+
+function agentLines({ mandate, upstreams }: AgentRow, io: CliIo): readonly string[] {
+  const until = new Date(mandate.valid.until).toISOString()
+  const file = shortPath(mandate.file, io.cwd)
+  const width = Math.max(0, ...upstreams.map(({ server }) => server.length))
+  return [
+    `mandate ${paint(io, 'bold', mandate.name)} (${file}) for ${mandate.agent}, until ${until}`,
+    ...upstreams.map((row) => `  ${row.server.padEnd(width)}  ${offerText(row, io)}`),
+  ]
 }
 
 function offerText({ failed, offered, tools }: UpstreamRow, io: CliIo): string {
@@ -89,17 +105,18 @@ function shortPath(path: string, cwd: string): string {
 }
 
 function verdict(report: CheckReport, io: CliIo): string {
-  const { problems, upstreams } = report
+  const { agents, problems, serves } = report
+  const upstreams = agents.flatMap((row) => row.upstreams)
   const errors = problems.filter(({ level }) => level === 'error')
   const warned = problems.length - errors.length
   const warnings = warned === 0 ? '' : `, ${counted(warned, 'warning')}`
-  const failed = upstreams.filter((row) => row.failed)
-  if (errors.length > failed.length) {
+  const failed = new Set(upstreams.flatMap((row) => (row.failed ? [row.server] : [])))
+  if (errors.length > failed.size) {
     const why = report.asked ? '' : '; the upstreams were not started'
     return `${paint(io, 'red', 'not ok')}: ${counted(errors.length, 'error')}${warnings}${why}`
   }
-  if (failed.length > 0) {
-    const names = failed.map(({ server }) => server).join(', ')
+  if (failed.size > 0) {
+    const names = [...failed].join(', ')
     return `${paint(io, 'yellow', 'could not check')}: ${names} could not be asked${warnings}`
   }
   const ok = paint(io, 'green', 'ok')
@@ -107,7 +124,8 @@ function verdict(report: CheckReport, io: CliIo): string {
     return `${ok}: the documents are in order${warnings}; tools and arguments were not checked (--offline)`
   }
   const offered = upstreams.reduce((sum, row) => sum + row.offered, 0)
-  return `${ok}: this would run, with ${counted(offered, 'tool')} offered${warnings}`
+  if (!serves) return `${ok}: this would run, with ${counted(offered, 'tool')} offered${warnings}`
+  return `${ok}: this would be served, under ${counted(agents.length, 'mandate')}${warnings}`
 }
 
 function counted(count: number, what: string): string {

@@ -1,35 +1,33 @@
-/** `chaperone check`: would this run? Everything that `run` would refuse, and what it would only find out later. */
+/** `chaperone check`: would this run? Everything that `run` or `serve` would refuse, and what it would only find out later. */
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { directlyReachable } from '../config/client-configs.ts'
 import type { Upstream } from '../config/mcp-json.ts'
-import { readSettings, type Settings } from '../config/settings.ts'
+import { readServeSettings, readSettings, type Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
 import type { CompiledMandate } from '../model/authority.ts'
-import { type Problem, Problems } from '../model/document.ts'
+import { type Problem, Problems, problemText } from '../model/document.ts'
+import type { Instant } from '../model/id.ts'
 import type { Clock } from '../model/port.ts'
 import type { ToolDefinition } from '../model/tool.ts'
-import {
-  LAUNCH_HELP,
-  LAUNCH_OPTIONS,
-  type LaunchFiles,
-  launchFiles,
-  parseFlags,
-} from './arguments.ts'
-import { type CheckReport, printReport, type UpstreamRow } from './check-report.ts'
+import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
+import { type AgentRow, type CheckReport, printReport, type UpstreamRow } from './check-report.ts'
 import type { CliIo, Command } from './io.ts'
 import { type Prepared, prepare, realpath } from './launch.ts'
 import { judgeOffer, reportOffer } from './offered.ts'
 import type { Probe, Probed } from './probe.ts'
+import { prepareServe, serveFiles } from './serve-launch.ts'
 
 const HELP = `usage: chaperone check --mandate <file> [options]
+       chaperone check --settings chaperone.yaml [options]
 
 Would this run? Reads the mandate, its roles and mcp.json, looks for client configs on this machine that still reach
 an upstream past the guard, starts the upstreams, and compares what they offer with what the mandate grants. No tool
-is called.
+is called. With --settings: would this serve? Reads the settings too, and does the same for the mandate of each key.
 
 ${LAUNCH_HELP}
+  --settings <file>       the settings of serve, with the keys and their mandates
   --offline               do not start the upstreams: tools and arguments are not checked
   --json                  one JSON document instead of text
 
@@ -39,6 +37,7 @@ it could not be checked.
 
 const OPTIONS = {
   ...LAUNCH_OPTIONS,
+  settings: { type: 'string' },
   offline: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
@@ -69,28 +68,62 @@ export const command: Command = checkCommand({
 async function check(argv: readonly string[], io: CliIo, parts: CheckParts): Promise<number> {
   const { values } = parseFlags({ args: [...argv], options: OPTIONS, strict: true })
   const settings = readSettings(values, io.env, io.cwd)
-  const files = launchFiles(values, io)
-  const prepared = prepare(files, settings, io, parts.clock.now())
+  const subject = subjectOf(values, settings, io, parts.clock.now())
   const problems = new Problems()
-  for (const problem of prepared.problems) problems.add(problem)
-  for (const problem of bypasses(prepared.upstreams, files, io, parts)) problems.add(problem)
-  const { mandate } = prepared
+  for (const problem of subject.problems) problems.add(problem)
+  for (const problem of bypasses(subject, io, parts)) problems.add(problem)
   // Nothing is started from documents that cannot be trusted.
-  const asks = values.offline !== true && mandate !== undefined && !problems.bad
-  const probed = asks
-    ? await ask({ mandate, upstreams: prepared.upstreams, settings }, io, parts, values.json)
-    : undefined
-  const rows = mandate && probed ? compare(mandate, prepared, probed, problems) : []
+  const asks = values.offline !== true && subject.mandates.length > 0 && !problems.bad
+  const agents: AgentRow[] = []
+  for (const mandate of subject.mandates) {
+    const given = { mandate, upstreams: subject.upstreams, settings }
+    const probed = asks ? await ask(given, io, parts, values.json) : undefined
+    const upstreams = probed ? compare(mandate, subject, probed, problems) : []
+    agents.push({ mandate: mandate.mandate, upstreams })
+  }
   const report: CheckReport = {
-    problems: inOrder(problems.list),
-    upstreams: rows,
-    asked: probed !== undefined,
+    problems: inOrder(onceEach(problems.list)),
+    agents,
+    asked: asks,
     offline: values.offline === true,
-    ...(mandate && { mandate: mandate.mandate }),
+    serves: values.settings !== undefined,
   }
   printReport(report, io, values.json === true ? 'json' : 'text')
   if (problems.list.some(({ level, id }) => level === 'error' && id !== UNREACHED)) return 1
   return problems.bad ? 3 : 0
+}
+
+/** What would run: under one mandate, or under that of each key. */
+interface Subject extends Pick<Prepared, 'upstreams' | 'lock' | 'problems'> {
+  readonly mandates: readonly CompiledMandate[]
+  /** Where `mcp.json` stands. */
+  readonly folder: string
+}
+
+function subjectOf(
+  flags: Parameters<typeof serveFiles>[0],
+  settings: Settings,
+  io: CliIo,
+  now: Instant,
+): Subject {
+  if (flags.settings === undefined) {
+    const files = launchFiles(flags, io)
+    const { mandate, ...prepared } = prepare(files, settings, io, now)
+    const folder = dirname(files.upstreams)
+    return { ...prepared, mandates: mandate ? [mandate] : [], folder }
+  }
+  const files = serveFiles(flags, io)
+  const given = { settings, flags: readServeSettings({}, io.env) }
+  const { agents, upstreams, lock, problems } = prepareServe(files, given, io, now)
+  // Several keys may stand for one mandate.
+  const byFile = new Map(agents.map(({ mandate }) => [mandate.mandate.file, mandate]))
+  const folder = dirname(files.upstreams)
+  return { mandates: [...byFile.values()], upstreams, ...(lock && { lock }), problems, folder }
+}
+
+/** What is wrong with an upstream is found under each mandate. */
+function onceEach(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [problemText(problem), problem])).values()]
 }
 
 /** Document by document, each from its top. */
@@ -107,12 +140,11 @@ const UNREACHED = 'upstream_failed'
 
 /** Entries of clients on this machine that start a guarded server themselves. */
 function bypasses(
-  upstreams: readonly Upstream[],
-  files: LaunchFiles,
+  { upstreams, folder }: Subject,
   io: CliIo,
   { platform }: CheckParts,
 ): readonly Problem[] {
-  const projects = [io.cwd, dirname(files.upstreams)]
+  const projects = [io.cwd, folder]
   return directlyReachable(upstreams, { platform, env: io.env, projects }, readable, realpath)
 }
 
@@ -147,7 +179,7 @@ async function ask(
 /** Compares what is granted with what is offered; a server that could not be asked is no reason to doubt its grants. */
 function compare(
   mandate: CompiledMandate,
-  prepared: Prepared,
+  prepared: Pick<Prepared, 'upstreams' | 'lock'>,
   probed: Probed,
   problems: Problems,
 ): readonly UpstreamRow[] {

@@ -60,17 +60,19 @@ function approvals(files: LaunchFiles, settings: Settings, problems: Problems): 
   return read.lock
 }
 
-/** Says what is wrong, all of it; true when nothing may be started for it. */
-export function refused(problems: readonly Problem[], io: CliIo): boolean {
+/** Says what is wrong, all of it, and which command says more; true when nothing may be started for it. */
+export function refused(
+  problems: readonly Problem[],
+  io: CliIo,
+  more = 'chaperone check',
+): boolean {
   for (const problem of problems) {
     const level =
       problem.level === 'error' ? paint(io, 'red', 'error') : paint(io, 'yellow', 'warning')
     io.stderr(`${level}: ${problemText(problem)}\n`)
   }
   if (problems.every(({ level }) => level !== 'error')) return false
-  io.stderr(
-    `${paint(io, 'red', 'chaperone')}: nothing was started (\`chaperone check\` says more)\n`,
-  )
+  io.stderr(`${paint(io, 'red', 'chaperone')}: nothing was started (\`${more}\` says more)\n`)
   return true
 }
 

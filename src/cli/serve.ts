@@ -55,8 +55,10 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseFlags({ args: [...argv], options: OPTIONS, strict: true })
   const settings = readSettings(values, io.env, io.cwd)
   const flags = readServeSettings(values, io.env)
-  const serving = prepareServe(serveFiles(values, io), { settings, flags }, io, systemClock.now())
-  if (refused(serving.problems, io)) return 1
+  const files = serveFiles(values, io)
+  const serving = prepareServe(files, { settings, flags }, io, systemClock.now())
+  const more = files.settings === undefined ? 'chaperone check' : 'chaperone check --settings'
+  if (refused(serving.problems, io, more)) return 1
   await serve(serving, io)
   return 0
 }
