@@ -12,6 +12,7 @@ import {
   renameSync,
   writeSync,
 } from 'node:fs'
+import { makeFolders } from '../model/folder.ts'
 
 /** What a file is known by while it is open. */
 interface FileState {
@@ -51,7 +52,7 @@ const FRESH = constants.O_CREAT | constants.O_EXCL
 
 /** The disk of this machine. */
 export const realDisk: Disk = {
-  makeFolder: (path) => void mkdirSync(path, { recursive: true, mode: OWNER_FOLDER }),
+  makeFolder: (path) => makeFolders(path, (one) => mkdirSync(one, OWNER_FOLDER)),
   list: (folder) => readdirSync(folder),
   exists: existsSync,
   open: (path, which) => openSync(path, which === 'new' ? APPEND | FRESH : APPEND, OWNER_FILE),

@@ -2,6 +2,8 @@
 import { mkdirSync, openSync, write } from 'node:fs'
 import { dirname } from 'node:path'
 import { pino } from 'pino'
+import { GuardError } from '../model/error.ts'
+import { makeFolders } from '../model/folder.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { OperationalLog } from '../model/port.ts'
 import type { LogLevel } from './settings.ts'
@@ -20,7 +22,7 @@ export interface ClosableLog extends OperationalLog {
   close(): Promise<void>
 }
 
-/** @throws Error when the file cannot be opened */
+/** @throws GuardError ERR_LOG_FILE when the file cannot be opened */
 export function operationalLog({ level, file }: OperationalSettings): ClosableLog {
   const destination = lineWriter(file === undefined ? STDERR : opened(file))
   const stream = { write: (line: string): void => destination.write(escaped(line)) }
@@ -41,8 +43,13 @@ export function operationalLog({ level, file }: OperationalSettings): ClosableLo
 const STDERR = 2
 
 function opened(file: string): number {
-  mkdirSync(dirname(file), { recursive: true })
-  return openSync(file, 'a', 0o600)
+  try {
+    makeFolders(dirname(file), (one) => mkdirSync(one))
+    return openSync(file, 'a', 0o600)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new GuardError('ERR_LOG_FILE', `the log \`${file}\` cannot be opened: ${why}`, { cause })
+  }
 }
 
 interface LineWriter {

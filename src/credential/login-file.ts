@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { GuardError } from '../model/error.ts'
+import { makeFolders } from '../model/folder.ts'
 import { LOGINS, LOGIN_ENDING, type Challenge } from '../model/login.ts'
 import type { Timers } from '../model/port.ts'
 import { isObject, type JsonObject, member } from '../model/json.ts'
@@ -205,7 +206,7 @@ function writeOwn(path: string, text: string): void {
 }
 
 function makeFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: OWNER_FOLDER })
+  makeFolders(folder, (one) => mkdirSync(one, OWNER_FOLDER))
   const found = lstatSync(folder)
   if (!found.isDirectory()) throw failed(`\`${folder}\` is no folder`)
   mustBeOwn(folder, found)

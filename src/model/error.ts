@@ -6,6 +6,7 @@ export type FaultCode =
   | 'ERR_CONFIG_READ'
   | 'ERR_CONFIG_INVALID'
   | 'ERR_LISTEN'
+  | 'ERR_LOG_FILE'
   | 'ERR_LOGIN_FAILED'
   | 'ERR_LOGIN_REFUSED'
   | 'ERR_MANDATE_INVALID'

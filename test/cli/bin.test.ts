@@ -1,8 +1,9 @@
 /** The built executable as a process: which Node it needs, its exit codes, and how it ends when nobody reads on. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const executable = resolve('dist/bin/chaperone.js')
 
@@ -15,7 +16,7 @@ function run(
   argv: readonly string[],
   node = process.execPath,
 ): { readonly code: number | null; readonly out: string; readonly err: string } {
-  const ran = spawnSync(node, argv, { encoding: 'utf8', input: '' })
+  const ran = spawnSync(node, argv, { encoding: 'utf8', input: '', timeout: 60_000 })
   return { code: ran.status, out: ran.stdout, err: ran.stderr }
 }
 
@@ -88,4 +89,28 @@ test('a usage error of `run` leaves stdout, which is the protocol, alone', () =>
   const { code, out, err } = run([executable, 'run'])
   expect([code, out]).toEqual([2, ''])
   expect(err).toContain('no mandate is named')
+})
+
+describe('where no folder can be made', () => {
+  let folder = ''
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'chaperone-bin-'))
+    const mandate = 'mandate: m, agent: a, purpose: p, valid: { until: 2100-01-01T00:00:00Z }'
+    writeFileSync(join(folder, 'm.yaml'), `{ ${mandate}, tools: { a/b: {} } }`)
+    writeFileSync(join(folder, 'mcp.json'), '{ "mcpServers": { "a": { "command": "none" } } }')
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test.skipIf(!existsSync('/proc/self')).each([
+    ['--state-dir', '/proc/chaperone', 'ENOENT'],
+    ['--log-file', '/proc/chaperone/guard.log', 'ENOENT'],
+  ])('`run` %s %s ends at once with exit code 3 (needs /proc)', (flag, path, why) => {
+    const state = flag === '--state-dir' ? [] : ['--state-dir', join(folder, 'state')]
+    const launch = [executable, 'run', '--mandate', join(folder, 'm.yaml'), ...state, flag, path]
+    const { code, out, err } = run(launch)
+    expect(err).toContain(path)
+    expect(err).toContain(why)
+    expect(err).not.toContain('fault')
+    expect([code, out]).toEqual([3, ''])
+  })
 })

@@ -20,6 +20,16 @@ test('what would act on a terminal is written as JSON escapes it, and reads back
   }
 })
 
+test.skipIf(!existsSync('/proc/self'))(
+  'a file where no folder can be made is refused at once (needs /proc)',
+  () => {
+    const file = '/proc/chaperone/none/guard.log'
+    const open = (): unknown => operationalLog({ level: 'info', file })
+    expect(open).toThrow(expect.objectContaining({ code: 'ERR_LOG_FILE' }))
+    expect(open).toThrow(file)
+  },
+)
+
 // A device that is always full exists on Linux.
 test.skipIf(!existsSync('/dev/full'))(
   'a full disk loses lines, and neither ends the guard nor keeps it from ending (needs /dev/full)',
