@@ -31,6 +31,8 @@ export interface Refusal {
   readonly reason: DenyReason
   /** For operators only, never sent to the agent. */
   readonly detail?: string
+  /** What was refused, under its upstream's own name, where that was found out before; for the record alone. */
+  readonly about?: { readonly server: string; readonly name: string }
   /** The decision that said no, where it was one. */
   readonly decision?: Decision
 }

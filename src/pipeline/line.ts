@@ -112,7 +112,7 @@ export async function recordRefusal(
       await ports.log.append({
         type: 'refusal',
         at,
-        request: reached.request,
+        request: { ...reached.request, ...refused.about },
         refusal: refused,
         ...(reached.call ? { call: reached.call } : {}),
         ...(decision ? { decision } : {}),

@@ -1,6 +1,7 @@
 /** resolve: what exactly is acted on? The pinned definition and the arguments, or the same "unknown" for hidden and missing. */
 import type { Authority } from '../model/authority.ts'
 import type { CallContext, Resource } from '../model/call.ts'
+import type { DenyReason } from '../model/decision.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { RequestFacts } from '../model/record.ts'
 import type { ToolDefinition } from '../model/tool.ts'
@@ -58,14 +59,17 @@ function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolv
   const { asked } = bound.identified.admitted
   const unknown = UNKNOWN[asked.kind]
   if (found.state === 'unknown') return refusal('resolve', unknown)
-  if (!found.target.authority.listed)
-    return refusal('resolve', unknown, 'hidden: no grant covers it')
-  if (found.state === 'unavailable') return refusal('resolve', found.reason, found.detail)
-  if (found.state === 'changed') return refusal('resolve', changedReason(asked.kind), found.detail)
+  const { resource, authority } = found.target
+  const no = (reason: DenyReason, detail?: string): Refusal => ({
+    ...refusal('resolve', reason, detail),
+    about: { server: resource.server, name: nameOf(resource) },
+  })
+  if (!authority.listed) return no(unknown, 'hidden: no grant covers it')
+  if (found.state === 'unavailable') return no(found.reason, found.detail)
+  if (found.state === 'changed') return no(changedReason(asked.kind), found.detail)
   const { mirror } = bound.identified.admitted.inbound
   const fault = mirror && found.target.tool && mirrorFault(mirror, found.target.tool, asked)
-  if (fault !== undefined) return refusal('resolve', 'header_mismatch', fault)
-  const { resource, authority } = found.target
+  if (fault !== undefined) return no('header_mismatch', fault)
   const { admitted, principal } = bound.identified
   return {
     bound,
@@ -106,11 +110,15 @@ function requestFacts(
     era: request.era,
     method: request.method,
     server: resource.server,
-    name: resource.kind === 'resource' ? resource.uri : resource.name,
+    name: nameOf(resource),
     ...(resource.kind === 'tool' ? { definition: resource.definition } : {}),
     effects: authority.effects,
     ...(request.continues === undefined ? {} : { continues: request.continues }),
   }
+}
+
+function nameOf(resource: Resource): string {
+  return resource.kind === 'resource' ? resource.uri : resource.name
 }
 
 function find(bound: Bound, ports: LinePorts): Found<Target> | Promise<Found<Target>> {

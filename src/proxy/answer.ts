@@ -22,8 +22,8 @@ export type UpstreamLine =
       readonly method: string
       /** An empty object where the message has none. */
       readonly params: JsonObject
-      /** JSON text of `params` exactly as the upstream wrote it, `{}` where it has none. */
-      readonly text: string
+      /** JSON text of `params` exactly as the upstream wrote it; undefined where the message has none. */
+      readonly text: string | undefined
     }
   | { readonly kind: 'notification'; readonly method: string; readonly params: JsonObject }
   | Garbage
@@ -73,6 +73,7 @@ export function readUpstreamLine(line: Buffer): UpstreamLine {
     case JSONRPC | ID | ERROR:
       return answer(message, 'error', textOf(text, members, 'error'))
     case JSONRPC | ID | METHOD:
+      return request(message, undefined)
     case JSONRPC | ID | METHOD | PARAMS:
       return request(message, textOf(text, members, 'params'))
     case JSONRPC | METHOD:
@@ -110,7 +111,7 @@ function answer(message: JsonObject, part: 'result' | 'error', text: string): Up
   return { kind: 'answer', id, part, text, value }
 }
 
-function request(message: JsonObject, text: string): UpstreamLine {
+function request(message: JsonObject, text: string | undefined): UpstreamLine {
   const { id, method, params } = message
   if (!isId(id)) return garbage('a request without an id')
   if (typeof method !== 'string') return garbage('`method` is not a string')

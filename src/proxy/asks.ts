@@ -31,8 +31,8 @@ export interface AskOptions {
 export interface Question {
   readonly server: string
   readonly method: string
-  /** JSON text, ready to be sent. */
-  readonly params: string
+  /** JSON text, ready to be sent; absent where the upstream gave none. */
+  readonly params: string | undefined
   /** The agent's request on whose account it is asked. */
   readonly about?: RequestId | undefined
   /** The upstream's own id of it, so that it can be taken back. */

@@ -134,7 +134,7 @@ function stateOf(text: string): string | undefined {
 
 interface Asked {
   readonly method: string
-  readonly params: string
+  readonly params: string | undefined
 }
 
 /** What a result asks for, by key, ready to be asked: numbers keep their spelling. */
@@ -148,7 +148,8 @@ function questionsIn(text: string): readonly (readonly [string, Asked])[] {
     const twin = twins[key]
     const method: Json | undefined = isObject(request) ? request['method'] : undefined
     if (typeof method !== 'string' || !isRecord(twin)) return []
-    return [[key, { method, params: onward(printExact(twin['params'] ?? {})) }] as const]
+    const params = twin['params'] === undefined ? undefined : printExact(twin['params'])
+    return [[key, { method, params: onward(params) }] as const]
   })
 }
 

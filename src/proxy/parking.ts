@@ -177,7 +177,9 @@ export class Parking {
     const { ticket, link } = call
     const state = { server: link.server, call: leg.call, keys: [KEY], ticket }
     const sealed = this.#seal.close(state, leg.request)
-    const asked = `{"method":${JSON.stringify(method)},"params":${onward(text)}}`
+    const params = onward(text)
+    const tail = params === undefined ? '' : `,"params":${params}`
+    const asked = `{"method":${JSON.stringify(method)}${tail}}`
     const kind = kindOf(method)
     return {
       kind: 'result',

@@ -56,8 +56,9 @@ export function eraOf(method: string, params: JsonObject, carried?: Era): Era | 
   return whole ? 'modern' : 'incomplete'
 }
 
-export function requestFrame(id: RequestId, method: string, paramsText: string): string {
-  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"method":${JSON.stringify(method)},"params":${paramsText}}`
+export function requestFrame(id: RequestId, method: string, paramsText?: string): string {
+  const tail = paramsText === undefined ? '' : `,"params":${paramsText}`
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"method":${JSON.stringify(method)}${tail}}`
 }
 
 export function notificationFrame(method: string, params?: JsonObject): string {

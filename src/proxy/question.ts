@@ -50,9 +50,10 @@ export function isImproper(kind: UpstreamRequest, params: Json | undefined): boo
 
 /**
  * What was judged is what is sent: one value for each name, as the parser took it, without the fields of the hop it came
- * over. Numbers keep their spelling.
+ * over. Numbers keep their spelling; what was left out stays out.
  */
-export function onward(paramsText: string): string {
+export function onward(paramsText: string | undefined): string | undefined {
+  if (paramsText === undefined) return undefined
   const params = parseExact(paramsText)
   if (typeof params !== 'object' || params === null) return '{}'
   return printExact(Object.fromEntries(Object.entries(params).filter(([key]) => key !== '_meta')))

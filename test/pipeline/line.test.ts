@@ -193,6 +193,19 @@ describe('refuses, records it, and lets nothing reach the upstream', () => {
   })
 })
 
+test('a refusal of what was found is recorded under its upstream, another under the name that was asked for', async () => {
+  const down = { ...SEARCH, ...DOWN, reason: 'upstream_unavailable' } as const
+  const { concluded, departed, log } = await take(call('search'), { tools: [down] })
+  expect(log.entries).toMatchObject([{ request: { server: 'vendors', name: 'search' } }])
+  // What the agent is told is made of what it asked alone.
+  expect(concluded).not.toHaveProperty('request.server')
+  expect(departed).toEqual([])
+  const unknown = await take(call('vendors__nothing'))
+  expect(unknown.log.entries).toMatchObject([{ request: { name: 'vendors__nothing' } }])
+  expect(unknown.log.entries[0]).not.toHaveProperty('request.server')
+  expect(unknown.departed).toEqual([])
+})
+
 test('a mandate for another environment does not bind', async () => {
   const staging = mandateOf(`
 mandate: m

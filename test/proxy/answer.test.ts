@@ -85,7 +85,7 @@ describe('an upstream request or notification', () => {
       id: 97,
       method: 'roots/list',
       params: {},
-      text: '{}',
+      text: undefined,
     })
     expect(
       read('{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}'),

@@ -50,6 +50,38 @@ function reasonOf({ result, error }: Message): unknown {
   return meta?.['dev.chaperone/reason'] ?? error?.data?.['reason']
 }
 
+describe('a question without params', () => {
+  const mandate = MANDATE.replace('sampling]', 'roots]')
+  const ROOTS = { method: 'roots/list' }
+
+  test('reaches a legacy agent without any, of an upstream of either era', async () => {
+    const modern = modernUpstream(TOOLS, ({ id, method, params }, life) => {
+      if (method !== 'tools/call') return false
+      const result = params?.['inputResponses']
+        ? { resultType: 'complete', content: [] }
+        : { resultType: 'input_required', inputRequests: { q: ROOTS } }
+      life.say({ jsonrpc: '2.0', id, result })
+      return true
+    })
+    for (const a of [asksMidCall(ROOTS), modern]) {
+      const guard = start(mandate, { a })
+      await guard.open({ roots: {} })
+      const answer = guard.ask('tools/call', { name: 'ask' })
+      const question = await guard.hears(({ method }) => method === ROOTS.method)
+      expect(question).toEqual({ jsonrpc: '2.0', id: question.id, ...ROOTS })
+      guard.send({ jsonrpc: '2.0', id: question.id, result: { roots: [] } })
+      expect(await answer).toHaveProperty('result.content')
+    }
+  })
+
+  test('reaches a modern agent without any', async () => {
+    const guard = start(mandate, { a: asksMidCall(ROOTS) })
+    const params = { name: 'ask', _meta: modern({ roots: {} }) }
+    const first = await guard.ask('tools/call', params)
+    expect(first.result?.['inputRequests']).toEqual({ question: ROOTS })
+  })
+})
+
 describe('what an upstream is told that it may ask for', () => {
   const told = (a: FakeUpstream, method: string): readonly unknown[] =>
     a.calls(method).map(({ params }) => {
@@ -193,7 +225,7 @@ describe('a modern agent in front of a modern upstream', () => {
 
 /** A legacy upstream whose tool asks these, one after the other, and answers with what it was told. */
 function asksMidCall(
-  ...questions: readonly { readonly method: string; readonly params: object }[]
+  ...questions: readonly { readonly method: string; readonly params?: object }[]
 ) {
   let call: Received | undefined
   let at = 0
