@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { CASES } from './cases.ts'
 import { tally, tallyJson, tallyText, type RunReport } from './tally.ts'
 
-const HELP = `npm run attacks [-- --json]
+const HELP = `npm run attacks, or npm run --silent attacks -- --json
 
 Makes the attacks on the guard itself: over memory, stdio and HTTP, whole and in pieces. Recorded inputs are read from
 ../shared/evaluation/guard_attacks; without them their tests are skipped, and said to be.

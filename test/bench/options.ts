@@ -45,7 +45,7 @@ export const HELP: string = `Usage: npm run bench -- [options]
   --against F   F is the chaperone.js of another build, measured beside this one
   --profile     instead of measuring: where the guard's CPU goes, function by function, 64 calls in flight;
                 over HTTP with --only http
-  --json        every figure and ratio as one JSON document on stdout
+  --json        every figure and ratio as one JSON document on stdout (npm run --silent bench -- --json)
   --help        this text
 
 Exit: 0 measured (whether or not a target was met), 2 usage, 3 something could not be measured.
