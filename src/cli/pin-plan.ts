@@ -87,6 +87,8 @@ export interface Asked {
   readonly approved: Upstreams
   /** Those that were asked, and answered. */
   readonly servers: readonly string[]
+  /** All that `mcp.json` has: what is approved of one that was not asked keeps its name, too. */
+  readonly all: readonly string[]
   readonly probed: Probed
   readonly mandate: CompiledMandate | undefined
   /** What `--only` names, in the order of `mcp.json`; it is approved even where its name looks like another. */
@@ -100,19 +102,18 @@ export function definitionSteps(asked: Asked): {
   readonly steps: readonly Step[]
   readonly leftOut: readonly LeftOut[]
 } {
-  const { approved, servers, probed, mandate, isChosen } = asked
-  const hidden = hiddenNames(
-    probed.definitions,
-    (one) => {
-      if (approved.get(one.server)?.definitions[one.kind].has(one.name) === true) return 'approved'
+  const { approved, servers, all, probed, mandate, isChosen } = asked
+  const hidden = hiddenNames(probed.definitions, {
+    approved,
+    servers: all,
+    standingOf: (one) => {
       if (isChosen(one)) return 'approved'
       return mandate && isNamed(mandate.mandate, one) ? 'named' : 'covered'
     },
-    servers,
-  )
+  })
   const offered = probed.definitions.filter((one) => !hidden.has(one))
   const steps = changesOf(approved, servers, offered).map((change) => stepOf(change, asked))
-  const leftOut = [...hidden].map(([one, why]) => ({ offered: one, why }))
+  const leftOut = [...hidden].map(([one, { why }]) => ({ offered: one, why }))
   return { steps: [...steps, ...effectSteps(asked, offered)], leftOut }
 }
 

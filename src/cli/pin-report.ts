@@ -1,7 +1,6 @@
 /** How `pin` says what differs, what it left out and what it did. */
-import { relative } from 'node:path'
 import { spelt } from '../model/plain-name.ts'
-import { type CliIo, paint, printable } from './io.ts'
+import { type CliIo, paint, printable, shortPath } from './io.ts'
 import type { LeftOut, Step } from './pin-plan.ts'
 
 export interface Outcome {
@@ -98,9 +97,4 @@ function verdict(outcome: Outcome, io: Pick<CliIo, 'color' | 'cwd'>): string {
 
 function counted(count: number): string {
   return `${count} change${count === 1 ? '' : 's'}`
-}
-
-function shortPath(path: string, cwd: string): string {
-  const short = relative(cwd, path)
-  return short === '' || short.startsWith('..') ? path : short
 }

@@ -165,6 +165,7 @@ async function decide(work: Work): Promise<Outcome> {
   const { steps: defined, leftOut } = definitionSteps({
     approved,
     servers,
+    all: upstreams.map(({ server }) => server),
     probed,
     mandate,
     effect,

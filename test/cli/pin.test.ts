@@ -256,6 +256,31 @@ describe('names', () => {
     expect(Object.keys(effects('mail'))).toEqual(['send'])
   })
 
+  test('one that looks like an approved one is left out where that one is gone, too', async () => {
+    const before = withTools(tool('mail', 'list'))
+    const after = withTools(tool('mail', '1ist'))
+    await pin([], { ...before, prompts: [] })
+    const checked = await pin(['--check'], { ...after, prompts: [] })
+    const left = '! mail/1ist (tool) is left out: it can be taken for `mail/list`: U+0031'
+    expect(checked.out).toContain(left)
+    const only = await pin(['--only', 'vendors'], { ...after, prompts: [] })
+    expect(only.out).not.toContain('1ist')
+    const { out } = await pin(['--yes'], { ...after, prompts: [] })
+    expect(out).toContain(left)
+    expect(effects('mail')).toEqual({})
+    await pin(['--lock', 'other.lock'], { ...before, prompts: [] })
+    await pin(['--lock', 'other.lock', '--only', 'mail/1ist'], { ...after, prompts: [] })
+    const other = readLock(join(here.io.cwd, 'other.lock')).lock?.upstreams.get('mail')
+    expect([...(other?.definitions.tool.keys() ?? [])]).toEqual(['1ist', 'list'])
+  })
+
+  test('the approved one of two definitions under one name stays', async () => {
+    await pin([])
+    const { code, out } = await pin(['--check'], withTools(...OFFERED.tools, SENDS_MORE))
+    expect(code).toBe(0)
+    expect(out).toContain('! mail/send (tool) is left out: its name is given to two definitions')
+  })
+
   test('one that only looks like another is approved by its full name', async () => {
     await pin([])
     const { code } = await pin(['--only', 'mail/SEND'], withTools(...OFFERED.tools, ...FORGED))
