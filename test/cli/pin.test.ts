@@ -175,6 +175,28 @@ not in step: chaperone.lock, 1 change (--yes approves all of it, --only what it 
     expect((await pin(['--check'], more)).out).toContain('+ vendors/fresh (tool)\nnot in step')
   })
 
+  test('--only with a name that nobody has is a mistake, and nothing is written', async () => {
+    const before = lockText()
+    const { code, err } = await pin(['--only', 'mail/sent'], DRIFTED)
+    expect(code).toBe(2)
+    expect(err).toContain('`mail` has nothing called `sent`, and nothing of it is approved')
+    expect(err).toContain('(did you mean `send`?)')
+    expect(lockText()).toBe(before)
+    // What is approved may be gone, and is then taken out.
+    const gone = await pin(['--only', 'mail/send'], withTools())
+    expect(gone.out).toContain('- mail/send (tool)\nwritten')
+  })
+
+  test('--only with nothing to write does not say that all is in step', async () => {
+    const more = withTools(...DRIFTED.tools, tool('mail', 'list'))
+    await pin(['--only', 'mail/list'], more)
+    const { code, out } = await pin(['--only', 'mail/list'], more)
+    expect(code).toBe(0)
+    expect(out).toBe('nothing to write: chaperone.lock approves what --only names; 1 more differ\n')
+    const json = await pin(['--only', 'mail/list', '--json'], more)
+    expect(JSON.parse(json.out)).toMatchObject({ inStep: false, others: 1, changes: [] })
+  })
+
   test('--only with --effect classifies what is approved already', async () => {
     const { out } = await pin(['--only', 'mail/send', '--effect', 'send'])
     expect(out).toContain('~ mail/send (effect)\n    effect: unclassified → send\n')
@@ -286,7 +308,9 @@ describe('names', () => {
     const { code } = await pin(['--only', 'mail/SEND'], withTools(...OFFERED.tools, ...FORGED))
     expect(code).toBe(0)
     expect(Object.keys(effects('mail'))).toEqual(['SEND', 'send'])
-    await pin(['--only', 'mail/s\u0435nd'], withTools(...OFFERED.tools, ...FORGED))
+    const barred = await pin(['--only', 'mail/s\u0435nd'], withTools(...OFFERED.tools, ...FORGED))
+    expect(barred.code).toBe(1)
+    expect(barred.out).toContain('nothing to write: what --only names is left out')
     expect(Object.keys(effects('mail'))).toEqual(['SEND', 'send'])
   })
 })
