@@ -2,7 +2,7 @@
 import { type Change, changesOf, type Offered } from '../config/approved.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { EffectClass } from '../model/call.ts'
-import { differences, differenceText } from '../model/difference.ts'
+import { contents, differences, differenceText } from '../model/difference.ts'
 import { canonicalExact, type Exact, parseExact, textsIn } from '../model/exact.ts'
 import type {
   ApprovedDefinition,
@@ -119,20 +119,32 @@ export function definitionSteps(asked: Asked): {
 
 function stepOf(change: Change, asked: Asked): Step {
   const { server, kind, name } = change
-  const diff =
-    change.change === 'changed' ? linesOf(differences(change.before.value, change.after.value)) : []
   return {
     server,
     kind,
     name,
     change: change.change,
-    diff,
+    diff: diffOf(change),
     doubts: change.change === 'removed' ? [] : doubtsAbout(change.after.value),
     apply: (into) => {
       const names = into.get(server)?.definitions[kind]
       if (change.change === 'removed') names?.delete(name)
       else names?.set(name, approvedAs(change.after, asked, names.get(name)))
     },
+  }
+}
+
+/** What a model reads of a definition before anything is called. */
+const READ = ['title', 'description', 'inputSchema', 'arguments', 'annotations']
+
+function diffOf(change: Change): readonly string[] {
+  switch (change.change) {
+    case 'added':
+      return linesOf(contents(change.after.value, READ))
+    case 'changed':
+      return linesOf(differences(change.before.value, change.after.value))
+    case 'removed':
+      return []
   }
 }
 

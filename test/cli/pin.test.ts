@@ -148,6 +148,29 @@ not in step: chaperone.lock, 1 change (--yes approves all of it, --only what it 
     expect((await pin(['--check'], DRIFTED)).code).toBe(0)
   })
 
+  test('a person at the terminal is shown what a new one says, cut and safe to show', async () => {
+    const properties = { path: { type: 'string', description: 'Where\u202E' } }
+    const raw = {
+      name: 'list',
+      title: 'List',
+      description: `Lists ${'x'.repeat(9000)}`,
+      inputSchema: { type: 'object', properties },
+      annotations: { readOnlyHint: true },
+    }
+    const list = { server: 'mail', name: 'list', raw, definition: digestOf(canonical(raw)) }
+    const confirm = (): Promise<boolean> => Promise.resolve(false)
+    const { code, err } = await pin([], withTools(...OFFERED.tools, list), { confirm })
+    expect(code).toBe(1)
+    expect(err).toContain(
+      '+ mail/list (tool)\n    title: new: "List"\n    description: new: "Lists xxx',
+    )
+    expect(err).toContain(
+      '    inputSchema.properties.path: new: {"description":"Where[U+202E]","type":"string"}\n',
+    )
+    expect(err).toContain('    annotations.readOnlyHint: new: true\n')
+    expect(err.length).toBeLessThan(3000)
+  })
+
   test('a person at the terminal is shown it and asked', async () => {
     const asked: string[] = []
     const says = (answer: boolean) => (question: string) => {
@@ -168,11 +191,17 @@ not in step: chaperone.lock, 1 change (--yes approves all of it, --only what it 
     const { code, out, started } = await pin(['--only', 'mail/list'], more)
     expect(code).toBe(0)
     expect(started).toEqual(['mail'])
-    expect(out).toBe('+ mail/list (tool)\nwritten: chaperone.lock, 1 change; 1 more differ\n')
+    expect(out).toBe(`+ mail/list (tool)
+    inputSchema.type: new: "object"
+    inputSchema.properties: new: {}
+written: chaperone.lock, 1 change; 1 more differ
+`)
     expect(Object.keys(effects('mail'))).toEqual(['list', 'send'])
     const whole = await pin(['--only', 'mail'], more)
     expect(whole.out).toContain('~ mail/send (tool)')
-    expect((await pin(['--check'], more)).out).toContain('+ vendors/fresh (tool)\nnot in step')
+    expect((await pin(['--check'], more)).out).toMatch(
+      /\+ vendors\/fresh \(tool\)\n[^+~]*not in step/,
+    )
   })
 
   test('--only with a name that nobody has is a mistake, and nothing is written', async () => {
