@@ -103,6 +103,24 @@ describe("a request's stream that breaks off before its answer", () => {
     expect(one.failed).toMatchObject([{ id: 2, code: 'ERR_UPSTREAM_LOST' }])
   })
 
+  test('is lost where what takes it up is packed', async () => {
+    const { server, one } = await opened({
+      onPost: (_, response) => void events(response, PRIMED).end(),
+      onGet: (request, response) => {
+        if (eventId(request) === undefined) response.writeHead(405).end()
+        else {
+          response.setHeader('content-encoding', 'gzip')
+          events(response, { jsonrpc: '2.0', id: 2, result: {} })
+        }
+      },
+    })
+    one.ask(2)
+    await one.until(() => one.paused.length === 1)
+    one.clock.advance(500)
+    expect(await one.outcome(2)).toBe('ERR_UPSTREAM_LOST')
+    expect(server.of('tools/call')).toHaveLength(1)
+  })
+
   test('is not taken up once nobody waits', async () => {
     const { server, one } = await opened({
       onPost: (_, response) => void events(response, PRIMED).end(),
