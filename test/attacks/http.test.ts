@@ -466,6 +466,9 @@ test('G44: clients that send or read slowly are cut off, and hold up nobody', as
     expect(answer).toMatch(/^(?:HTTP\/1\.1 408 |$)/)
   }
   expect((await other.ask('tools/call', { name: 'open' })).result?.['isError']).toBeUndefined()
+  await until(() =>
+    guard.log.entries.some(({ facts }) => JSON.stringify(facts ?? {}).includes('nobody took')),
+  )
   // Who reads again by now gets what was in the wires, and no more.
   let length = 0
   const cut = new Promise<void>((resolve) => {

@@ -129,10 +129,9 @@ describe('an answer that nobody reads', () => {
     const { guard, up } = await start({ stallMs: 200 })
     const deaf = client(guard.port, false)
     deaf.socket.write(request(1, 'large'))
-    await until(() => up.calls('tools/call').length === 1)
-    deaf.socket.on('end', () => undefined)
-    // Nobody read until the guard had given it up: what is left is less than all.
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await until(() => turnedAway(guard, 'nobody took the answer'))
+    expect(up.calls('tools/call')).toHaveLength(1)
+    // What is left to be read is less than all.
     let length = 0
     deaf.socket.on('data', (chunk: Buffer) => (length += chunk.length))
     deaf.socket.resume()

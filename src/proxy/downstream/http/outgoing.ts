@@ -12,13 +12,18 @@ export interface OutgoingLimits {
 }
 
 export class Outgoing {
+  readonly #onGivenUp: () => void
   readonly #stallMs: number
   readonly #most: number
   /** In the order in which they were ended. */
   readonly #waiting = new Map<ServerResponse, number>()
   #total = 0
 
-  constructor({ stallMs = STALL_MS, mostWaiting = MOST_WAITING }: OutgoingLimits) {
+  constructor(
+    onGivenUp: () => void,
+    { stallMs = STALL_MS, mostWaiting = MOST_WAITING }: OutgoingLimits,
+  ) {
+    this.#onGivenUp = onGivenUp
     this.#stallMs = stallMs
     this.#most = mostWaiting
   }
@@ -28,15 +33,20 @@ export class Outgoing {
     const waiting = response.writableLength
     if (waiting === 0 || response.destroyed) return
     // Node takes a socket for idle only when what it has to send gets no less.
-    response.setTimeout(this.#stallMs)
+    response.setTimeout(this.#stallMs, () => this.#giveUp(response))
     this.#waiting.set(response, waiting)
     this.#total += waiting
     response.once('close', () => this.#gone(response))
     for (const [oldest] of this.#waiting) {
       if (this.#total <= this.#most) return
-      this.#gone(oldest)
-      oldest.destroy()
+      this.#giveUp(oldest)
     }
+  }
+
+  #giveUp(response: ServerResponse): void {
+    this.#gone(response)
+    response.destroy()
+    this.#onGivenUp()
   }
 
   #gone(response: ServerResponse): void {

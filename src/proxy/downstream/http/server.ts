@@ -25,7 +25,7 @@ const MOST_PIPELINED = 16
 
 export function httpServer(options: ServerOptions, receive: Receive): Server {
   const { onRefused } = options
-  const outgoing = new Outgoing(options)
+  const outgoing = new Outgoing(() => onRefused(408, 'nobody took the answer'), options)
   const underWay = new WeakMap<Duplex, number>()
   const begin = (request: IncomingMessage, response: ServerResponse, waits: boolean): void => {
     const { socket } = request
