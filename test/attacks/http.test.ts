@@ -444,7 +444,7 @@ test('G44: clients that send or read slowly are cut off, and hold up nobody', as
     slowly(`${head}content-length: 100\r\n\r\n{"jsonrpc":"2.0"`),
   )
   // One that asks for much and never reads it, and one that wants a stream and never reads that.
-  const large = 'x'.repeat(8 * 1024 * 1024)
+  const large = 'x'.repeat(14 * 1024 * 1024)
   const call = JSON.stringify(slow(1))
   const greedy = connect(guard.port, '127.0.0.1')
   sockets.push(greedy)

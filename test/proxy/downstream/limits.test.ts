@@ -14,7 +14,8 @@ tools: { a/open: {}, a/slow: {}, a/large: {} }
 `
 const TOOLS = ['open', 'slow', 'large'].map((name) => ({ name, inputSchema: { type: 'object' } }))
 const MiB = 1024 * 1024
-const LARGE = 'x'.repeat(4 * MiB)
+/** More than the system's own buffers of a connection hold. */
+const LARGE = 'x'.repeat(14 * MiB)
 const [ONE, TWO] = ['k'.repeat(40), 'o'.repeat(40)]
 
 let open: TestHttpGuard[] = []
@@ -40,7 +41,7 @@ async function start(
       })
     return name !== 'open'
   })
-  const guard = await httpGuard(MANDATE, { a: up }, { maxAnswerBytes: 16 * MiB, ...options })
+  const guard = await httpGuard(MANDATE, { a: up }, { maxAnswerBytes: 32 * MiB, ...options })
   open.push(guard)
   return { guard, up }
 }
@@ -141,7 +142,7 @@ describe('an answer that nobody reads', () => {
   })
 
   test('makes way for others when all together are too much, the one that waits longest first', async () => {
-    const { guard, up } = await start({ mostWaiting: 10 * MiB })
+    const { guard, up } = await start({ mostWaiting: 36 * MiB })
     const deaf = Array.from({ length: 4 }, () => client(guard.port, false))
     for (const [n, { socket }] of deaf.entries()) {
       socket.write(request(n, 'large'))
