@@ -15,6 +15,7 @@ import type { Lock } from './model/lock.ts'
 import type { AuditLog, OperationalLog } from './model/port.ts'
 import { timeKeeper } from './pipeline/time.ts'
 import type { ListenerOptions } from './proxy/downstream/http/listener.ts'
+import type { ServerOptions } from './proxy/downstream/http/server.ts'
 import type { Admission } from './proxy/downstream/http/posts.ts'
 import { stdioDownstream } from './proxy/downstream/stdio.ts'
 import {
@@ -170,7 +171,8 @@ async function closeRecord(
 /** What a guard over HTTP is made of. */
 export type HttpGuardOptions = House &
   Pick<ListenerOptions, 'host' | 'port' | 'rules' | 'maxSessions' | 'sessionIdleMs' | 'ready'> &
-  Pick<ListenerOptions, 'headMs' | 'requestMs'> & {
+  Omit<ServerOptions, 'onRefused'> &
+  Pick<ListenerOptions, 'mostReading'> & {
     /** One without a key, or any number of them with one each. */
     readonly admissions: readonly Admission[]
     /** Of the guard itself; what agents do is recorded under their own mandates. */
