@@ -14,6 +14,7 @@ import type { Lock } from './model/lock.ts'
 import type { AuditLog, OperationalLog } from './model/port.ts'
 import { timeKeeper } from './pipeline/time.ts'
 import type { ListenerOptions } from './proxy/downstream/http/listener.ts'
+import type { ServerOptions } from './proxy/downstream/http/server.ts'
 import type { Admission } from './proxy/downstream/http/posts.ts'
 import { stdioDownstream } from './proxy/downstream/stdio.ts'
 import {
@@ -169,7 +170,8 @@ async function closeRecord(
 /** What a guard over HTTP is made of. */
 export type HttpGuardOptions = House &
   Pick<ListenerOptions, 'host' | 'port' | 'rules' | 'maxSessions' | 'sessionIdleMs' | 'ready'> &
-  Pick<ListenerOptions, 'headMs' | 'requestMs'> & {
+  Omit<ServerOptions, 'onRefused'> &
+  Pick<ListenerOptions, 'mostReading'> & {
     /** One without a key, or any number of them with one each. */
     readonly admissions: readonly Admission[]
     /** Of the guard itself; what agents do is recorded under their own mandates. */
@@ -280,9 +282,8 @@ export async function probeUpstreams(given: {
     once: true,
   })
   const { mandate } = given
-  // Without a mandate nothing is ruled out: what is approved then is approved for any.
   const permits = (server: string, kind: UpstreamRequest): boolean =>
-    mandate === undefined || mandate.permitsRequest(server, kind)
+    mandate?.permitsRequest(server, kind) === true
   return probe(links, self(), (server) => offeredForAnyone((kind) => permits(server, kind)))
 }
 

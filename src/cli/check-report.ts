@@ -1,8 +1,7 @@
 /** How `check` says what it found: problems grouped by where they stand, the upstreams, and a verdict in one line. */
-import { isAbsolute, relative } from 'node:path'
 import { type Problem, problemText } from '../model/document.ts'
 import type { Mandate } from '../model/mandate.ts'
-import { type CliIo, paint, printable } from './io.ts'
+import { type CliIo, paint, printable, shortPath } from './io.ts'
 
 export interface UpstreamRow {
   readonly server: string
@@ -95,13 +94,6 @@ export function problemLine(problem: Problem, io: Pick<CliIo, 'color' | 'cwd'>):
     ? { ...problem, place: { ...place, file: shortPath(place.file, io.cwd) } }
     : problem
   return `${level} ${printable(problemText(shown))}`
-}
-
-/** Relative where it lies under the folder that the command was started in. */
-function shortPath(path: string, cwd: string): string {
-  if (!isAbsolute(path)) return path
-  const short = relative(cwd, path)
-  return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short
 }
 
 function verdict(report: CheckReport, io: CliIo): string {

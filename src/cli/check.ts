@@ -14,7 +14,7 @@ import type { ToolDefinition } from '../model/tool.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import { type AgentRow, type CheckReport, printReport, type UpstreamRow } from './check-report.ts'
 import type { CliIo, Command } from './io.ts'
-import { type Prepared, prepare, realpath } from './launch.ts'
+import { pinningOf, type Prepared, prepare, realpath } from './launch.ts'
 import { judgeOffer, reportOffer } from './offered.ts'
 import type { Probe, Probed } from './probe.ts'
 import { prepareServe, serveFiles } from './serve-launch.ts'
@@ -78,7 +78,8 @@ async function check(argv: readonly string[], io: CliIo, parts: CheckParts): Pro
   for (const mandate of subject.mandates) {
     const given = { mandate, upstreams: subject.upstreams, settings }
     const probed = asks ? await ask(given, io, parts, values.json) : undefined
-    const upstreams = probed ? compare(mandate, subject, probed, problems) : []
+    const known = { ...subject, pinning: pinningOf(mandate.mandate.file, io) }
+    const upstreams = probed ? compare(mandate, known, probed, problems) : []
     agents.push({ mandate: mandate.mandate, upstreams })
   }
   const report: CheckReport = {
@@ -121,9 +122,15 @@ function subjectOf(
   return { mandates: [...byFile.values()], upstreams, ...(lock && { lock }), problems, folder }
 }
 
-/** What is wrong with an upstream is found under each mandate. */
+/** What is wrong with an upstream is found under each mandate; the remedy may name the mandate. */
 function onceEach(problems: readonly Problem[]): readonly Problem[] {
-  return [...new Map(problems.map((problem) => [problemText(problem), problem])).values()]
+  const found = new Map<string, Problem>()
+  for (const problem of problems) {
+    const { remedy: _, ...what } = problem
+    const text = problemText(what)
+    if (!found.has(text)) found.set(text, problem)
+  }
+  return [...found.values()]
 }
 
 /** Document by document, each from its top. */
@@ -179,7 +186,7 @@ async function ask(
 /** Compares what is granted with what is offered; a server that could not be asked is no reason to doubt its grants. */
 function compare(
   mandate: CompiledMandate,
-  prepared: Pick<Prepared, 'upstreams' | 'lock'>,
+  prepared: Pick<Prepared, 'upstreams' | 'lock' | 'pinning'>,
   probed: Probed,
   problems: Problems,
 ): readonly UpstreamRow[] {

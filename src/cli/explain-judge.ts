@@ -5,6 +5,7 @@ import type { Conjunct, Decision, DenyReason } from '../model/decision.ts'
 import { nearest } from '../model/document.ts'
 import { callId, type Instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
+import type { Lock } from '../model/lock.ts'
 import { explain, type Explanation } from '../policy/explain.ts'
 import type { Offered } from '../config/approved.ts'
 import type { Judged } from './offered.ts'
@@ -22,6 +23,8 @@ export interface Supposed {
   readonly probed?: Probed
   /** What names and lock say of what they offer. */
   readonly judged?: Judged
+  /** What the lock file approves, where there is one. */
+  readonly approved?: Lock['upstreams']
 }
 
 /** A conjunct, and whether it is the one that decides. */
@@ -41,7 +44,7 @@ export function judge(mandate: CompiledMandate, supposed: Supposed): Judgement {
   const { target } = supposed
   const authority = authorityOf(mandate, target)
   const call = callOf(supposed)
-  const stages = [...binding(mandate, supposed), ...existence(supposed)]
+  const stages = [...binding(mandate, supposed), ...existence(supposed, authority)]
   const conjuncts = [
     ...stages.map(({ conjunct }) => conjunct),
     ...naming(mandate, supposed, authority, call),
@@ -164,50 +167,70 @@ function binding({ mandate }: CompiledMandate, supposed: Supposed): readonly Bef
   return bound.map(before)
 }
 
-/** What the stage `resolve` asks, where the upstreams could be asked. */
-function existence({ target, probed, judged }: Supposed): readonly Before[] {
+/** What the stage `resolve` asks, where the upstreams could be asked; of what no grant covers, only whether it is there. */
+function existence(
+  { target, probed, judged, approved }: Supposed,
+  { listed }: Authority,
+): readonly Before[] {
   if (!probed || target.kind === 'resource') return []
   if (probed.failed.some(({ server }) => server === target.server)) return []
-  const offered = target.kind === 'tool' ? probed.tools : probed.prompts
-  const own = offered.filter(({ server }) => server === target.server).map(({ name }) => name)
-  const near = nearest(target.name, own)
+  const { kind, server, name } = target
+  const offered = (kind === 'tool' ? probed.tools : probed.prompts).filter(
+    (one) => one.server === server,
+  )
+  const isThere = offered.some((one) => one.name === name)
+  if (listed && !isThere && approved?.get(server)?.definitions[kind].has(name) === true) {
+    const read = 'its upstream does not have it any more'
+    return [before({ ...unlike(kind), read })]
+  }
+  const shown = offered.filter((one) => judged?.isHidden({ ...one, kind }) !== true)
+  const near = nearest(
+    name,
+    shown.map((one) => one.name),
+  )
   return [
     before({
-      reason: target.kind === 'tool' ? 'unknown_tool' : 'unknown_prompt',
-      rule: `${target.kind}s/list`,
-      expected: `\`${target.server}\` offers the ${target.kind}`,
-      read: target.name,
-      holds: own.includes(target.name),
+      reason: kind === 'tool' ? 'unknown_tool' : 'unknown_prompt',
+      rule: `${kind}s/list`,
+      expected: `\`${server}\` offers the ${kind}`,
+      read: name,
+      holds: isThere,
       hint: near === undefined ? undefined : `it were called \`${near}\``,
     }),
-    ...(judged ? showing(target, judged) : []),
+    ...(judged && listed && isThere ? showing(target, judged) : []),
   ]
 }
 
+/** The answer of a guard that knows it, and knows that it is not what was approved. */
+function unlike(kind: 'tool' | 'prompt'): Omit<Asked, 'read'> {
+  return {
+    reason: kind === 'tool' ? 'tool_changed' : 'definition_changed',
+    rule: 'chaperone.lock',
+    expected: 'its definition is the one that was approved',
+    holds: false,
+  }
+}
+
 /** What keeps the guard from showing what the upstream has. */
-function showing({ kind, server, name }: Target, { hidden, changes }: Judged): readonly Before[] {
+function showing({ kind, server, name }: Target, judged: Judged): readonly Before[] {
+  if (kind === 'resource' || !judged.isHidden({ kind, server, name })) return []
   const is = (one: Pick<Offered, 'kind' | 'server' | 'name'>): boolean =>
     one.kind === kind && one.server === server && one.name === name
-  const unknown = kind === 'tool' ? 'unknown_tool' : 'unknown_prompt'
-  const change = changes.find((one) => is(one) && one.change !== 'removed')
-  const why = [...hidden].find(([one]) => is(one))?.[1]
-  const asked: Asked[] = []
+  const change = judged.changes.find(is)
   if (change) {
-    const changed = kind === 'tool' ? 'tool_changed' : 'definition_changed'
-    asked.push({
-      reason: change.change === 'added' ? unknown : changed,
-      rule: 'chaperone.lock',
-      expected: 'its definition is the one that was approved',
-      read: change.change === 'added' ? 'nobody approved it' : 'it changed',
-      holds: false,
-      hint: 'it were approved (chaperone pin)',
+    const read = change.change === 'added' ? 'nobody approved it' : 'it changed'
+    return [before({ ...unlike(kind), read, hint: 'it were approved (chaperone pin)' })]
+  }
+  const unknown = kind === 'tool' ? 'unknown_tool' : 'unknown_prompt'
+  const rule = `${kind}s/list`
+  const expected = 'its name can be shown beside the others'
+  return [...judged.hidden]
+    .filter(([one]) => is(one))
+    .slice(0, 1)
+    .map(([, { why, known }]) => {
+      const reason = known ? unlike(kind).reason : unknown
+      return before({ reason, rule, expected, read: why, holds: false })
     })
-  }
-  if (why !== undefined) {
-    const expected = 'its name can be shown beside the others'
-    asked.push({ reason: unknown, rule: `${kind}s/list`, expected, read: why, holds: false })
-  }
-  return asked.map(before)
 }
 
 /** What a mandate says before any argument is looked at; where it says no, the authority explains that itself. */

@@ -3,7 +3,9 @@ import type { CompiledMandate } from '../model/authority.ts'
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import { sha256 } from '../model/id.ts'
+import type { Lock } from '../model/lock.ts'
 import type { ToolDefinition } from '../model/tool.ts'
+import type { Judged } from './offered.ts'
 import type { Probed } from './probe.ts'
 
 /** What was asked about, as it was written. */
@@ -25,6 +27,10 @@ export interface Target {
 export interface Known {
   readonly servers: readonly string[]
   readonly probed?: Probed
+  /** What names and lock say of what they offer. */
+  readonly judged?: Judged
+  /** What the lock file approves, where there is one. */
+  readonly approved?: Lock['upstreams']
   readonly mandate: CompiledMandate
 }
 
@@ -61,27 +67,28 @@ function split(
 
 /** The servers that a bare name could belong to. */
 function candidates({ kind, name }: Question, known: Known): readonly string[] {
-  const { servers, probed, mandate } = known
+  const { servers, probed, mandate, approved } = known
   if (servers.length <= 1) return servers
   if (kind === 'resource') return servers.filter((server) => mandate.resource(server, name).listed)
   const offered = kind === 'tool' ? (probed?.tools ?? []) : (probed?.prompts ?? [])
   const serving = offered.filter((one) => one.name === name).map(({ server }) => server)
-  return [...new Set(serving)]
+  const locking = servers.filter((server) => approved?.get(server)?.definitions[kind].has(name))
+  return [...new Set([...serving, ...locking])]
 }
 
 function ambiguous(
   { kind, name }: Question,
   found: readonly string[],
-  { servers, probed }: Known,
+  { servers, probed, judged }: Known,
 ): string {
   if (found.length > 1) {
     const names = found.map((server) => `\`${server}/${name}\``).join(', ')
     return `\`${name}\` could be ${names} (say which)`
   }
-  const offered = (probed?.tools ?? []).flatMap((tool) => [
-    `${tool.server}/${tool.name}`,
-    tool.name,
-  ])
+  // What no agent is shown is nothing to hint at.
+  const offered = (probed?.tools ?? [])
+    .filter((tool) => judged?.isHidden({ ...tool, kind: 'tool' }) !== true)
+    .flatMap((tool) => [`${tool.server}/${tool.name}`, tool.name])
   const near = nearest(name, kind === 'tool' ? offered : [])
   const hint =
     near === undefined

@@ -95,11 +95,13 @@ async function explainCall(
   }
   const servers = serversOf(prepared, mandate)
   const probed = offline ? undefined : await ask({ question, prepared, settings }, io, parts)
-  const target = findTarget(question, { servers, mandate, ...(probed && { probed }) })
+  const judged = probed && judgeOffer(mandate, prepared, probed)
+  const approved = prepared.lock ? { approved: prepared.lock.upstreams } : {}
+  const offer = probed && judged && { probed, judged }
+  const target = findTarget(question, { servers, mandate, ...approved, ...offer })
   const { agent } = agentOf(mandate, settings)
   const { environment } = settings
-  const known = probed && { probed, judged: judgeOffer(mandate, prepared, probed) }
-  const supposed: Supposed = { target, args, agent, environment, at, ...known }
+  const supposed: Supposed = { target, args, agent, environment, at, ...approved, ...offer }
   const unasked = probed?.failed.find(({ server }) => server === target.server)
   const explained: Explained = {
     supposed,

@@ -1,4 +1,5 @@
 /** What a command may touch of the outside: two streams, the environment, a folder to start from, a signal to stop. */
+import { isAbsolute, relative } from 'node:path'
 import type { Env } from '../config/settings.ts'
 
 export interface CliIo {
@@ -61,4 +62,11 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 /** Text from outside made safe to show: what a terminal would act on is spelt out as `\u{1b}`. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`)
+}
+
+/** Relative where it lies under the folder that the command was started in. */
+export function shortPath(path: string, cwd: string): string {
+  if (!isAbsolute(path)) return path
+  const short = relative(cwd, path)
+  return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short
 }

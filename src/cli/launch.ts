@@ -15,7 +15,7 @@ import { type Problem, Problems, problemText } from '../model/document.ts'
 import type { Instant } from '../model/id.ts'
 import type { Lock } from '../model/lock.ts'
 import type { LaunchFiles } from './arguments.ts'
-import { type CliIo, paint } from './io.ts'
+import { type CliIo, paint, shortPath } from './io.ts'
 
 export interface Prepared {
   /** Absent when the mandate has an error. */
@@ -23,6 +23,8 @@ export interface Prepared {
   readonly upstreams: readonly Upstream[]
   /** What is approved, where there is a lock file. */
   readonly lock?: Lock
+  /** The command that approves what this guard sees: upstreams are told what its mandate permits, and some offer more then. */
+  readonly pinning: string
   /** Start nothing when one of them is an error. */
   readonly problems: readonly Problem[]
 }
@@ -31,7 +33,7 @@ export interface Prepared {
 export function prepare(
   files: LaunchFiles,
   settings: Settings,
-  io: Pick<CliIo, 'env'>,
+  io: Pick<CliIo, 'cwd' | 'env'>,
   now: Instant,
 ): Prepared {
   const problems = new Problems()
@@ -42,13 +44,25 @@ export function prepare(
   const { upstreams } = loadedUpstreams
   for (const problem of loadedUpstreams.problems) problems.add(problem)
   const lock = approvals(files, settings, problems)
-  for (const problem of lock ? unapprovedLaunches(lock, loadedUpstreams) : []) problems.add(problem)
+  const pinning = pinningOf(files.mandate, io)
+  for (const problem of lock ? unapprovedLaunches(lock, loadedUpstreams, pinning) : [])
+    problems.add(problem)
   const approved = lock ? { lock } : {}
-  if (!mandate) return { upstreams, ...approved, problems: problems.list }
+  if (!mandate) return { upstreams, ...approved, pinning, problems: problems.list }
   for (const problem of misfits(mandate, settings, now)) problems.add(problem)
   for (const problem of exposed(files, settings, { mandate, upstreams, ...approved }, io))
     problems.add(problem)
-  return { mandate, upstreams, ...approved, problems: problems.list }
+  return { mandate, upstreams, ...approved, pinning, problems: problems.list }
+}
+
+/** The command that approves what a guard under this mandate sees. */
+export function pinningOf(mandate: string, { cwd }: Pick<CliIo, 'cwd'>): string {
+  return `chaperone pin --mandate ${typed(shortPath(mandate, cwd))}`
+}
+
+/** As it is typed into a shell. */
+function typed(path: string): string {
+  return /^[\w./\\:@+-]+$/.test(path) ? path : JSON.stringify(path)
 }
 
 /** The lock file that was named, or the one that is found; undefined where there is none, or it is bad. */

@@ -7,16 +7,16 @@ import type { Problems } from '../model/document.ts'
 import type { Lock } from '../model/lock.ts'
 import { spelt } from '../model/plain-name.ts'
 import type { Prepared } from './launch.ts'
-import { hiddenNames, isNamed } from './names.ts'
+import { type Hidden, hiddenNames, isNamed } from './names.ts'
 import type { Probed } from './probe.ts'
 
 type Named = Pick<Offered, 'kind' | 'server' | 'name'>
 
 /** What was found out about an offer before any agent is there. */
 export interface Judged {
-  /** Names that are hidden, and why. */
-  readonly hidden: ReadonlyMap<Offered, string>
-  /** What is not as the lock file approves it. */
+  /** Names that are hidden, and why; `pin` leaves them out. */
+  readonly hidden: ReadonlyMap<Offered, Hidden>
+  /** What else is not as the lock file approves it. */
   readonly changes: readonly Change[]
   /** True for what no agent would see. */
   isHidden(one: Named): boolean
@@ -30,18 +30,20 @@ export function judgeOffer(
 ): Judged {
   const servers = upstreams.map(({ server }) => server)
   const asked = servers.filter((server) => !failed.some((one) => one.server === server))
-  const changes = lock ? changesOf(lock.upstreams, asked, definitions) : []
-  const unapproved = new Set(changes.map(keyOf))
-  const hidden = hiddenNames(
-    definitions,
-    (one) => {
-      if (!isGranted(mandate, one) || unapproved.has(keyOf(one))) return undefined
-      if (lock) return 'approved'
+  const hidden = hiddenNames(definitions, {
+    approved: lock?.upstreams ?? new Map(),
+    servers,
+    standingOf: (one) => {
+      // A lock file approves names whether a grant covers them or not.
+      if (!lock && !isGranted(mandate, one)) return undefined
       return isNamed(mandate.mandate, one) ? 'named' : 'covered'
     },
-    servers,
-  )
-  const keys = new Set([...unapproved, ...[...hidden.keys()].map(keyOf)])
+  })
+  const left = definitions.filter((one) => !hidden.has(one))
+  const changes = lock ? changesOf(lock.upstreams, asked, left) : []
+  const shown = new Set(left.map(keyOf))
+  const lost = [...hidden.keys()].map(keyOf).filter((key) => !shown.has(key))
+  const keys = new Set([...changes.map(keyOf), ...lost])
   return { hidden, changes, isHidden: (one) => keys.has(keyOf(one)) }
 }
 
@@ -73,11 +75,11 @@ function isGranted(mandate: CompiledMandate, { kind, server, name }: Named): boo
 /** A problem for each that a grant covers; the others are counted, since nobody would miss them. */
 export function reportOffer(
   mandate: CompiledMandate,
-  { upstreams, lock }: Pick<Prepared, 'upstreams' | 'lock'>,
+  { upstreams, lock, pinning }: Pick<Prepared, 'upstreams' | 'lock' | 'pinning'>,
   { hidden, changes }: Judged,
   problems: Problems,
 ): void {
-  for (const [one, why] of hidden) {
+  for (const [one, { why }] of hidden) {
     const at = upstreams.find(({ server }) => server === one.server)
     if (!at || !isGranted(mandate, one)) continue
     const message = `the ${one.kind} \`${one.server}/${spelt(one.name)}\` is hidden: ${why}`
@@ -85,12 +87,19 @@ export function reportOffer(
     if (isNamed(mandate.mandate, one)) problems.error(at, 'name_hidden', message, remedy)
     else problems.warning(at, 'name_hidden', message, remedy)
   }
-  if (lock) reportChanges(mandate, lock, changes, problems)
+  if (lock) reportChanges({ mandate, lock, pinning }, changes, problems)
 }
 
 function reportChanges(
-  mandate: CompiledMandate,
-  lock: Lock,
+  {
+    mandate,
+    lock,
+    pinning,
+  }: {
+    readonly mandate: CompiledMandate
+    readonly lock: Lock
+    readonly pinning: string
+  },
   changes: readonly Change[],
   problems: Problems,
 ): void {
@@ -107,13 +116,13 @@ function reportChanges(
     }
     const shown = `${server}/${spelt(name)}`
     const message = `the ${kind} \`${shown}\` ${HOW[change.change]}${differing(change)}`
-    const remedy = `see that it is meant, then approve it: chaperone pin --only ${shown}`
+    const remedy = `see that it is meant, then approve it: ${pinning} --only ${shown}`
     problems.error(at(server), `definition_${change.change}`, message, remedy)
   }
   if (others === 0) return
   const plural = others === 1 ? '' : 's'
   const message = `what no grant covers differs from the lock, too: ${others} definition${plural}`
-  problems.warning(at(''), 'definitions_differ', message, 'see chaperone pin --check')
+  problems.warning(at(''), 'definitions_differ', message, `see ${pinning} --check`)
 }
 
 const HOW: Readonly<Record<Change['change'], string>> = {

@@ -2,6 +2,7 @@
 import type { Upstream } from '../config/mcp-json.ts'
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
+import { spelt } from '../model/plain-name.ts'
 import type { Step } from './pin-plan.ts'
 
 export interface Choice {
@@ -9,6 +10,8 @@ export interface Choice {
   readonly given: boolean
   /** True for an upstream of which something is meant. */
   touches(server: string): boolean
+  /** Definitions that are named by themselves, as they were written. */
+  readonly single: readonly { readonly server: string; readonly name: string }[]
   /** True for a definition that is named by itself: its name is meant as it is written. */
   names(one: { readonly server: string; readonly name: string }): boolean
   /** True for a change that is meant. A launch line is only with its upstream as a whole. */
@@ -17,6 +20,7 @@ export interface Choice {
 
 const EVERYTHING: Choice = {
   given: false,
+  single: [],
   touches: () => true,
   names: () => false,
   takes: () => true,
@@ -40,10 +44,34 @@ export function choiceOf(
   const touched = new Set([...whole, ...[...single].map((one) => one.split('/', 1)[0] ?? '')])
   return {
     given: true,
+    single: [...single].map((one) => {
+      const [server = '', ...name] = one.split('/')
+      return { server, name: name.join('/') }
+    }),
     touches: (server) => touched.has(server),
     names: ({ server, name }) => single.has(`${server}/${name}`),
     takes: ({ server, kind, name }) =>
       whole.has(server) || (kind !== 'launch' && single.has(`${server}/${name}`)),
+  }
+}
+
+/**
+ * Sees that what is named by itself is somewhere: approved, or offered.
+ *
+ * @throws GuardError ERR_USAGE with the nearest name that is there
+ */
+export function seeNamed(
+  choice: Choice,
+  there: readonly { readonly server: string; readonly name: string }[],
+): void {
+  for (const { server, name } of choice.single) {
+    const own = there.filter((one) => one.server === server).map((one) => one.name)
+    if (own.includes(name)) continue
+    const near = nearest(name, own)
+    const hint =
+      near === undefined ? 'see `chaperone pin --check`' : `did you mean \`${spelt(near)}\`?`
+    const message = `\`${server}\` has nothing called \`${spelt(name)}\``
+    throw new GuardError('ERR_USAGE', `--only: ${message}, and nothing of it is approved (${hint})`)
   }
 }
 

@@ -2,7 +2,7 @@
 import { type Change, changesOf, type Offered } from '../config/approved.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { EffectClass } from '../model/call.ts'
-import { differences, differenceText } from '../model/difference.ts'
+import { contents, differences, differenceText } from '../model/difference.ts'
 import { canonicalExact, type Exact, parseExact, textsIn } from '../model/exact.ts'
 import type {
   ApprovedDefinition,
@@ -87,6 +87,8 @@ export interface Asked {
   readonly approved: Upstreams
   /** Those that were asked, and answered. */
   readonly servers: readonly string[]
+  /** All that `mcp.json` has: what is approved of one that was not asked keeps its name, too. */
+  readonly all: readonly string[]
   readonly probed: Probed
   readonly mandate: CompiledMandate | undefined
   /** What `--only` names, in the order of `mcp.json`; it is approved even where its name looks like another. */
@@ -100,38 +102,49 @@ export function definitionSteps(asked: Asked): {
   readonly steps: readonly Step[]
   readonly leftOut: readonly LeftOut[]
 } {
-  const { approved, servers, probed, mandate, isChosen } = asked
-  const hidden = hiddenNames(
-    probed.definitions,
-    (one) => {
-      if (approved.get(one.server)?.definitions[one.kind].has(one.name) === true) return 'approved'
+  const { approved, servers, all, probed, mandate, isChosen } = asked
+  const hidden = hiddenNames(probed.definitions, {
+    approved,
+    servers: all,
+    standingOf: (one) => {
       if (isChosen(one)) return 'approved'
       return mandate && isNamed(mandate.mandate, one) ? 'named' : 'covered'
     },
-    servers,
-  )
+  })
   const offered = probed.definitions.filter((one) => !hidden.has(one))
   const steps = changesOf(approved, servers, offered).map((change) => stepOf(change, asked))
-  const leftOut = [...hidden].map(([one, why]) => ({ offered: one, why }))
+  const leftOut = [...hidden].map(([one, { why }]) => ({ offered: one, why }))
   return { steps: [...steps, ...effectSteps(asked, offered)], leftOut }
 }
 
 function stepOf(change: Change, asked: Asked): Step {
   const { server, kind, name } = change
-  const diff =
-    change.change === 'changed' ? linesOf(differences(change.before.value, change.after.value)) : []
   return {
     server,
     kind,
     name,
     change: change.change,
-    diff,
+    diff: diffOf(change),
     doubts: change.change === 'removed' ? [] : doubtsAbout(change.after.value),
     apply: (into) => {
       const names = into.get(server)?.definitions[kind]
       if (change.change === 'removed') names?.delete(name)
       else names?.set(name, approvedAs(change.after, asked, names.get(name)))
     },
+  }
+}
+
+/** What a model reads of a definition before anything is called. */
+const READ = ['title', 'description', 'inputSchema', 'arguments', 'annotations']
+
+function diffOf(change: Change): readonly string[] {
+  switch (change.change) {
+    case 'added':
+      return linesOf(contents(change.after.value, READ))
+    case 'changed':
+      return linesOf(differences(change.before.value, change.after.value))
+    case 'removed':
+      return []
   }
 }
 

@@ -1,7 +1,6 @@
 /** How `pin` says what differs, what it left out and what it did. */
-import { relative } from 'node:path'
 import { spelt } from '../model/plain-name.ts'
-import { type CliIo, paint, printable } from './io.ts'
+import { type CliIo, paint, printable, shortPath } from './io.ts'
 import type { LeftOut, Step } from './pin-plan.ts'
 
 export interface Outcome {
@@ -12,6 +11,10 @@ export interface Outcome {
   readonly steps: readonly Step[]
   /** How much more differs, and was not asked for. */
   readonly others: number
+  /** False where `--only` names what is meant: nothing is known of the rest. */
+  readonly whole: boolean
+  /** True where `--only` names what may not be approved under its name. */
+  readonly barred: boolean
   readonly leftOut: readonly LeftOut[]
   readonly failed: readonly { readonly server: string; readonly why: string }[]
   readonly written: boolean
@@ -22,10 +25,10 @@ export function printOutcome(outcome: Outcome, io: CliIo, form: 'json' | 'text')
   else io.stdout(`${textOutcome(outcome, io).join('\n')}\n`)
 }
 
-function jsonOutcome({ file, steps, others, leftOut, failed, written }: Outcome): object {
+function jsonOutcome({ file, steps, others, barred, leftOut, failed, written }: Outcome): object {
   return {
     file,
-    inStep: steps.length === 0 && failed.length === 0,
+    inStep: steps.length === 0 && others === 0 && failed.length === 0 && !barred,
     written,
     changes: steps.map(({ server, kind, name, change, diff, doubts }) => ({
       server,
@@ -82,14 +85,17 @@ function doubtLine({ server, name, kind }: Step, doubt: string, io: Pick<CliIo, 
 }
 
 function verdict(outcome: Outcome, io: Pick<CliIo, 'color' | 'cwd'>): string {
-  const { steps, others, failed, written, exists } = outcome
+  const { steps, others, failed, written, exists, whole, barred } = outcome
   const file = shortPath(outcome.file, io.cwd)
   const rest = others === 0 ? '' : `; ${others} more differ`
   if (written) return `${paint(io, 'green', 'written')}: ${file}, ${counted(steps.length)}${rest}`
   if (failed.length > 0)
     return `${paint(io, 'red', 'not written')}: not every upstream could be asked`
-  if (steps.length === 0)
-    return `${paint(io, 'green', 'in step')}: ${file} approves what is there${rest}`
+  if (steps.length === 0 && barred)
+    return `${paint(io, 'red', 'nothing to write')}: what --only names is left out${rest}`
+  if (steps.length === 0 && !whole)
+    return `${paint(io, 'green', 'nothing to write')}: ${file} approves what --only names${rest}`
+  if (steps.length === 0) return `${paint(io, 'green', 'in step')}: ${file} approves what is there`
   const how = exists
     ? '--yes approves all of it, --only what it names'
     : 'there is no lock file yet'
@@ -98,9 +104,4 @@ function verdict(outcome: Outcome, io: Pick<CliIo, 'color' | 'cwd'>): string {
 
 function counted(count: number): string {
   return `${count} change${count === 1 ? '' : 's'}`
-}
-
-function shortPath(path: string, cwd: string): string {
-  const short = relative(cwd, path)
-  return short === '' || short.startsWith('..') ? path : short
 }

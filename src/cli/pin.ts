@@ -11,12 +11,12 @@ import type { CompiledMandate } from '../model/authority.ts'
 import { EFFECT_CLASSES, type EffectClass } from '../model/call.ts'
 import { type Problem, Problems } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
-import type { Lock } from '../model/lock.ts'
+import { DEFINITION_KINDS, type Lock } from '../model/lock.ts'
 import { LAUNCH_OPTIONS, type LaunchFiles, launchFiles, parseFlags } from './arguments.ts'
 import { problemLine } from './check-report.ts'
 import type { CliIo, Command } from './io.ts'
 import { realpath } from './launch.ts'
-import { type Choice, choiceOf } from './pin-choice.ts'
+import { type Choice, choiceOf, seeNamed } from './pin-choice.ts'
 import { applied, definitionSteps, launchSteps, type Step } from './pin-plan.ts'
 import { type Outcome, printOutcome, stepLines } from './pin-report.ts'
 import type { Probe, Probed } from './probe.ts'
@@ -37,7 +37,7 @@ upstream whose launch line changed. Where there is a lock file, shows what diffe
   --start-timeout <time>  how long an upstream may take to start; default 20s
   --json                  one JSON document instead of text
 
-Exit codes: 0 the lock file is in step, or was written, 1 it is not (or a document is bad), and nothing was written,
+Exit codes: 0 the lock file is in step (with --only: as to that), or was written, 1 it is not (or a document is bad), and nothing was written,
 2 usage, 3 an upstream could not be asked, and nothing was written.
 `
 
@@ -85,7 +85,7 @@ async function pin(argv: readonly string[], io: CliIo, parts: PinParts): Promise
   const outcome = await decide({ documents, settings, wanted, io, parts })
   printOutcome(outcome, io, values.json === true ? 'json' : 'text')
   if (outcome.failed.length > 0) return 3
-  return outcome.written || outcome.steps.length === 0 ? 0 : 1
+  return outcome.written || (outcome.steps.length === 0 && !outcome.barred) ? 0 : 1
 }
 
 /** What the flags ask for. */
@@ -162,9 +162,12 @@ async function decide(work: Work): Promise<Outcome> {
   const asking = upstreams.filter(({ server }) => choice.touches(server) && !held.has(server))
   const probed = await ask(asking, work)
   const servers = asking.map(({ server }) => server)
+  // What could not be asked may have what is named: nothing is written then anyway.
+  if (probed.failed.length === 0) seeNamed(choice, [...probed.definitions, ...namesIn(approved)])
   const { steps: defined, leftOut } = definitionSteps({
     approved,
     servers,
+    all: upstreams.map(({ server }) => server),
     probed,
     mandate,
     effect,
@@ -179,12 +182,24 @@ async function decide(work: Work): Promise<Outcome> {
     leftOut,
     failed: probed.failed,
     others: all.length - steps.length,
+    whole: !choice.given,
+    barred: leftOut.some(({ offered }) => choice.names(offered)),
     written: false,
   }
   const stuck = steps.length === 0 || held.size > 0 || probed.failed.length > 0
   if (stuck || !(await consents(steps, 'approve this?', work))) return outcome
   write(file, printLock(applied(approved, steps)))
   return { ...outcome, written: true }
+}
+
+function namesIn(
+  approved: Lock['upstreams'],
+): readonly { readonly server: string; readonly name: string }[] {
+  return [...approved].flatMap(([server, { definitions }]) =>
+    DEFINITION_KINDS.flatMap((kind) =>
+      [...definitions[kind].keys()].map((name) => ({ server, name })),
+    ),
+  )
 }
 
 /**

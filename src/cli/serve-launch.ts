@@ -82,7 +82,7 @@ const SESSIONS_WITH_PROCESSES = 64
 export function prepareServe(
   files: ServeFiles,
   given: { readonly settings: Settings; readonly flags: ServeSettings },
-  io: Pick<CliIo, 'env'>,
+  io: Pick<CliIo, 'cwd' | 'env'>,
   now: Instant,
 ): Serving {
   const { settings, flags } = given
@@ -106,8 +106,10 @@ export function prepareServe(
     const prepared = prepare(launch, settings, io, now)
     // What is wrong with the upstreams is found once for each mandate.
     for (const problem of prepared.problems) {
-      if (!said.has(problemText(problem))) problems.add(problem)
-      said.add(problemText(problem))
+      // The remedy names the mandate.
+      const { remedy: _, ...what } = problem
+      if (!said.has(problemText(what))) problems.add(problem)
+      said.add(problemText(what))
     }
     upstreams = prepared.upstreams
     lock = oneLock(lock, prepared.lock, problems)

@@ -11,16 +11,20 @@ import {
 import { lockLines } from './lock.ts'
 import type { Upstreams } from './mcp-json.ts'
 
-/** An error for each upstream whose launch line is not the approved one: a guard never starts it. */
+/**
+ * An error for each upstream whose launch line is not the approved one: a guard never starts it. `pinning` is the command
+ * that approves, with what it needs to see what the guard sees.
+ */
 export function unapprovedLaunches(
   lock: Lock,
   { upstreams, launches }: Pick<Upstreams, 'upstreams' | 'launches'>,
+  pinning = 'chaperone pin',
 ): readonly Problem[] {
   const problems = new Problems()
   const lineOf = lockLines(lock)
   for (const upstream of upstreams) {
     const { server } = upstream
-    const remedy = `see that it is meant, then approve it: chaperone pin --only ${server}`
+    const remedy = `see that it is meant, then approve it: ${pinning} --only ${server}`
     const approved = lock.upstreams.get(server)?.launch
     const written = launches.get(server)
     if (!approved || !written) {

@@ -8,6 +8,7 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { readText } from '../document/read.ts'
 import { EFFECT_CLASSES } from '../model/call.ts'
 import { digestOf } from '../model/digest.ts'
 import { type Problem, Problems } from '../model/document.ts'
@@ -90,13 +91,15 @@ export function readLock(file: string): ReadLock {
 
 interface Wrong {
   readonly line: number
+  /** Absent: the first. */
+  readonly column?: number
   readonly message: string
   readonly remedy: string
 }
 
-function bad(file: string, { line, message, remedy }: Wrong): ReadLock {
+function bad(file: string, { line, column = 1, message, remedy }: Wrong): ReadLock {
   const problems = new Problems()
-  problems.error({ place: { file, line, column: 1 } }, 'bad_lock', message, remedy)
+  problems.error({ place: { file, line, column } }, 'bad_lock', message, remedy)
   return { problems: problems.list }
 }
 
@@ -119,13 +122,27 @@ function unreadable(text: string, { faults: [fault] }: Reading): Wrong {
     return { line: 2, message, remedy: 'use the chaperone that wrote it' }
   }
   const message = 'it is not what `chaperone pin` writes'
-  if (!fault) return { line: 1, message, remedy: WRITE_AGAIN }
+  if (!fault) return broken(text) ?? { line: 1, message, remedy: WRITE_AGAIN }
   const at = text.split('\n').indexOf(fault.line)
   return { line: at + 1 || 1, message: fault.message, remedy: WRITE_AGAIN }
 }
 
+/** Where it stops being JSON; undefined where it does not. */
+function broken(text: string): Wrong | undefined {
+  const conflict = text.split('\n').findIndex((line) => /^(?:<{7}|={7}|>{7})(?: |$)/.test(line))
+  if (conflict !== -1) {
+    const message = 'a merge left a conflict in it'
+    return { line: conflict + 1, message, remedy: 'take one side, then run `chaperone pin`' }
+  }
+  const found = readText(text, `${LOCK_NAME}.json`).problems
+  const syntax = found.find(({ id }) => id === 'syntax')
+  if (!syntax?.place) return undefined
+  const { line, column } = syntax.place
+  return { line, column, message: `it is no JSON: ${syntax.message}`, remedy: WRITE_AGAIN }
+}
+
 const WRITE_AGAIN =
-  'restore the file from where it was reviewed, or write it again with `chaperone pin`'
+  'restore the file from where it was reviewed, or remove it and run `chaperone pin`'
 
 function bytesOf(file: string): Buffer | string {
   try {

@@ -6,7 +6,7 @@ import { type DocEntry, type DocNode, plain } from '../model/document.ts'
 import { digestOf } from '../model/digest.ts'
 import { canonical, type Json, type JsonObject } from '../model/json.ts'
 import type { WrittenLaunch } from '../model/lock.ts'
-import { isSecretName } from '../model/secret-name.ts'
+import { isPointingName, isSecretName } from '../model/secret-name.ts'
 import { holdsSecret, withoutSecrets } from '../model/secret-shape.ts'
 
 const MASK = '***'
@@ -57,19 +57,27 @@ function text(node: DocNode): Json {
   return typeof value === 'string' ? withoutSecrets(value) : value
 }
 
-/** Of `--api-key x` and `--api-key=x` the value is left out, unless it is a reference. */
+/** Of `--api-key x` and `--api-key=x` the value is left out, unless it is a reference; of `--api-key-command x` it is not. */
 function words(node: DocNode): Json {
   if (node.kind !== 'list') return text(node)
   let after = ''
   return node.items.map((item) => {
-    const word = text(item)
+    const given = plain(item)
     const flag = after
-    after = typeof word === 'string' && /^--?[^=]+$/.test(word) ? word : ''
-    if (typeof word !== 'string') return word
-    if (flag !== '' && !word.startsWith('-') && isSecretName(flag)) return references(word)
+    after = typeof given === 'string' && /^--?[^=]+$/.test(given) ? given : ''
+    if (typeof given !== 'string') return given
+    const [, pointing = '', place = ''] = /^([^=\s]{1,128})=(.*)$/s.exec(given) ?? []
+    if (isPointingName(pointing)) return `${withoutSecrets(pointing)}=${withoutSecrets(place)}`
+    const word = withoutSecrets(given)
+    if (!word.startsWith('-') && isLeftOut(flag)) return references(word)
     const [, name = '', value = ''] = /^(--?[^=]+)=(.*)$/s.exec(word) ?? []
-    return name !== '' && isSecretName(name) ? `${name}=${references(value)}` : word
+    return isLeftOut(name) ? `${name}=${references(value)}` : word
   })
+}
+
+/** What is run, or read from, is what has to be approved, whatever secret it is about. */
+function isLeftOut(name: string): boolean {
+  return isSecretName(name) && !isPointingName(name)
 }
 
 /** A variable that is handed on is written as it is, a literal as its hash, and a secret one not at all. */
@@ -85,7 +93,7 @@ function variables(node: DocNode): Json {
 
 function variable(name: string, value: Json): Json {
   if (typeof value !== 'string') return value
-  if (isSecretName(name) || holdsSecret(value)) return references(value)
+  if (isLeftOut(name) || holdsSecret(value)) return references(value)
   return value.includes('${') ? withoutSecrets(value) : `sha256:${digestOf(value)}`
 }
 

@@ -22,6 +22,8 @@ const MOST_SHOWN = 20
 /** Characters before the first that differs, and of it and what follows. */
 const BEFORE = 40
 const AFTER = 160
+/** Characters of what nobody has seen before: it is read, not compared. */
+const FRESH = 2000
 /** What is looked at for secrets: one may begin before what is shown, and end behind it. */
 const LOOKED_AT = 4096
 const LONGEST_MEMBER = 200
@@ -34,6 +36,24 @@ export function differences(before: Exact, after: Exact): Differences {
     else more += 1
   })
   return { shown: found, more }
+}
+
+/** What a definition says that nobody has seen before: each of these members that it has, and each parameter, in turn. */
+export function contents(value: Exact, members: readonly string[]): Differences {
+  const all = members.flatMap((member): readonly Difference[] => {
+    if (!isExactObject(value) || !Object.hasOwn(value, member)) return []
+    return partsOf(member, value[member], 2).map(([at, part]) => ({
+      member: memberText(at),
+      after: shown(canonicalExact(part), 0, FRESH),
+    }))
+  })
+  return { shown: all.slice(0, MOST_SHOWN), more: Math.max(0, all.length - MOST_SHOWN) }
+}
+
+/** The value itself, or its members where it has any, so many levels down. */
+function partsOf(at: string, value: Exact, levels: number): readonly (readonly [string, Exact])[] {
+  if (levels === 0 || !isExactObject(value) || Object.keys(value).length === 0) return [[at, value]]
+  return Object.entries(value).flatMap(([key, part]) => partsOf(`${at}.${key}`, part, levels - 1))
 }
 
 /** One line: `description: "Reads" → "Reads, and sends"`. */
@@ -88,15 +108,15 @@ function firstDifference(one: string, other: string): number {
   return at
 }
 
-function shown(text: string, at: number): string {
+function shown(text: string, at: number, room: number = AFTER): string {
   const from = Math.max(0, at - BEFORE)
-  const near = text.slice(Math.max(0, from - LOOKED_AT), at + AFTER + LOOKED_AT)
+  const near = text.slice(Math.max(0, from - LOOKED_AT), at + room + LOOKED_AT)
   const masked = withoutSecrets(near)
   // Where something was masked the places no longer agree: what is left is cut from its beginning.
   const start = masked === near ? from - Math.max(0, from - LOOKED_AT) : 0
-  const cut = masked.slice(start, start + BEFORE + AFTER)
+  const cut = masked.slice(start, start + BEFORE + room)
   const head = from > 0 ? '…' : ''
-  const tail = start + cut.length < masked.length || at + AFTER + LOOKED_AT < text.length ? '…' : ''
+  const tail = start + cut.length < masked.length || at + room + LOOKED_AT < text.length ? '…' : ''
   return `${head}${spelt(cut)}${tail}`
 }
 

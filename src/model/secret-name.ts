@@ -75,6 +75,31 @@ const SECRET_ENDINGS = [
 /** Beside one of these, `token` is a unit of text: `max_tokens`, `tokenCount`. */
 const COUNTING: ReadonlySet<string> = new Set(['count', 'limit', 'max', 'min', 'num', 'total'])
 
+/** What a value under such a name says: what is run, or where something is, beside whatever secret it is about. */
+const POINTING: ReadonlySet<string> = new Set([
+  'command',
+  'cmd',
+  'script',
+  'helper',
+  'program',
+  'url',
+  'uri',
+  'endpoint',
+  'host',
+  'file',
+  'path',
+  'dir',
+  'provider',
+])
+
+/**
+ * True for `TOKEN_URL`, `--token-command`, `passwordFile`: their value says from where a secret is had, and is none
+ * itself. They are secret names all the same for whatever is only shown: a mask too many does no harm there.
+ */
+export function isPointingName(name: string): boolean {
+  return POINTING.has(wordsOf(name).at(-1) ?? '')
+}
+
 /** True for `password`, `apiKey`, `API_KEY`, `x-auth-token`, `DBPassword`, `privateKeyPem`. */
 export function isSecretName(name: string): boolean {
   const words = wordsOf(name)

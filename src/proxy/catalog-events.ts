@@ -15,6 +15,7 @@ const HIDDEN: Readonly<Record<HiddenKind, EventName>> = {
 
 const DRIFTED: Readonly<Record<Drift['drift'], string>> = {
   changed: 'a definition is not the one that was approved: it is hidden',
+  held: 'a definition that changed is again the one that was approved: it stays hidden until the guard is started again',
   new: 'a definition that nobody approved is hidden',
   look_alike: 'a definition that nobody approved looks like another one: it is hidden',
   vanished: 'a definition is gone',

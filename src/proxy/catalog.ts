@@ -10,16 +10,19 @@ import { GuardError } from '../model/error.ts'
 import { printExact } from '../model/exact.ts'
 import type { Sha256 } from '../model/id.ts'
 import type { Json } from '../model/json.ts'
+import type { DefinitionKind } from '../model/lock.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import type { CatalogPort, Found, PromptTarget } from '../pipeline/port.ts'
 import { Contest, type NamedKind } from './contest.ts'
-import { contested, holderOf, type Shown, spans } from './holder.ts'
+import { contested, holderOf, type Shown } from './holder.ts'
 import { KIND_OF, type Listed, type ListMethod, type Offer } from './offer.ts'
 import type { Pins } from './pins.ts'
 import { PublicNames } from './public-name.ts'
-import { type Known, newShelf, outdated, type Shelf } from './shelf.ts'
+import { newShelf, outdated, type Shelf } from './shelf.ts'
 import { type CatalogEvents, sight } from './sighting.ts'
+import { heldDetail, isWhole, stateOf } from './standing.ts'
 import { Supply, type SupplyOptions } from './supply.ts'
+import { spans } from './template.ts'
 import type { Agreement } from './upstream/handshake.ts'
 import type { Link } from './upstream/link.ts'
 import { unavailable } from './unavailable.ts'
@@ -105,7 +108,11 @@ export class Catalog implements CatalogPort {
     mandate: CompiledMandate,
   ): Promise<Found<{ readonly server: string }>> {
     const granted = this.#shelves.filter(({ link }) => mandate.resource(link.server, uri).listed)
-    const shelf = await holderOf(uri, granted, { supply: this.#supply, mandate })
+    const shelf = await holderOf(uri, granted, {
+      supply: this.#supply,
+      mandate,
+      pins: this.#options.pins,
+    })
     if (!shelf) return { state: 'unknown' }
     const target = { server: shelf.link.server }
     try {
@@ -130,7 +137,8 @@ export class Catalog implements CatalogPort {
     const pinned = (): boolean => {
       const known = shelf.known[kind].get(name)
       const same = resource.kind !== 'tool' || known?.item.definition === resource.definition
-      return known?.state === 'pinned' && same && this.#lostTo(kind, server, name) === undefined
+      const stands = same && stateOf(this.#options.pins, kind, shelf, name) === 'pinned'
+      return stands && this.#lostTo(kind, server, name) === undefined
     }
     const method = kind === 'tool' ? 'tools/list' : 'prompts/list'
     if (this.#isKnown(shelf, method)) return pinned()
@@ -156,7 +164,7 @@ export class Catalog implements CatalogPort {
     )
     const key = offers.map(({ offer }) => (offer instanceof GuardError ? '-' : offer.digest)).join()
     const cached = this.#views.get(method)
-    const revised = `${key} ${this.#revision}`
+    const revised = `${key} ${this.#revision} ${this.#options.pins.drifted}`
     if (cached?.key === revised) return cached.view
     const view = this.#filter(method, offers, digestOf(key))
     this.#views.set(method, { key: revised, view })
@@ -227,7 +235,8 @@ export class Catalog implements CatalogPort {
   /** What a name comes to. One that no grant covers is unknown all the same: the line says so, whatever became of it. */
   #found<T>(kind: NamedKind, shelf: Shelf, name: string, target: T): Found<T> {
     const { server } = shelf.link
-    switch (shelf.known[kind].get(name)?.state) {
+    const { pins } = this.#options
+    switch (stateOf(pins, kind, shelf, name)) {
       case 'pinned': {
         const why = this.#lostTo(kind, server, name)
         return why === undefined
@@ -235,11 +244,11 @@ export class Catalog implements CatalogPort {
           : { state: 'changed', target, detail: `hidden: ${why}` }
       }
       case 'changed':
-        return { state: 'changed', target }
+        return { state: 'changed', target, ...heldDetail(pins, kind, shelf, name) }
       case 'new':
         return { state: 'changed', target, detail: UNAPPROVED }
       case undefined:
-        return this.#options.pins.pinOf(server, kind, name) === undefined
+        return pins.pinOf(server, kind, name) === undefined
           ? { state: 'unknown' }
           : { state: 'changed', target, detail: 'its upstream does not have it any more' }
     }
@@ -278,9 +287,9 @@ export class Catalog implements CatalogPort {
     }
     const known = shelf.known.template
     const spanning = completes
-      ? [known.get(uri)]
-      : [...known].filter(([template]) => spans(template, uri)).map(([, one]) => one)
-    const states = spanning.map((one) => one?.state)
+      ? [uri]
+      : [...known.keys()].filter((template) => spans(template, uri))
+    const states = spanning.map((template) => stateOf(pins, 'template', shelf, template))
     if (completes && pins.source === 'lock' && states[0] !== 'pinned' && states[0] !== 'changed')
       return { state: 'changed', target, detail: UNAPPROVED }
     const changed = states.includes('changed') && !states.includes('pinned')
@@ -297,7 +306,10 @@ export class Catalog implements CatalogPort {
     shelf.sighted.set(kind, taken)
     this.#revision += 1
     if (kind !== 'template') this.#lost.delete(kind)
-    sight(shelf, kind, taken, this.#options)
+    const { pins, events, mandate, wish } = this.#options
+    const { server } = shelf.link
+    const whole = isWhole(mandate, server, wish(server))
+    sight(shelf, kind, taken, { pins, events, whole })
     return taken
   }
 
@@ -345,17 +357,24 @@ export class Catalog implements CatalogPort {
         const template = item.value['uriTemplate']
         return (
           typeof template === 'string' &&
-          isPinned(shelf.known.template.get(template), item) &&
+          this.#isPinned('template', shelf, template, item) &&
           mandate.templateListed(server, template)
         )
       }
     }
   }
 
+  #isPinned(kind: DefinitionKind, shelf: Shelf, name: string, item: Listed): boolean {
+    return (
+      shelf.known[kind].get(name)?.item === item &&
+      stateOf(this.#options.pins, kind, shelf, name) === 'pinned'
+    )
+  }
+
   /** The name of what is pinned and that no other name hides. */
   #shown(kind: NamedKind, shelf: Shelf, item: Listed): string | undefined {
     const name = item.value['name']
-    if (typeof name !== 'string' || !isPinned(shelf.known[kind].get(name), item)) return undefined
+    if (typeof name !== 'string' || !this.#isPinned(kind, shelf, name, item)) return undefined
     return this.#lostTo(kind, shelf.link.server, name) === undefined ? name : undefined
   }
 
@@ -376,8 +395,4 @@ export class Catalog implements CatalogPort {
     if (!named || typeof name !== 'string' || !this.#names.renames) return printExact(item.exact)
     return printExact({ ...item.exact, name: this.#names.join(server, name) })
   }
-}
-
-function isPinned(known: Known | undefined, item: Listed): boolean {
-  return known?.state === 'pinned' && known.item === item
 }

@@ -4,6 +4,7 @@ import type { DefinitionKind } from '../model/lock.ts'
 import { type Contender, rivalsAmong } from '../model/rival.ts'
 import type { Pins } from './pins.ts'
 import type { Shelf } from './shelf.ts'
+import { stateOf } from './standing.ts'
 
 /** What somebody can be asked to see: a template is told by its URI. */
 export type NamedKind = Exclude<DefinitionKind, 'template'>
@@ -29,12 +30,14 @@ export class Contest {
     return new Map(lost.map(([{ server, name }, why]) => [`${server}/${name}`, why]))
   }
 
-  /** What is pinned and granted: the agent sees nothing else. */
-  #contenders(kind: NamedKind, { link, known, rank }: Shelf): readonly Contender[] {
+  /** What is pinned and granted: the agent sees nothing else. One that changed keeps its place, so that no other takes it. */
+  #contenders(kind: NamedKind, shelf: Shelf): readonly Contender[] {
+    const { link, known, rank } = shelf
     const { server } = link
     const found: Contender[] = []
-    for (const [name, { state }] of known[kind]) {
-      if (state !== 'pinned' || !this.#granted(kind, server, name)) continue
+    for (const name of known[kind].keys()) {
+      const state = stateOf(this.#pins, kind, shelf, name)
+      if (state === undefined || state === 'new' || !this.#granted(kind, server, name)) continue
       const standing = this.#standing(kind, server, name)
       found.push({ server, name, standing, rank, late: this.#pins.isLate(server, kind, name) })
     }

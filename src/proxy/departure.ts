@@ -240,11 +240,12 @@ const URL_ELICITATION = -32_042
 const UNKNOWN_ASK = ['unknown'] as const
 
 function answered(raw: RawAnswer, way: Way, options: DepartureOptions): UpstreamAnswer {
-  const { departure } = way
+  const { departure, agreement } = way
   if (raw.part === 'error') {
     // An error can ask as well: for a visit to an address of the upstream's choosing.
     const asks = raw.value['code'] === URL_ELICITATION ? { asks: UNKNOWN_ASK } : {}
-    const { text, code } = bridgedError(raw.text, raw.value, departure.era)
+    const crossing = { from: agreement.era, to: departure.era, uri: uriRead(departure) }
+    const { text, code } = bridgedError(raw.text, raw.value, crossing)
     return { kind: 'error', text, code, outcome: 'error', ...asks }
   }
   const type = raw.value['resultType']
@@ -255,6 +256,10 @@ function answered(raw: RawAnswer, way: Way, options: DepartureOptions): Upstream
     text: text.includes(REASON_META) ? withoutMember(text, '_meta', REASON_META) : text,
     outcome: raw.value['isError'] === true ? 'tool_error' : 'complete',
   }
+}
+
+function uriRead({ method, call: { resource } }: Departure): string | undefined {
+  return method === 'resources/read' && resource.kind === 'resource' ? resource.uri : undefined
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { isObject, member, type Json, type JsonObject } from '../model/json.ts'
 import type { Era } from '../model/record.ts'
-import { withMember } from './exact.ts'
+import { withInnerMember, withMember } from './exact.ts'
 import { CODE, LOG_LEVELS, META, type Self } from './protocol.ts'
 
 export type ProgressToken = string | number
@@ -88,15 +88,42 @@ const MODERN_ONLY: ReadonlySet<number> = new Set([
   CODE.unsupportedVersion,
 ])
 
-/** An upstream's error with a code that the agent's era knows; the text byte for byte where it needs no other. */
+/** The way of an error: from the upstream's era to the agent's. */
+export interface Crossing {
+  readonly from: Era
+  readonly to: Era
+  /** The resource that was asked for, where one was. */
+  readonly uri?: string | undefined
+}
+
+/**
+ * An upstream's error with a code that the agent's era knows; the text byte for byte where it needs no other. A resource
+ * that is not there has -32002 in the legacy era, and -32602 with `data.uri` in the modern one (MCP 2026-07-28 and
+ * 2025-11-25, Resources, Error Handling).
+ */
 export function bridgedError(
   text: string,
   value: JsonObject,
-  to: Era,
+  { from, to, uri }: Crossing,
 ): { readonly text: string; readonly code: number } {
   const said = value['code']
   const code = typeof said === 'number' ? said : CODE.internal
-  const foreign = to === 'modern' ? code === CODE.resourceNotFound : MODERN_ONLY.has(code)
-  if (!foreign) return { text, code }
-  return { text: withMember(text, 'code', CODE.invalidParams), code: CODE.invalidParams }
+  if (to === 'modern') {
+    if (code !== CODE.resourceNotFound) return { text, code }
+    const named = uri === undefined ? text : withInnerMember(text, 'data', 'uri', uri)
+    return withCode(named, CODE.invalidParams)
+  }
+  if (MODERN_ONLY.has(code)) return withCode(text, CODE.invalidParams)
+  // -32602 means much else: only where it names what was asked for is it sure that this is what is missing.
+  const isMissing = from === 'modern' && code === CODE.invalidParams && names(value, uri)
+  return isMissing ? withCode(text, CODE.resourceNotFound) : { text, code }
+}
+
+function withCode(text: string, code: number): { readonly text: string; readonly code: number } {
+  return { text: withMember(text, 'code', code), code }
+}
+
+function names(error: JsonObject, uri: string | undefined): boolean {
+  const data = member(error, 'data')
+  return uri !== undefined && isObject(data) && member(data, 'uri') === uri
 }

@@ -8,6 +8,17 @@ export function withMember(text: string, key: string, value: Exact): string {
   return isExactObject(whole) ? printExact({ ...whole, [key]: value }) : text
 }
 
+/**
+ * The same object with this member set within one of its members, which is made where it is missing or null; unchanged
+ * where that is no object. @throws SyntaxError when the text is not JSON
+ */
+export function withInnerMember(text: string, within: string, key: string, value: Exact): string {
+  const whole = parseExact(text)
+  const inner = isExactObject(whole) ? (whole[within] ?? {}) : undefined
+  if (!isExactObject(whole) || !isExactObject(inner)) return text
+  return printExact({ ...whole, [within]: { ...inner, [key]: value } })
+}
+
 /** The same object without a member of one of its members. @throws SyntaxError when the text is not JSON */
 export function withoutMember(text: string, within: string, key: string): string {
   const whole = parseExact(text)

@@ -2,12 +2,16 @@
 import type { CompiledMandate } from '../model/authority.ts'
 import { GuardError } from '../model/error.ts'
 import type { Listed, ListMethod, Offer } from './offer.ts'
-import { holds, type Known, type Shelf } from './shelf.ts'
+import type { Pins } from './pins.ts'
+import { holds, type Shelf } from './shelf.ts'
+import { stateOf } from './standing.ts'
 import type { Supply } from './supply.ts'
+import { spans } from './template.ts'
 
 interface Sources {
   readonly supply: Supply
   readonly mandate: CompiledMandate
+  readonly pins: Pins
 }
 
 /**
@@ -30,13 +34,13 @@ export async function holderOf(
   if (listing.length > 0) return only(listing)
   const template = 'resources/templates/list'
   const spanning = await having(open, template, sources, (_offer, shelf) =>
-    [...shelf.known.template].some(
-      ([name, known]) => fits(name, uri) && isShown(name, known, shelf, sources.mandate),
+    [...shelf.known.template.keys()].some(
+      (name) => fits(name, uri) && isShown(name, shelf, sources),
     ),
   )
   if (spanning.length > 0) return only(spanning)
   // What would be read through a template that changed is refused as that.
-  return only(open.filter(({ known }) => changed(known.template, uri)))
+  return only(open.filter((shelf) => hasChanged(shelf, uri, sources)))
 }
 
 function only(shelves: readonly Shelf[]): Shelf | undefined {
@@ -58,37 +62,20 @@ async function having(
   return found.flat()
 }
 
-function isShown(
-  name: string,
-  { state }: Known,
-  { link }: Shelf,
-  mandate: CompiledMandate,
-): boolean {
-  return state === 'pinned' && mandate.templateListed(link.server, name)
+function isShown(name: string, shelf: Shelf, { pins, mandate }: Sources): boolean {
+  const pinned = stateOf(pins, 'template', shelf, name) === 'pinned'
+  return pinned && mandate.templateListed(shelf.link.server, name)
 }
 
-function changed(templates: ReadonlyMap<string, Known>, uri: string): boolean {
-  return [...templates].some(([name, { state }]) => state === 'changed' && fits(name, uri))
+function hasChanged(shelf: Shelf, uri: string, { pins }: Sources): boolean {
+  return [...shelf.known.template.keys()].some(
+    (name) => fits(name, uri) && stateOf(pins, 'template', shelf, name) === 'changed',
+  )
 }
 
 /** A template in the place of a URI (MCP, Completion) is held by who has it. */
 function fits(template: string, uri: string): boolean {
   return uri.includes('{') ? bones(template) === bones(uri) : spans(template, uri)
-}
-
-/** Could the template expand to this URI, taking each expression for any text (RFC 6570)? */
-export function spans(template: string, uri: string): boolean {
-  const [head = '', ...parts] = template.split(EXPRESSION)
-  const tail = parts.pop()
-  if (tail === undefined) return template === uri
-  if (!uri.startsWith(head) || !uri.endsWith(tail)) return false
-  let at = head.length
-  for (const part of parts) {
-    const found = uri.indexOf(part, at)
-    if (found === -1) return false
-    at = found + part.length
-  }
-  return at <= uri.length - tail.length
 }
 
 const EXPRESSION = /\{[^{}]*\}/

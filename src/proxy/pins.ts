@@ -1,6 +1,10 @@
 /**
  * What definitions have to be: those that the lock file approves, or without one those that were first seen in this
  * run. One object for the whole guard, whatever number of sessions it serves, so that no session pins for itself.
+ *
+ * A definition that changed is held until the guard ends, even where it is again what it was: an upstream that shows
+ * one thing and then another has shown that it is not the one that was approved, and would choose when to be trusted.
+ * One that was gone and comes back as it was is not held: that is what every new start of an upstream looks like.
  */
 import type { EffectClass } from '../model/call.ts'
 import { differences, differenceText } from '../model/difference.ts'
@@ -8,7 +12,7 @@ import type { Sha256 } from '../model/id.ts'
 import type { ApprovedDefinition, Definition, DefinitionKind, Lock } from '../model/lock.ts'
 import { type Contender, rivalsAmong } from '../model/rival.ts'
 
-/** How a definition stands to its pin. */
+/** How a definition stands to its pin; `changed` for the rest of the run once it was not as it is pinned. */
 export type PinState = 'pinned' | 'changed' | 'new'
 
 /** What is not as it was approved or first seen. */
@@ -16,7 +20,8 @@ export interface Drift {
   readonly server: string
   readonly kind: DefinitionKind
   readonly name: string
-  readonly drift: 'changed' | 'new' | 'look_alike' | 'vanished'
+  /** `held`: one that changed is as it was again, and stays hidden. */
+  readonly drift: 'changed' | 'held' | 'new' | 'look_alike' | 'vanished'
   readonly before?: Sha256
   readonly after?: Sha256
   /** In words, a line each: what differs, or which name it looks like. */
@@ -25,7 +30,6 @@ export interface Drift {
 
 /** A list as it was held against the pins. */
 export interface Sighting {
-  readonly states: ReadonlyMap<string, PinState>
   /** What was not told before. */
   readonly drift: readonly Drift[]
   /** True when this upstream's list of that kind is seen for the first time in this run. */
@@ -44,6 +48,8 @@ interface Shelved {
   /** Absent without a lock file. */
   readonly approved?: ReadonlyMap<string, ApprovedDefinition>
   readonly seen: Map<string, FirstSeen>
+  /** Names of pinned definitions that changed in this run: no more than there are pins. */
+  readonly drifted: Set<string>
   listed: boolean
 }
 
@@ -57,6 +63,7 @@ export class Pins {
   readonly #lock: Lock | undefined
   readonly #shelves = new Map<string, Shelved>()
   readonly #said = new Map<string, Set<string>>()
+  #drifted = 0
 
   constructor(lock?: Lock) {
     this.#lock = lock
@@ -67,21 +74,45 @@ export class Pins {
     return this.#lock ? 'lock' : 'first_sight'
   }
 
-  /** Holds a whole list against the pins; without a lock, what was not seen before is pinned. */
-  see(server: string, kind: DefinitionKind, list: readonly Definition[]): Sighting {
+  /** How many definitions changed in this run, whichever session saw it: what was worked out before that is outdated. */
+  get drifted(): number {
+    return this.#drifted
+  }
+
+  /**
+   * Holds a list against the pins; without a lock, what was not seen before is pinned. `whole` is false for a list
+   * of which an upstream may keep something back, because it was not told all that it may ask for: then nothing is gone.
+   */
+  see(
+    server: string,
+    kind: DefinitionKind,
+    list: readonly Definition[],
+    { whole = true }: { readonly whole?: boolean } = {},
+  ): Sighting {
     const shelf = this.#shelf(server, kind)
     const first = !shelf.listed
     if (!shelf.approved) pin(shelf, list)
     shelf.listed = true
-    const pins = shelf.approved ?? shelf.seen
-    const states = new Map(list.map((one) => [one.name, stateOf(one, pins)]))
-    return { states, drift: this.#drift(shelf, list, states), first }
+    for (const { name, digest } of list) {
+      const pinned = pinsOf(shelf).get(name)
+      if (!pinned || pinned.digest === digest || shelf.drifted.has(name)) continue
+      shelf.drifted.add(name)
+      this.#drifted += 1
+    }
+    return { drift: this.#drift(shelf, list, whole), first }
+  }
+
+  /** How a definition with that hash stands now. Asked anew each time: another session may have seen it change. */
+  stateOf(server: string, kind: DefinitionKind, name: string, digest: Sha256): PinState {
+    const shelf = this.#shelf(server, kind)
+    const pinned = pinsOf(shelf).get(name)
+    if (!pinned) return 'new'
+    return pinned.digest === digest && !shelf.drifted.has(name) ? 'pinned' : 'changed'
   }
 
   /** The hash that a definition has to have, where one is pinned. */
   pinOf(server: string, kind: DefinitionKind, name: string): Sha256 | undefined {
-    const { approved, seen } = this.#shelf(server, kind)
-    return (approved ?? seen).get(name)?.digest
+    return pinsOf(this.#shelf(server, kind)).get(name)?.digest
   }
 
   /** True for what was not in the first list of its upstream. */
@@ -116,32 +147,30 @@ export class Pins {
     const approved = this.#lock
       ? { approved: this.#lock.upstreams.get(server)?.definitions[kind] ?? NOTHING }
       : {}
-    const shelf: Shelved = { server, kind, ...approved, seen: new Map(), listed: false }
+    const nothing = { seen: new Map(), drifted: new Set<string>(), listed: false }
+    const shelf: Shelved = { server, kind, ...approved, ...nothing }
     this.#shelves.set(key, shelf)
     return shelf
   }
 
-  #drift(
-    shelf: Shelved,
-    list: readonly Definition[],
-    states: ReadonlyMap<string, PinState>,
-  ): readonly Drift[] {
-    const { server, kind, approved } = shelf
+  #drift(shelf: Shelved, list: readonly Definition[], whole: boolean): readonly Drift[] {
+    const { server, kind, approved, drifted } = shelf
     const untold = (topic: string, { name, digest }: Definition): boolean =>
       this.once(server, topic, `${kind} ${digest} ${name}`)
-    const pins = approved ?? shelf.seen
+    const pins = pinsOf(shelf)
     const drift: Drift[] = []
     for (const one of list) {
       const before = pins.get(one.name)
-      if (before && states.get(one.name) === 'changed' && untold('changed', one))
-        drift.push(changed(shelf, before, one))
+      if (!before || !drifted.has(one.name)) continue
+      const same = before.digest === one.digest
+      if (untold(same ? 'held' : 'changed', one))
+        drift.push(same ? held(shelf, one) : changed(shelf, before, one))
     }
-    const fresh = approved
-      ? list.filter((one) => states.get(one.name) === 'new' && untold('new', one))
-      : []
+    const fresh = approved ? list.filter((one) => !pins.has(one.name) && untold('new', one)) : []
+    const listed = new Set(list.map(({ name }) => name))
     // What nobody approved may go as it came.
-    for (const one of approved?.values() ?? []) {
-      if (!states.has(one.name) && untold('vanished', one))
+    for (const one of whole ? (approved?.values() ?? []) : []) {
+      if (!listed.has(one.name) && untold('vanished', one))
         drift.push({
           server,
           kind,
@@ -177,10 +206,12 @@ function pin({ seen, listed }: Shelved, list: readonly Definition[]): void {
   }
 }
 
-function stateOf({ name, digest }: Definition, pins: ReadonlyMap<string, Definition>): PinState {
-  const pinned = pins.get(name)
-  if (!pinned) return 'new'
-  return pinned.digest === digest ? 'pinned' : 'changed'
+function pinsOf({ approved, seen }: Shelved): ReadonlyMap<string, Definition> {
+  return approved ?? seen
+}
+
+function held({ server, kind }: Shelved, { name, digest }: Definition): Drift {
+  return { server, kind, name, drift: 'held', before: digest, after: digest, diff: [] }
 }
 
 function changed({ server, kind }: Shelved, before: Definition, after: Definition): Drift {

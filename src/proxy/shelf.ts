@@ -3,14 +3,12 @@ import { isObject } from '../model/json.ts'
 import type { DefinitionKind } from '../model/lock.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import { LIST_CAPABILITY, type Listed, type ListMethod, type Offer } from './offer.ts'
-import type { PinState } from './pins.ts'
 import type { Agreement } from './upstream/handshake.ts'
 import type { Link } from './upstream/link.ts'
 
-/** A definition under its upstream's own name. */
+/** A definition under its upstream's own name; how it stands to its pin is for the pins to say, each time. */
 export interface Known {
   readonly item: Listed
-  readonly state: PinState
   /** Present for a tool. */
   readonly tool?: ToolDefinition
 }

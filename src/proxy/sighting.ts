@@ -27,27 +27,26 @@ const COUNTED: Readonly<Record<DefinitionKind, string>> = {
   template: 'templates',
 }
 
-/** Puts what the list holds on the shelf, and tells what is new about it. */
+/** Puts what the list holds on the shelf, and tells what is new about it; `whole`: see `Pins.see`. */
 export function sight(
   shelf: Shelf,
   kind: DefinitionKind,
   offer: Offer,
-  told: { readonly pins: Pins; readonly events: CatalogEvents },
+  told: { readonly pins: Pins; readonly events: CatalogEvents; readonly whole: boolean },
 ): void {
   const { server } = shelf.link
-  const { pins, events } = told
+  const { pins, events, whole } = told
   const items = named(shelf, kind, offer, told)
   const definitions = [...items].map(([name, { definition, exact }]): Definition => ({
     name,
     digest: definition,
     value: exact,
   }))
-  const { states, drift, first } = pins.see(server, kind, definitions)
+  const { drift, first } = pins.see(server, kind, definitions, { whole })
   const known = new Map<string, Known>()
   for (const [name, item] of items) {
-    const state = states.get(name) ?? 'new'
     const tool = kind === 'tool' ? { tool: toolOf(server, name, item, pins) } : {}
-    known.set(name, { item, state, ...tool })
+    known.set(name, { item, ...tool })
   }
   shelf.known[kind] = known
   if (first)

@@ -76,7 +76,7 @@ describe('check', () => {
     expect(code).toBe(1)
     expect(out).toContain('vendors  1 of 3 tools offered\n')
     expect(out).toContain(
-      'chaperone.lock:25:1: the tool `vendors/approve` is not as it was approved, and hidden: inputSchema.properties.llm: new: {} (see that it is meant, then approve it: chaperone pin --only vendors/approve)',
+      'chaperone.lock:25:1: the tool `vendors/approve` is not as it was approved, and hidden: inputSchema.properties.llm: new: {} (see that it is meant, then approve it: chaperone pin --mandate m.yaml --only vendors/approve)',
     )
   })
 
@@ -87,11 +87,33 @@ describe('check', () => {
     expect(out).toContain('`vendors/search_by_name` is approved, and its upstream no longer has it')
   })
 
+  test.each([
+    ['beside it', OFFERED.tools],
+    ['in its place', OFFERED.tools.filter(({ name }) => name !== 'search_by_name')],
+  ])(
+    'a name that looks like an approved one, %s, is warned of once, as `pin` does',
+    async (_, tools) => {
+      const forged = { ...OFFERED, tools: [...tools, tool('vendors', 'search_by_n4me')] }
+      const { out } = await check(forged)
+      const about = out.split('\n').filter((line) => line.includes('n4me'))
+      expect(about).toHaveLength(1)
+      expect(about[0]).toMatch(
+        /^warning .*`vendors\/search_by_n4me` is hidden: it can be taken for `vendors\/search_by_name`: U\+0034 \(see docs/,
+      )
+      const pinned = await command('pin', ['--mandate', 'm.yaml', '--check'], forged)
+      expect(pinned.out).toContain(
+        '! vendors/search_by_n4me (tool) is left out: it can be taken for',
+      )
+      expect((await check(forged)).code).toBe(pinned.code)
+    },
+  )
+
   test('only counts what no grant covers', async () => {
     const { code, out } = await check(but('send', tool('mail', 'send', { bcc: {} })))
     expect(code).toBe(0)
     expect(out).toContain('warning')
     expect(out).toContain('what no grant covers differs from the lock, too: 1 definition')
+    expect(out).toContain('(see chaperone pin --mandate m.yaml --check)')
   })
 
   test('a launch line that is not the approved one starts nothing, and is named with its line', async () => {
@@ -99,7 +121,7 @@ describe('check', () => {
     const { code, out, started } = await check()
     expect([code, started]).toEqual([1, []])
     expect(out).toMatch(
-      /mcp\.json:1:\d+: the launch line of `mail` is not the one that `.*chaperone\.lock` \(line 4\) approves: command: "mail-server" → "evil-server" \(see that it is meant, then approve it: chaperone pin --only mail\)/,
+      /mcp\.json:1:\d+: the launch line of `mail` is not the one that `.*chaperone\.lock` \(line 4\) approves: command: "mail-server" → "evil-server" \(see that it is meant, then approve it: chaperone pin --mandate m.yaml --only mail\)/,
     )
   })
 
@@ -132,12 +154,39 @@ describe('check', () => {
 })
 
 describe('explain', () => {
-  test('a tool that changed is refused as that, and one that is not approved as unknown', async () => {
+  test('what is not as it was approved is refused as the guard does, and no other name is suggested', async () => {
     const changed = await explain('vendors/approve', CHANGED)
     expect(changed.code).toBe(1)
     expect(changed.out).toContain('denied: tool_changed')
-    const fresh = but('search_by_name', tool('vendors', 'search_all'))
-    expect((await explain('vendors/search_all', fresh)).out).toContain('denied: unknown_tool')
+    const fresh = but('search_by_name', tool('vendors', 'search_by_names'))
+    const added = await explain('vendors/search_by_names', fresh)
+    expect(added.out).toContain('denied: tool_changed')
+    expect(added.out).toContain('it were approved (chaperone pin)')
+    const gone = await explain('vendors/search_by_name', fresh)
+    expect(gone.code).toBe(1)
+    expect(gone.out).toContain('denied: tool_changed')
+    expect(gone.out).toContain('its upstream does not have it any more')
+    expect(gone.out).not.toContain('could be permitted')
+    const bare = await explain('search_by_name', fresh)
+    expect(bare.out).toContain('denied: tool_changed')
+  })
+
+  test('a name that nobody approved is not suggested, and neither is one that looks like another', async () => {
+    const more = [tool('vendors', 'search_by_nam'), tool('vendors', 'search_by_n4me')]
+    const offered = { ...OFFERED, tools: [...OFFERED.tools, ...more] }
+    const { out } = await explain('vendors/search_by_na', offered)
+    expect(out).toContain('denied: unknown_tool')
+    expect(out).toContain('could be permitted if it were called `search_by_name`')
+    const twin = await explain('vendors/search_by_n4me', offered)
+    expect(twin.out).toContain('denied: tool_changed')
+    expect(twin.out).toContain('it can be taken for `vendors/search_by_name`: U+0034')
+    expect(twin.out).not.toContain('could be permitted')
+  })
+
+  test('of what no grant covers it is not said that it changed', async () => {
+    const { out } = await explain('mail/send', but('send', tool('mail', 'send', { bcc: {} })))
+    expect(out).not.toContain('tool_changed')
+    expect(out).toContain('denied: ')
   })
 
   test('the effect is the strictest of grant and lock file', async () => {

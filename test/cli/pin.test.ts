@@ -148,6 +148,29 @@ not in step: chaperone.lock, 1 change (--yes approves all of it, --only what it 
     expect((await pin(['--check'], DRIFTED)).code).toBe(0)
   })
 
+  test('a person at the terminal is shown what a new one says, cut and safe to show', async () => {
+    const properties = { path: { type: 'string', description: 'Where\u202E' } }
+    const raw = {
+      name: 'list',
+      title: 'List',
+      description: `Lists ${'x'.repeat(9000)}`,
+      inputSchema: { type: 'object', properties },
+      annotations: { readOnlyHint: true },
+    }
+    const list = { server: 'mail', name: 'list', raw, definition: digestOf(canonical(raw)) }
+    const confirm = (): Promise<boolean> => Promise.resolve(false)
+    const { code, err } = await pin([], withTools(...OFFERED.tools, list), { confirm })
+    expect(code).toBe(1)
+    expect(err).toContain(
+      '+ mail/list (tool)\n    title: new: "List"\n    description: new: "Lists xxx',
+    )
+    expect(err).toContain(
+      '    inputSchema.properties.path: new: {"description":"Where[U+202E]","type":"string"}\n',
+    )
+    expect(err).toContain('    annotations.readOnlyHint: new: true\n')
+    expect(err.length).toBeLessThan(3000)
+  })
+
   test('a person at the terminal is shown it and asked', async () => {
     const asked: string[] = []
     const says = (answer: boolean) => (question: string) => {
@@ -168,11 +191,39 @@ not in step: chaperone.lock, 1 change (--yes approves all of it, --only what it 
     const { code, out, started } = await pin(['--only', 'mail/list'], more)
     expect(code).toBe(0)
     expect(started).toEqual(['mail'])
-    expect(out).toBe('+ mail/list (tool)\nwritten: chaperone.lock, 1 change; 1 more differ\n')
+    expect(out).toBe(`+ mail/list (tool)
+    inputSchema.type: new: "object"
+    inputSchema.properties: new: {}
+written: chaperone.lock, 1 change; 1 more differ
+`)
     expect(Object.keys(effects('mail'))).toEqual(['list', 'send'])
     const whole = await pin(['--only', 'mail'], more)
     expect(whole.out).toContain('~ mail/send (tool)')
-    expect((await pin(['--check'], more)).out).toContain('+ vendors/fresh (tool)\nnot in step')
+    expect((await pin(['--check'], more)).out).toMatch(
+      /\+ vendors\/fresh \(tool\)\n[^+~]*not in step/,
+    )
+  })
+
+  test('--only with a name that nobody has is a mistake, and nothing is written', async () => {
+    const before = lockText()
+    const { code, err } = await pin(['--only', 'mail/sent'], DRIFTED)
+    expect(code).toBe(2)
+    expect(err).toContain('`mail` has nothing called `sent`, and nothing of it is approved')
+    expect(err).toContain('(did you mean `send`?)')
+    expect(lockText()).toBe(before)
+    // What is approved may be gone, and is then taken out.
+    const gone = await pin(['--only', 'mail/send'], withTools())
+    expect(gone.out).toContain('- mail/send (tool)\nwritten')
+  })
+
+  test('--only with nothing to write does not say that all is in step', async () => {
+    const more = withTools(...DRIFTED.tools, tool('mail', 'list'))
+    await pin(['--only', 'mail/list'], more)
+    const { code, out } = await pin(['--only', 'mail/list'], more)
+    expect(code).toBe(0)
+    expect(out).toBe('nothing to write: chaperone.lock approves what --only names; 1 more differ\n')
+    const json = await pin(['--only', 'mail/list', '--json'], more)
+    expect(JSON.parse(json.out)).toMatchObject({ inStep: false, others: 1, changes: [] })
   })
 
   test('--only with --effect classifies what is approved already', async () => {
@@ -256,12 +307,39 @@ describe('names', () => {
     expect(Object.keys(effects('mail'))).toEqual(['send'])
   })
 
+  test('one that looks like an approved one is left out where that one is gone, too', async () => {
+    const before = withTools(tool('mail', 'list'))
+    const after = withTools(tool('mail', '1ist'))
+    await pin([], { ...before, prompts: [] })
+    const checked = await pin(['--check'], { ...after, prompts: [] })
+    const left = '! mail/1ist (tool) is left out: it can be taken for `mail/list`: U+0031'
+    expect(checked.out).toContain(left)
+    const only = await pin(['--only', 'vendors'], { ...after, prompts: [] })
+    expect(only.out).not.toContain('1ist')
+    const { out } = await pin(['--yes'], { ...after, prompts: [] })
+    expect(out).toContain(left)
+    expect(effects('mail')).toEqual({})
+    await pin(['--lock', 'other.lock'], { ...before, prompts: [] })
+    await pin(['--lock', 'other.lock', '--only', 'mail/1ist'], { ...after, prompts: [] })
+    const other = readLock(join(here.io.cwd, 'other.lock')).lock?.upstreams.get('mail')
+    expect([...(other?.definitions.tool.keys() ?? [])]).toEqual(['1ist', 'list'])
+  })
+
+  test('the approved one of two definitions under one name stays', async () => {
+    await pin([])
+    const { code, out } = await pin(['--check'], withTools(...OFFERED.tools, SENDS_MORE))
+    expect(code).toBe(0)
+    expect(out).toContain('! mail/send (tool) is left out: its name is given to two definitions')
+  })
+
   test('one that only looks like another is approved by its full name', async () => {
     await pin([])
     const { code } = await pin(['--only', 'mail/SEND'], withTools(...OFFERED.tools, ...FORGED))
     expect(code).toBe(0)
     expect(Object.keys(effects('mail'))).toEqual(['SEND', 'send'])
-    await pin(['--only', 'mail/s\u0435nd'], withTools(...OFFERED.tools, ...FORGED))
+    const barred = await pin(['--only', 'mail/s\u0435nd'], withTools(...OFFERED.tools, ...FORGED))
+    expect(barred.code).toBe(1)
+    expect(barred.out).toContain('nothing to write: what --only names is left out')
     expect(Object.keys(effects('mail'))).toEqual(['SEND', 'send'])
   })
 })

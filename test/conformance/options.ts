@@ -24,7 +24,7 @@ export const HELP: string = `Usage: npm run conformance -- --requirements REVISI
   --requirements R  ${REVISIONS.join(' or ')}: the official suite's scenarios for that revision
   --mode M          server: the guard in front of a server; client: behind a client (default: both)
   --only LIST       scenarios, by the suite's names, separated by commas (default: all of the revision)
-  --json            one JSON document on stdout (npm run --silent conformance -- …)
+  --json            one JSON document on stdout (npm run -s conformance -- …)
   --keep FOLDER     leave the suite's own result files in this new folder
   --against F       F is the chaperone.js of another build, compared in place of this one
   --help            this text

@@ -19,6 +19,7 @@ import { type Listening, loadListening } from '../../src/config/listening.ts'
 import { loadUpstreams } from '../../src/config/mcp-json.ts'
 import { OAUTH_MEMBERS } from '../../src/config/oauth-entry.ts'
 import { REQUEST_LIMITS } from '../../src/proxy/strict.ts'
+import { waitBefore } from '../../src/proxy/upstream/http/sse.ts'
 import { MOST, MOST_WAITING } from '../../src/proxy/upstream/http/wire.ts'
 import { ANSWER_MAX_BYTES } from '../../src/proxy/upstream/process.ts'
 import { STDERR_LENGTH, STDERR_LINES, STDERR_WINDOW_MS } from '../../src/proxy/upstream/stderr.ts'
@@ -170,6 +171,8 @@ test.each([
     'calls at once',
     `${MOST.call} calls at once for each upstream, ${MOST_WAITING.toLocaleString('en')} wait`,
   ],
+  ['streams', `${MOST.stream} open streams, and ${MOST.aside} notifications and answers`],
+  ['a wait', `${waitBefore(Infinity, 0) / 1000} s at most, and until five openings`],
   ['stderr', `${STDERR_LINES} lines in ${STDERR_WINDOW_MS / 1000} s`],
 ])('the limit of %s is the one of the code', (_what, text) => {
   expect(PAGE.replaceAll(/\s+/g, ' ')).toContain(text)

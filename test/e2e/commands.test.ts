@@ -111,7 +111,9 @@ describe('pin, and a guard that keeps to it', () => {
       writeFileSync(folder.file('mcp.json'), JSON.stringify({ mcpServers: servers }))
       const guard = pool.launch(folder)
       expect(await guard.end()).toEqual({ code: 1, signal: null })
-      expect(guard.stderr).toMatch(/mcp\.json:1:\d+: .*chaperone\.lock.*chaperone pin --only/)
+      expect(guard.stderr).toMatch(
+        /mcp\.json:1:\d+: .*chaperone\.lock.*chaperone pin --mandate \S+ --only/,
+      )
     }
     expect(command(folder, 'check').code).toBe(1)
     expect(command(folder, 'pin').code).toBe(1)

@@ -183,4 +183,37 @@ describe('across eras', () => {
       expect(sent?.params).toEqual({ name: 'say', arguments: {} })
     },
   )
+
+  /** A guard in front of an upstream of one era that answers `resources/read` with this error. */
+  function failing(era: 'legacy' | 'modern', error: string): GuardProcess {
+    return pool.start((path) => ({
+      mandate: { resources: { 'p/notes://**': {} } },
+      upstreams: {
+        p: puppet(path, 'p', {
+          eras: [era],
+          capabilities: { resources: {} },
+          results: LISTS,
+          on: { 'resources/read': [{ write: `{"jsonrpc":"2.0","id":$ID,"error":${error}}` }] },
+        }),
+      },
+    }))
+  }
+
+  test('a resource that a modern upstream does not have is -32002 to a legacy agent', async () => {
+    const gone = '{"code":-32602,"message":"Resource not found","data":{"uri":"notes://a","n":1.0}}'
+    const legacy = failing('modern', gone)
+    await legacy.open()
+    const answer = await legacy.request('resources/read', { uri: 'notes://a' })
+    expect(payload(answer)).toBe(gone.replace('-32602', '-32002'))
+    const other = await legacy.request('resources/read', { uri: 'notes://b' })
+    expect(payload(other)).toBe(gone)
+  })
+
+  test('a resource that a legacy upstream does not have is -32602 to a modern agent, and named', async () => {
+    const modern = failing('legacy', '{"code":-32002,"message":"gone","data":{"n":1.0}}')
+    const answer = await modern.request('resources/read', { uri: 'notes://a', _meta: META })
+    expect(payload(answer)).toBe(
+      '{"code":-32602,"message":"gone","data":{"n":1.0,"uri":"notes://a"}}',
+    )
+  })
 })

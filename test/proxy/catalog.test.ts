@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { GuardOptions } from '../../src/guard.ts'
 import { isObject, type JsonObject } from '../../src/model/json.ts'
 import { memoryGuard, type MemoryGuard, type Message } from '../fakes/guard.ts'
+import { httpGuard, type LegacyClient } from '../fakes/http-guard.ts'
 import { lockOf } from '../fakes/lock.ts'
 import { type FakeUpstream, legacyUpstream } from '../fakes/upstream.ts'
 
@@ -113,7 +114,7 @@ describe('without a lock file', () => {
     ])
   })
 
-  test('one that changes is hidden, refused, told with what differs, and taken back as it was', async () => {
+  test('one that changes is hidden, refused, told with what differs, and held when it is as it was', async () => {
     const a = changing([ECHO, SEND])
     const guard = await start({ a: a.upstream })
     await names(guard)
@@ -133,8 +134,67 @@ describe('without a lock file', () => {
     ])
     a.tools = [ECHO, SEND]
     a.changed()
-    await called(guard, 'send')
+    expect(await called(guard, 'send')).toBeUndefined()
+    expect(await names(guard)).toEqual(['send'])
+    expect(await called(guard, 'echo')).toBe('tool_changed')
+    a.upstream.lives.at(-1)?.die()
+    expect(await called(guard, 'echo')).toBe('tool_changed')
+    expect(await names(guard)).toEqual(['send'])
+    expect(a.upstream.calls('tools/call').map(({ params }) => params?.['name'])).toEqual(['send'])
+    const told = events(guard, 'catalog_changed').map(({ drift }) => drift)
+    expect(told).toEqual(['changed', 'held'])
+    const refused = guard.log.entries.findLast(({ type }) => type === 'refusal')
+    expect(refused).toMatchObject({ detail: expect.stringContaining('changed before') as string })
+  })
+
+  test('one that changed keeps its place: nothing that looks like it comes to light', async () => {
+    const a = changing([ECHO, { name: 'ech0' }])
+    const guard = await start({ a: a.upstream })
+    expect(await names(guard)).toEqual(['echo'])
+    a.tools = [CHANGED, { name: 'ech0' }]
+    a.changed()
+    await guard.hears(({ method }) => method === TOOL_LIST)
+    expect(await names(guard)).toEqual([])
+    expect(await called(guard, 'ech0')).toBe('tool_changed')
+    expect(a.upstream.calls('tools/call')).toEqual([])
+  })
+
+  test('what one session saw change is held in every session, whatever it was told itself', async () => {
+    const a = changing([ECHO, SEND])
+    const guard = await httpGuard(MANDATE, { a: a.upstream })
+    try {
+      const listed = async (client: LegacyClient): Promise<unknown> =>
+        (await client.ask('tools/list')).result?.['tools']
+      const call = { name: 'echo', arguments: {} }
+      const one = await guard.open()
+      expect(await listed(one)).toEqual([ECHO, SEND])
+      const own = a.upstream.lives.at(-1)
+      const other = await guard.open()
+      expect(await listed(other)).toEqual([ECHO, SEND])
+      a.tools = [CHANGED, SEND]
+      own?.say({ jsonrpc: '2.0', method: TOOL_LIST })
+      expect(reason(await one.ask('tools/call', call))).toBe('tool_changed')
+      expect(reason(await other.ask('tools/call', call))).toBe('tool_changed')
+      expect(await listed(other)).toEqual([SEND])
+      expect(a.upstream.calls('tools/call')).toEqual([])
+    } finally {
+      await guard.stop()
+    }
+  })
+
+  test('one that is gone for a while, or whose upstream starts again, is what it was', async () => {
+    const a = changing([ECHO, SEND])
+    const guard = await start({ a: a.upstream })
+    await names(guard)
+    a.tools = [SEND]
+    a.changed()
+    expect(await called(guard, 'echo')).toBe('tool_changed')
+    expect(a.upstream.calls('tools/call')).toEqual([])
+    a.tools = [ECHO, SEND]
+    a.upstream.lives.at(-1)?.die()
+    expect(await called(guard, 'echo')).toBeUndefined()
     expect(await names(guard)).toEqual(['echo', 'send'])
+    expect(events(guard, 'catalog_changed')).toEqual([])
   })
 
   test('a change between list and call is found by the call', async () => {
@@ -306,11 +366,43 @@ describe('with a lock file', () => {
     expect(a.upstream.calls('tools/call')).toEqual([])
   })
 
-  test('what is gone is told, and refused', async () => {
-    const guard = await start({ a: legacyUpstream([SEND]) }, { lock })
+  test('what is gone is told, and refused until it is back', async () => {
+    const a = changing([SEND])
+    const guard = await start({ a: a.upstream }, { lock })
     expect(await names(guard)).toEqual(['send'])
     expect(await called(guard, 'echo')).toBe('tool_changed')
+    expect(a.upstream.calls('tools/call')).toEqual([])
     expect(events(guard, 'catalog_changed')).toMatchObject([{ tool: 'echo', drift: 'vanished' }])
+    a.tools = [SEND, ECHO]
+    a.changed()
+    expect(await called(guard, 'echo')).toBeUndefined()
+  })
+
+  test('where the agent can be asked for less than the mandate permits, what is not there may only be kept back', async () => {
+    const asking = `${MANDATE}\nrequests: { a: [sampling] }`
+    const less = await start({ a: legacyUpstream([SEND]) }, { lock }, asking)
+    expect(await called(less, 'echo')).toBe('tool_changed')
+    expect(events(less, 'catalog_changed')).toEqual([])
+    const all = memoryGuard(asking, { a: legacyUpstream([SEND]) }, { lock })
+    open.push(all)
+    await all.open({ sampling: { tools: {}, context: {} } })
+    expect(await called(all, 'echo')).toBe('tool_changed')
+    expect(events(all, 'catalog_changed')).toMatchObject([{ tool: 'echo', drift: 'vanished' }])
+  })
+
+  test('what changed stays held when it is again as it was approved', async () => {
+    const a = changing([CHANGED, SEND])
+    const guard = await start({ a: a.upstream }, { lock })
+    await names(guard)
+    a.tools = [ECHO, SEND]
+    a.changed()
+    expect(await called(guard, 'echo')).toBe('tool_changed')
+    expect(await names(guard)).toEqual(['send'])
+    expect(a.upstream.calls('tools/call')).toEqual([])
+    expect(events(guard, 'catalog_changed')).toMatchObject([
+      { tool: 'echo', drift: 'changed' },
+      { tool: 'echo', drift: 'held' },
+    ])
   })
 
   test('each thing is told once, however often the list is fetched', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { bridgedResult, nextMeta, progressToken } from '../../src/proxy/envelope.ts'
+import type { JsonObject } from '../../src/model/json.ts'
+import { bridgedError, bridgedResult, nextMeta, progressToken } from '../../src/proxy/envelope.ts'
 
 const SELF = { name: 'chaperone', version: '1' }
 const LEGACY = { era: 'legacy', version: '2025-11-25', self: SELF } as const
@@ -71,5 +72,66 @@ describe('a legacy result for a modern agent', () => {
       '{"resultType":"x"}',
     )
     expect(bridgedResult('{}', {}, 'tools/call', 'legacy')).toBe('{}')
+  })
+})
+
+describe('an error', () => {
+  const URI = 'notes://public/gone'
+  const TO_LEGACY = { from: 'modern', to: 'legacy', uri: URI } as const
+  const TO_MODERN = { from: 'legacy', to: 'modern', uri: URI } as const
+  const bridged = (text: string, crossing: Parameters<typeof bridgedError>[2]) =>
+    bridgedError(text, JSON.parse(text) as JsonObject, crossing)
+  const missing = (data: string) => `{ "code": -32602, "message": "gone", "data": ${data} }`
+
+  test('of a modern upstream that names the resource asked for says -32002 to a legacy agent', () => {
+    expect(bridged(missing(`{"uri":"${URI}","n":1.0}`), TO_LEGACY)).toEqual({
+      code: -32_002,
+      text: `{"code":-32002,"message":"gone","data":{"uri":"${URI}","n":1.0}}`,
+    })
+  })
+
+  test.each([
+    ['without data', '{ "code": -32602, "message": "gone" }', TO_LEGACY],
+    ['with data that is no object', missing(`"${URI}"`), TO_LEGACY],
+    ['with data without a uri', missing('{"n":1.0}'), TO_LEGACY],
+    ['that names another resource', missing('{"uri":"notes://public/other"}'), TO_LEGACY],
+    ['of a request for no resource', missing(`{"uri":"${URI}"}`), { ...TO_LEGACY, uri: undefined }],
+    ['of another code', '{ "code": -32603, "message": "x", "data": {} }', TO_LEGACY],
+    ['between legacy ends', missing(`{"uri":"${URI}"}`), { ...TO_LEGACY, from: 'legacy' }],
+    ['between modern ends', missing(`{"uri":"${URI}"}`), { ...TO_LEGACY, to: 'modern' }],
+    ['of a legacy upstream that only has -32602', missing('{"n":1.0}'), TO_MODERN],
+  ] as const)('%s stays byte for byte', (_what, text, crossing) => {
+    expect(bridged(text, crossing)).toEqual({
+      text,
+      code: text.includes('-32603') ? -32_603 : -32_602,
+    })
+  })
+
+  test.each([
+    ['no data', '', `,"data":{"uri":"${URI}"}`],
+    ['null', ',"data":null', `,"data":{"uri":"${URI}"}`],
+    ['its own data', ',"data":{"n":1.0}', `,"data":{"n":1.0,"uri":"${URI}"}`],
+    ['another uri', ',"data":{"uri":"x","n":1e2}', `,"data":{"uri":"${URI}","n":1e2}`],
+    ['data that is no object', ',"data":"gone"', ',"data":"gone"'],
+  ])('-32002 with %s says -32602 and which resource to a modern agent', (_what, had, has) => {
+    expect(bridged(`{"code":-32002,"message":"m"${had}}`, TO_MODERN)).toEqual({
+      code: -32_602,
+      text: `{"code":-32602,"message":"m"${has}}`,
+    })
+  })
+
+  test('-32002 of what is no resource loses only its code on the way to a modern agent', () => {
+    const { text, code } = bridged('{"code":-32002,"message":"m"}', {
+      ...TO_MODERN,
+      uri: undefined,
+    })
+    expect([text, code]).toEqual(['{"code":-32602,"message":"m"}', -32_602])
+  })
+
+  test.each([-32_020, -32_021, -32_022])('%i is unknown to a legacy agent', (code) => {
+    expect(bridged(`{"code":${code},"message":"m"}`, TO_LEGACY)).toEqual({
+      code: -32_602,
+      text: '{"code":-32602,"message":"m"}',
+    })
   })
 })

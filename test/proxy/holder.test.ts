@@ -1,7 +1,7 @@
 /** Which of several upstreams a URI is asked of, and that what is listed is what can be asked for. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { isObject, type JsonObject } from '../../src/model/json.ts'
-import { spans } from '../../src/proxy/holder.ts'
+import { spans } from '../../src/proxy/template.ts'
 import { memoryGuard, modern, type MemoryGuard, type Message } from '../fakes/guard.ts'
 import { lockOf } from '../fakes/lock.ts'
 import { type FakeUpstream, legacyUpstream } from '../fakes/upstream.ts'

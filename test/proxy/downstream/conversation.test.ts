@@ -122,13 +122,11 @@ describe('opening', () => {
       body: { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} },
     })
     await response.ended
+    expect(response.status).toBe(400)
     expect(response.messages[0]?.error?.code).toBe(-32_602)
-    const id = String(response.headers['mcp-session-id'])
-    const after = await guard.send({
-      body: { jsonrpc: '2.0', id: 2, method: 'tools/list' },
-      headers: { 'mcp-session-id': id },
-    })
-    expect(after.status).toBe(404)
+    expect(response.headers['mcp-session-id']).toBeUndefined()
+    // Nothing was started for it.
+    expect(up.lives).toHaveLength(1)
   })
 
   test('under a name that the client chose is refused, and no session has that name', async () => {
@@ -335,7 +333,7 @@ describe('what belongs to a call', () => {
     await until(() => stream.ids().length > 0)
     for (const event of [stream.ids()[0], '9-1', 'standing', '__proto__-1', '1-0x', '']) {
       const response = await other.listen(event)
-      expect(response.status).toBe(404)
+      expect(response.status).toBe(400)
     }
     finish(await next())
     await stream.ended
@@ -394,10 +392,33 @@ describe('the standing stream', () => {
     expect(again.ids()[0]).not.toBe(first.ids()[0])
   })
 
+  test('does not say twice what it has said, to a client that comes back without an event', async () => {
+    const client = await guard.open()
+    await client.ask('tools/list')
+    const first = await client.listen()
+    tools.pop()
+    up.lives[1]?.say({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+    await first.hears(() => true)
+    first.close()
+    await first.ended
+    await client.ask('ping')
+    const again = await client.listen()
+    tools.push({ name: 'open', inputSchema: { type: 'object' } })
+    guard.clock.advance(2000)
+    up.lives[1]?.say({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+    await again.hears(() => true)
+    expect(again.messages).toHaveLength(1)
+    expect(again.ids()).toEqual(['standing-2'])
+  })
+
   test('has to be wanted as a stream, and is none of a modern client', async () => {
     const client = await guard.open()
     const headers = { 'mcp-session-id': client.id, accept: 'application/json' }
     expect((await guard.send({ method: 'GET', headers })).status).toBe(406)
+    for (const version of ['2026-07-28', '1999-01-01']) {
+      const wrong = { 'mcp-session-id': client.id, 'mcp-protocol-version': version }
+      expect((await guard.send({ method: 'GET', headers: wrong })).status).toBe(400)
+    }
     expect((await guard.send({ method: 'GET' })).status).toBe(405)
   })
 })

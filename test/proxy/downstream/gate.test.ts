@@ -93,15 +93,19 @@ test('a request says once for which host it is', async () => {
   nothingArrived()
 })
 
-test('a target in absolute form is at no path of the guard, and its host counts for nothing', async () => {
+test('a target in absolute form names the host that `Host` names, or is at no path of the guard', async () => {
   const answer = await guard.raw(
     'POST http://localhost/mcp HTTP/1.1\r\nhost: attacker.example\r\nconnection: close\r\n\r\n',
   )
   expect(answer).toMatch(/^HTTP\/1\.1 403 /)
   const other = await guard.raw(
-    'POST http://localhost/mcp HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+    'POST http://attacker.example/mcp HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
   )
   expect(other).toMatch(/^HTTP\/1\.1 404 /)
+  const well = await guard.raw(
+    'GET http://localhost/healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+  )
+  expect(well).toMatch(/^HTTP\/1\.1 200 /)
   nothingArrived()
 })
 
@@ -268,6 +272,11 @@ test.each([
 test('what is compressed is not taken', async () => {
   expect((await sends({ 'content-encoding': 'gzip' })).status).toBe(415)
   expect((await sends({ 'content-encoding': 'br' })).status).toBe(415)
+  const packed = await guard.raw(
+    'POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n' +
+      'transfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n',
+  )
+  expect(packed).toMatch(/^HTTP\/1\.1 415 /)
   nothingArrived()
 })
 
@@ -282,6 +291,69 @@ test('other methods of HTTP are told what there is', async () => {
   expect(
     Object.keys(preflight.headers).filter((name) => name.startsWith('access-control')),
   ).toEqual([])
+})
+
+describe('a page of an origin that was named', () => {
+  const origin = 'https://app.example'
+  const asks = { origin, 'access-control-request-method': 'POST' }
+  let named: TestHttpGuard
+  beforeEach(async () => {
+    const rules = { hosts: new Set<string>(), origins: new Set([origin]), loopback: true }
+    named = await httpGuard(MANDATE, { a: up }, { rules, keys: { ['k'.repeat(40)]: MANDATE } })
+  })
+  afterEach(() => named.stop())
+
+  test('is told before it asks, without a key, what it may send', async () => {
+    const told = await named.send({ method: 'OPTIONS', headers: asks })
+    expect(told.status).toBe(204)
+    expect(told.headers).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'POST, GET, DELETE',
+      'access-control-allow-headers': 'authorization, *',
+      vary: 'origin',
+    })
+  })
+
+  test('may read what it is answered, and the name of its session', async () => {
+    const refused = await named.send({ body: call, headers: { origin } })
+    expect(refused.status).toBe(401)
+    const response = await named.send({ body: call, headers: { origin }, key: 'k'.repeat(40) })
+    expect(response.headers).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-expose-headers': 'mcp-session-id, www-authenticate',
+    })
+  })
+
+  test.each([
+    ['https://other.example', 403],
+    ['http://localhost:3000', 405],
+  ])('and no other: %s', async (other, status) => {
+    const told = await named.send({
+      method: 'OPTIONS',
+      headers: { ...asks, origin: other },
+      key: 'k'.repeat(40),
+    })
+    expect(told.status).toBe(status)
+    const said = Object.keys(told.headers).filter((name) => name.startsWith('access-control'))
+    expect(said).toEqual([])
+  })
+})
+
+test('a wish for another protocol is not granted, and the request is served', async () => {
+  const head = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n'
+  const answer = await guard.raw(
+    `${head}connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n`,
+  )
+  expect(answer).toMatch(/^HTTP\/1\.1 200 OK/)
+})
+
+test('who is not known keeps no connection', async () => {
+  const closes = async (what: object): Promise<unknown> =>
+    (await guard.send(what)).headers.connection
+  expect(await closes({ method: 'GET', path: '/healthz' })).toBe('close')
+  expect(await closes({ headers: { host: 'evil.example' } })).toBe('close')
+  expect(await closes({ body: call, key: 'unknown'.repeat(8) })).toBe('close')
+  expect(await closes({ body: call, headers: HEADERS })).toBe('keep-alive')
 })
 
 test('a flood of what is turned away is counted, and leaves few entries', async () => {

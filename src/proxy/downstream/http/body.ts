@@ -7,38 +7,62 @@ export type Body = Buffer | 'too_large' | 'busy' | 'gone'
 /** What all bodies under way may have together, in bytes. */
 const MOST_WAITING = 128 * 1024 * 1024
 
+interface Reading {
+  readonly owner: object
+  length: number
+  readonly end: (body: Body) => void
+}
+
 export class Bodies {
   readonly #maxBytes: number
+  readonly #most: number
+  readonly #reading = new Set<Reading>()
   #waiting = 0
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, mostWaiting: number = MOST_WAITING) {
     this.#maxBytes = maxBytes
+    this.#most = mostWaiting
   }
 
-  /** Calls back once. Nothing is awaited, so that a small body costs no more than its events. */
-  read(request: IncomingMessage, done: (body: Body) => void): void {
+  /**
+   * Calls back once. Nothing is awaited, so that a small body costs no more than its events. Where all bodies together are
+   * too much, the largest of the owner who has the most is given up: nobody else is told to come later.
+   */
+  read(request: IncomingMessage, owner: object, done: (body: Body) => void): void {
     let chunks: Buffer[] = []
-    let length = 0
-    const end = (body: Body): void => {
-      if (length < 0) return
-      this.#waiting -= length
-      length = -1
-      chunks = []
-      done(body)
+    const reading: Reading = {
+      owner,
+      length: 0,
+      end: (body) => {
+        if (!this.#reading.delete(reading)) return
+        this.#waiting -= reading.length
+        chunks = []
+        done(body)
+      },
     }
+    this.#reading.add(reading)
     request.on('data', (chunk: Buffer) => {
-      if (length < 0) return
+      if (!this.#reading.has(reading)) return
       chunks.push(chunk)
-      length += chunk.length
+      reading.length += chunk.length
       this.#waiting += chunk.length
-      if (length > this.#maxBytes) end('too_large')
-      else if (this.#waiting > MOST_WAITING) end('busy')
+      if (reading.length > this.#maxBytes) reading.end('too_large')
+      else if (this.#waiting > this.#most) this.#largest()?.end('busy')
     })
     request.on('end', () => {
       const [only] = chunks
-      end(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks))
+      reading.end(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks))
     })
-    request.on('error', () => end('gone'))
-    request.on('close', () => end('gone'))
+    request.on('error', () => reading.end('gone'))
+    request.on('close', () => reading.end('gone'))
+  }
+
+  #largest(): Reading | undefined {
+    const held = new Map<object, number>()
+    for (const { owner, length } of this.#reading) held.set(owner, (held.get(owner) ?? 0) + length)
+    const [most] = [...held].toSorted(([, one], [, other]) => other - one)
+    return [...this.#reading]
+      .filter(({ owner }) => owner === most?.[0])
+      .toSorted((one, other) => other.length - one.length)[0]
   }
 }

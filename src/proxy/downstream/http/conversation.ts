@@ -74,15 +74,19 @@ export class Conversation implements Outlet {
   listen(response: ServerResponse): boolean {
     if (this.#standing?.attached === true) return false
     this.#standing ??= this.#named(STANDING)
-    this.#standing.attach(response, 0)
+    // Without the id of an event it goes on with what was on no connection yet.
+    this.#standing.attach(response, this.#standing.written)
     return true
   }
 
-  /** Goes on with a stream after the event that the agent names; false when that is not kept any more. */
+  /**
+   * Goes on with a stream after the event that the agent names; false when that is not kept any more. A connection that is
+   * still there is one that the agent has given up.
+   */
   resume(response: ServerResponse, lastEventId: string): boolean {
     const [, name, seq] = /^(standing|\d{1,15})-(\d{1,15})$/.exec(lastEventId) ?? []
     const stream = name === undefined ? undefined : this.#find(name)
-    if (!stream || stream.attached) return false
+    if (!stream) return false
     stream.attach(response, Number(seq))
     return true
   }

@@ -10,6 +10,8 @@ export interface ConversationsOptions {
   readonly operational: OperationalLog
   readonly maxSessions: number
   readonly sessionIdleMs: number
+  /** How many there are that can open sessions: each has a share of them. */
+  readonly posts: number
 }
 
 const UNKNOWN: HttpRefusal = { status: 404, why: 'there is no such session' }
@@ -34,7 +36,11 @@ export class Conversations {
 
   begin(post: Post, given: string | readonly string[] | undefined): Conversation | HttpRefusal {
     if (given !== undefined) return OWN
-    if (this.#byId.size >= this.#options.maxSessions) return FULL
+    if (this.#byId.size >= this.#options.maxSessions) {
+      const surplus = this.#surplus(post)
+      if (!surplus) return FULL
+      this.close(surplus)
+    }
     const now = this.#options.clock.monotonic()
     const conversation: Conversation = new Conversation({
       open: (session) => post.open(session),
@@ -87,6 +93,23 @@ export class Conversations {
       ...this.#ending,
     ])
     this.#byId.clear()
+  }
+
+  /**
+   * Where all sessions are taken, nobody is kept out by somebody who has more than a share: the session that was not used for
+   * longest, if there is one that nobody listens on, of whoever has the most.
+   */
+  #surplus(post: Post): Conversation | undefined {
+    const share = Math.floor(this.#options.maxSessions / this.#options.posts)
+    const byPost = Map.groupBy(this.#byId.values(), (one) => one.post)
+    if ((byPost.get(post)?.length ?? 0) >= share) return undefined
+    const [most = []] = [...byPost.values()].toSorted((one, other) => other.length - one.length)
+    const ranked = most
+      .map(({ conversation }) => conversation)
+      .toSorted(
+        (one, other) => Number(other.idle) - Number(one.idle) || one.lastUsed - other.lastUsed,
+      )
+    return most.length > share ? ranked[0] : undefined
   }
 
   #look(): () => void {

@@ -18,8 +18,11 @@ const NOTICE = '{"jsonrpc":"2.0","method":'
 /** What one stream keeps for an agent that comes back; the newest event whatever its size. */
 const KEPT_LENGTH = 1024 * 1024
 const KEPT_EVENTS = 256
-/** How long an agent waits before it comes back, unless an upstream says otherwise. */
+/** How long an agent waits before it comes back, unless an upstream says otherwise; and never longer. */
 const RETRY_MS = 1000
+const LONGEST_RETRY_MS = 30_000
+/** An open stream on which nothing moves for so long, though something is written on it again and again, is given up. */
+const STALL_MS = 60_000
 
 interface Kept {
   readonly seq: number
@@ -39,6 +42,10 @@ export class EventStream {
   readonly #options: StreamOptions
   #response: ServerResponse | undefined
   #seq = 0
+  /** The last event that was put on any connection. */
+  #written = 0
+  /** True once the agent has been given an id to come back with. */
+  #known = false
   #kept: Kept[] = []
   #keptLength = 0
   #ended = false
@@ -60,6 +67,11 @@ export class EventStream {
     return this.#options.name
   }
 
+  /** The number of the last event that was put on any connection. */
+  get written(): number {
+    return this.#written
+  }
+
   /** How much it keeps, in UTF-16 code units. */
   get kept(): number {
     return this.#keptLength
@@ -74,15 +86,20 @@ export class EventStream {
     response.end(text)
   }
 
-  /** Goes on with this connection. `after`: the number of the last event that the agent has. */
+  /** Goes on with this connection, and with no other. `after`: the number of the last event that the agent has. */
   attach(response: ServerResponse, after?: number): void {
-    response.writeHead(200, { ...HEADERS, ...this.#options.headers })
+    const before = this.#response
     this.#response = response
+    before?.end()
+    response.writeHead(200, { ...HEADERS, ...this.#options.headers })
+    response.setTimeout(STALL_MS)
     response.on('close', () => {
       if (this.#response === response) this.#response = undefined
     })
+    this.#known ||= after !== undefined
     let opening = after === undefined ? this.#priming() : ''
     for (const { seq, text } of this.#kept) if (seq > (after ?? 0)) opening += text
+    this.#written = this.#seq
     if (this.#ended) this.#close(opening)
     else if (opening === '') response.flushHeaders()
     else response.write(opening)
@@ -96,7 +113,7 @@ export class EventStream {
     const waiting = response.writableLength
     if (waiting > NOTICES_WAIT_BYTES && frame.startsWith(NOTICE)) return
     if (waiting > ANSWERS_WAIT_BYTES) response.destroy()
-    else response.write(text)
+    else this.#write(response, text)
   }
 
   /** The last message. */
@@ -112,9 +129,9 @@ export class EventStream {
     this.#close('')
   }
 
-  /** Lets the agent go for now: it comes back after so long. */
+  /** Lets the agent go for now: it comes back after so long. One that has nothing to come back with stays. */
   pause(retryMs: number): void {
-    this.#close(`retry: ${Math.round(retryMs)}\n\n`)
+    if (this.#known) this.#close(`retry: ${Math.min(Math.round(retryMs), LONGEST_RETRY_MS)}\n\n`)
   }
 
   /** Keeps the connection from being taken for a dead one. */
@@ -123,9 +140,16 @@ export class EventStream {
     if (response && response.writableLength === 0) response.write(':\n\n')
   }
 
+  #write(response: ServerResponse, text: string): void {
+    this.#written = this.#seq
+    this.#known ||= this.#options.name !== undefined
+    response.write(text)
+  }
+
   #close(last: string): void {
     const response = this.#response
     this.#response = undefined
+    if (response) this.#written = this.#seq
     response?.end(last)
   }
 
@@ -133,6 +157,7 @@ export class EventStream {
   #priming(): string {
     const { name, primes } = this.#options
     if (name === undefined || primes !== true) return ''
+    this.#known = true
     return `id: ${name}-${this.#seq}\nretry: ${RETRY_MS}\ndata: \n\n`
   }
 

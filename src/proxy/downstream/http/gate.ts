@@ -19,6 +19,8 @@ export interface HttpRefusal {
   /** From a closed set: never holds what was sent. */
   readonly why: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Of the error of JSON-RPC beside it; that of an invalid request unless said. */
+  readonly code?: number
 }
 
 export type Path = '/mcp' | '/healthz' | '/readyz'
@@ -31,12 +33,19 @@ const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)(?::
 export function gate(request: IncomingMessage, rules: GateRules): Path | HttpRefusal {
   const fault = originFault(request, rules)
   if (fault !== undefined) return { status: 403, why: fault }
-  const path = PATHS.find((known) => known === request.url)
+  const target = targetOf(request)
+  const path = PATHS.find((known) => known === target)
   // Whoever looks after the process knows it by an address of its own; what it hears there is no secret.
   if (path === '/healthz' || path === '/readyz') return path
   const host = hostFault(request, rules)
   if (host !== undefined) return { status: 403, why: host }
   return path ?? { status: 404, why: 'there is nothing at this path' }
+}
+
+/** RFC 9112 section 3.2.2: a target may be a whole address, and then names the host that `Host` names. */
+function targetOf({ url = '', headers }: IncomingMessage): string {
+  const [, host, path] = /^http:\/\/([^/?#@]{1,255})(\/[^?#]*)$/i.exec(url) ?? []
+  return host !== undefined && path !== undefined && host === headers.host ? path : url
 }
 
 function hostFault({ headers, rawHeaders }: IncomingMessage, rules: GateRules): string | undefined {
@@ -88,7 +97,8 @@ export function formFault(request: IncomingMessage, maxBytes: number): HttpRefus
   const type = headers['content-type'] ?? ''
   if (!/^application\/json *(?:; *charset="?utf-8"? *)?$/i.test(type))
     return { status: 415, why: 'a message is `application/json` in UTF-8' }
-  if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? ''))
+  const coded = !/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')
+  if (coded || !/^(?:chunked)?$/i.test(headers['transfer-encoding'] ?? ''))
     return { status: 415, why: 'a message is not compressed' }
   if (!acceptsBoth(headers.accept))
     return {

@@ -7,7 +7,7 @@ import { isObject, member, type JsonObject } from '../../../model/json.ts'
 import type { Era } from '../../../model/record.ts'
 import type { HeaderMirror } from '../../../pipeline/port.ts'
 import { checkMirror, decodedHeader, mirrorOf } from '../../mirror.ts'
-import { LEGACY_VERSIONS, META } from '../../protocol.ts'
+import { LEGACY_VERSIONS, META, MODERN_VERSIONS } from '../../protocol.ts'
 
 export interface Head {
   readonly era: Era
@@ -25,6 +25,8 @@ export function headOf(headers: IncomingHttpHeaders, message: JsonObject): Head 
   const legacy = version === undefined || LEGACY_VERSIONS.some((known) => known === version)
   if (legacy && said === undefined) return LEGACY
   if (version === undefined) return mismatch('`MCP-Protocol-Version` is missing')
+  if (said === undefined && !MODERN_VERSIONS.some((known) => known === version))
+    return mismatch('`MCP-Protocol-Version` names no version that is spoken here')
   if (said !== undefined && said !== version)
     return mismatch('`MCP-Protocol-Version` is not what the body says')
   const fault = methodFault(headers, message) ?? nameFault(headers, message)

@@ -2,17 +2,18 @@
  * The guard as a Streamable HTTP server: one endpoint for both eras. What a request may ask for depends on the authorization
  * that it presents, and on nothing that was said before.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { JsonObject } from '../../../model/json.ts'
+import { isObject, type JsonObject, member } from '../../../model/json.ts'
 import type { Clock, OperationalLog, Timers } from '../../../model/port.ts'
 import { refusal } from '../../../model/verdict.ts'
 import type { Front } from '../../front.ts'
-import { CODE, errorText, type RequestId } from '../../protocol.ts'
+import { CODE, errorText, LEGACY_VERSIONS, type RequestId } from '../../protocol.ts'
 import { Session } from '../../session.ts'
 import { parseMessage, REQUEST_LIMITS } from '../../strict.ts'
 import { Bodies, type Body } from './body.ts'
 import { Conversations } from './conversations.ts'
+import { preflight, shareWith } from './cors.ts'
 import { Exchange } from './exchange.ts'
 import {
   accepts,
@@ -25,34 +26,37 @@ import {
 } from './gate.ts'
 import { headOf } from './head.ts'
 import type { Post, Posts } from './posts.ts'
-import { accepted, BUSY, NO_SESSION, NOT_ALLOWED, plain, refuse, STOPPING } from './reply.ts'
+import { httpServer, type ServerOptions } from './server.ts'
+import {
+  accepted,
+  BUSY,
+  NO_OPENING,
+  NO_SESSION,
+  NO_VERSION,
+  NOT_ALLOWED,
+  plain,
+  refuse,
+  STOPPING,
+} from './reply.ts'
 
-export interface ListenerOptions {
+export interface ListenerOptions extends ServerOptions {
   readonly host: string
   readonly port: number
   readonly rules: GateRules
   readonly posts: Posts
-  /** Something was refused before it was anybody's. */
-  readonly onRefused: (status: number, why: string) => void
   readonly clock: Clock
   readonly timers: Timers
   readonly operational: OperationalLog
+  /** What all bodies that are being read may have together, in bytes. */
+  readonly mostReading?: number | undefined
   /** Sessions of the legacy era at once. */
   readonly maxSessions: number
   /** A session that was not used for so long ends. */
   readonly sessionIdleMs: number
   /** True while calls can be put on record. */
   readonly ready: () => boolean
-  /** A client has this long to send the head of a request, and this long for all of it; by the system's clock. */
-  readonly headMs?: number
-  readonly requestMs?: number
 }
 
-const HEAD_MS = 10_000
-const REQUEST_MS = 60_000
-const KEEP_ALIVE_MS = 65_000
-const LOOK_MS = 1000
-const MOST_CONNECTIONS = 4096
 /** How long what is under way may take when the guard stops; then it is called off, and may take so long to be settled. */
 const FINISH_MS = 5000
 const SETTLE_MS = 2000
@@ -63,7 +67,7 @@ const BEAT_TICKS = 30
 export class Listener {
   readonly #options: ListenerOptions
   readonly #server: Server
-  readonly #bodies = new Bodies(REQUEST_LIMITS.maxBytes)
+  readonly #bodies: Bodies
   readonly #conversations: Conversations
   /** Modern requests that are not answered yet, and what calls each off. */
   readonly #open = new Map<Exchange, () => void>()
@@ -74,35 +78,11 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options
-    this.#conversations = new Conversations(options)
-    this.#server = createServer(
-      {
-        headersTimeout: options.headMs ?? HEAD_MS,
-        requestTimeout: options.requestMs ?? REQUEST_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        connectionsCheckingInterval: LOOK_MS,
-        requireHostHeader: false,
-      },
-      (request, response) => this.#receive(request, response),
+    this.#conversations = new Conversations({ ...options, posts: options.posts.count })
+    this.#bodies = new Bodies(REQUEST_LIMITS.maxBytes, options.mostReading)
+    this.#server = httpServer(options, (request, response, waits) =>
+      this.#receive(request, response, waits),
     )
-    this.#server.maxConnections = MOST_CONNECTIONS
-    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
-      this.#receive(request, response, true),
-    )
-    // Nothing but HTTP is spoken here.
-    this.#server.on('upgrade', (_request, socket) => socket.destroy())
-    this.#server.on('connect', (_request, socket) => socket.destroy())
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      const status =
-        error.code === 'HPE_HEADER_OVERFLOW'
-          ? 431
-          : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-            ? 408
-            : 400
-      options.onRefused(status, 'not HTTP as it should be')
-      if (socket.writable) socket.end(`HTTP/1.1 ${status} \r\nconnection: close\r\n\r\n`)
-      else socket.destroy()
-    })
   }
 
   /**
@@ -150,17 +130,20 @@ export class Listener {
     this.#conversations.beat()
   }
 
-  #receive(request: IncomingMessage, response: ServerResponse, waits = false): void {
+  #receive(request: IncomingMessage, response: ServerResponse, waits: boolean): void {
     this.#responding += 1
     response.on('close', () => {
       this.#responding -= 1
       if (this.#stopping && this.#responding === 0) this.#server.closeIdleConnections()
     })
-    const path = gate(request, this.#options.rules)
+    const { rules } = this.#options
+    const path = gate(request, rules)
     if (typeof path !== 'string') {
-      this.#refuse(response, path)
+      this.#turnAway(response, path)
       return
     }
+    shareWith(request, response, rules)
+    if (preflight(request, response, rules)) return
     if (path === '/healthz' || path === '/readyz') {
       const up = path === '/healthz' || (!this.#stopping && this.#options.ready())
       plain(response, up ? 200 : 503, up ? 'ok' : 'not ready')
@@ -169,7 +152,7 @@ export class Listener {
     const post = this.#options.posts.admit(presentedKey(request))
     if (!post) {
       const headers = { 'www-authenticate': 'Bearer realm="chaperone"' }
-      this.#refuse(response, { status: 401, why: 'no key that is known was presented', headers })
+      this.#turnAway(response, { status: 401, why: 'no key that is known was presented', headers })
       return
     }
     if (request.method === 'POST') this.#post(post, request, { response, waits })
@@ -190,11 +173,16 @@ export class Listener {
       return
     }
     if (waits) response.writeContinue()
-    this.#bodies.read(request, (body) => this.#read(post, request, response, body))
+    this.#bodies.read(request, post, (body) => this.#read(post, request, response, body))
   }
 
   #read(post: Post, request: IncomingMessage, response: ServerResponse, body: Body): void {
     if (body === 'gone') return
+    // It began before the guard was told to stop.
+    if (this.#stopping) {
+      this.#refuse(response, STOPPING)
+      return
+    }
     if (body === 'too_large' || body === 'busy') {
       if (body === 'too_large') this.#tooLarge(post, request, response)
       this.#refuse(response, body === 'busy' ? BUSY : TOO_LARGE)
@@ -269,6 +257,11 @@ export class Listener {
     message: JsonObject,
   ): void {
     const opens = message['method'] === 'initialize'
+    if (opens && !isOpening(message)) {
+      // Nothing is started for it.
+      this.#refuse(response, NO_OPENING, idOf(message))
+      return
+    }
     const given = request.headers['mcp-session-id']
     const conversation = opens
       ? this.#conversations.begin(post, given)
@@ -314,6 +307,11 @@ export class Listener {
       this.#refuse(response, conversation)
       return
     }
+    const version = headers['mcp-protocol-version']
+    if (version !== undefined && !LEGACY_VERSIONS.some((known) => known === version)) {
+      this.#refuse(response, NO_VERSION)
+      return
+    }
     if (!accepts(headers.accept, 'text/event-stream')) {
       this.#refuse(response, { status: 406, why: 'a stream is `text/event-stream`: accept it' })
       return
@@ -322,9 +320,10 @@ export class Listener {
     const on =
       typeof last === 'string' ? conversation.resume(response, last) : conversation.listen(response)
     if (!on) {
-      const why =
-        typeof last === 'string' ? 'there is nothing to go on with' : 'the stream is open already'
-      this.#refuse(response, { status: typeof last === 'string' ? 404 : 409, why })
+      // The session is well: 404 would end it (MCP 2025-11-25, Session Management).
+      const resumes = typeof last === 'string'
+      const why = resumes ? 'there is nothing to go on with' : 'the stream is open already'
+      this.#refuse(response, { status: resumes ? 400 : 409, why })
     }
   }
 
@@ -347,6 +346,12 @@ export class Listener {
     return 'status' in conversation ? undefined : conversation.front
   }
 
+  /** Somebody who is not known: the connection is free for others. */
+  #turnAway(response: ServerResponse, refused: HttpRefusal): void {
+    response.shouldKeepAlive = false
+    this.#refuse(response, refused)
+  }
+
   #refuse(response: ServerResponse, refused: HttpRefusal, id?: RequestId): void {
     this.#options.onRefused(refused.status, refused.why)
     refuse(response, refused, id)
@@ -354,6 +359,12 @@ export class Listener {
 }
 
 const MODERN = { era: 'modern' } as const
+
+/** As far as an opening can be told from what is none without opening anything. */
+function isOpening({ id, params }: JsonObject): boolean {
+  const asked = isObject(params) ? member(params, 'protocolVersion') : undefined
+  return id !== undefined && typeof asked === 'string'
+}
 
 function idOf({ id }: JsonObject): RequestId | undefined {
   return typeof id === 'string' || typeof id === 'number' ? id : undefined

@@ -23,6 +23,7 @@ export class Post {
   readonly #options: PostsOptions
   readonly #admission: Admission
   #shared: Front | undefined
+  #down = false
 
   constructor(options: PostsOptions, admission: Admission) {
     this.#options = options
@@ -41,6 +42,7 @@ export class Post {
   }
 
   goDown(): void {
+    this.#down = true
     this.#shared?.goDown()
   }
 
@@ -56,7 +58,9 @@ export class Post {
     const { house, time, newCallId } = this.#options
     const { mandate, principal, log } = this.#admission
     const front = createFront({ ...house, mandate, principal, log, standing, time, newCallId })
-    for (const link of front.links) link.launch()
+    // What comes too late starts nothing, and everything in it is refused.
+    if (this.#down) front.goDown()
+    else for (const link of front.links) link.launch()
     return front
   }
 }
@@ -77,6 +81,11 @@ export class Posts {
    */
   admit(key: string | undefined): Post | undefined {
     return this.#byKey.get(key === undefined ? undefined : hash('sha256', key, 'hex'))
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#all.length
   }
 
   /** Starts the upstreams of the one agent that needs no key: they are up when it comes. */

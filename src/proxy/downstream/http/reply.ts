@@ -9,6 +9,15 @@ export const NOT_ALLOWED: HttpRefusal = {
   headers: { allow: 'POST' },
 }
 export const NO_SESSION: HttpRefusal = { status: 404, why: 'there is no such session' }
+export const NO_OPENING: HttpRefusal = {
+  status: 400,
+  why: '`initialize` without an id or `protocolVersion`',
+  code: CODE.invalidParams,
+}
+export const NO_VERSION: HttpRefusal = {
+  status: 400,
+  why: '`MCP-Protocol-Version` names no version that is spoken here',
+}
 export const STOPPING: HttpRefusal = {
   status: 503,
   why: 'the guard is stopping',
@@ -25,12 +34,12 @@ const SMALL_BYTES = 65_536
 /** With an error of JSON-RPC, for clients that read nothing else. */
 export function refuse(
   response: ServerResponse,
-  { status, why, headers }: HttpRefusal,
+  { status, why, headers, code = CODE.invalidRequest }: HttpRefusal,
   id: RequestId | undefined,
 ): void {
   // What is left of a small body is read and dropped; a large one is not waited for.
   if (!response.req.complete && !isSmall(response.req)) response.shouldKeepAlive = false
-  const text = answerFrame(id ?? null, 'error', errorText(CODE.invalidRequest, why))
+  const text = answerFrame(id ?? null, 'error', errorText(code, why))
   response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
@@ -46,7 +55,11 @@ export function accepted(response: ServerResponse): void {
 
 export function plain(response: ServerResponse, status: number, text: string): void {
   response
-    .writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' })
+    .writeHead(status, {
+      'content-type': 'text/plain',
+      'cache-control': 'no-store',
+      connection: 'close',
+    })
     .end(text)
 }
 

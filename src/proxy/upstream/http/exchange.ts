@@ -44,6 +44,12 @@ export function headerOf(headers: ResponseHeaders, name: string): string | undef
   return typeof value === 'string' ? value : undefined
 }
 
+/** True for a body in any form but its own; several headers are several forms. */
+export function isPacked(headers: ResponseHeaders): boolean {
+  const encoding = headers['content-encoding'] ?? 'identity'
+  return typeof encoding !== 'string' || encoding.toLowerCase() !== 'identity'
+}
+
 /** What the body is, without its parameters. */
 export function mediaType(headers: ResponseHeaders): string | undefined {
   return headerOf(headers, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase()

@@ -20,12 +20,17 @@ export function openPool(origin: string): Pool {
     connect: { timeout: CONNECT_MS },
   })
   return {
-    send: (outgoing, events) => dispatch(pool, outgoing, events),
+    send: (outgoing, events) => sendOver(pool, outgoing, events),
     close: () => pool.destroy(),
   }
 }
 
-function dispatch(pool: UndiciPool, outgoing: Outgoing, events: ExchangeEvents): Exchange {
+/** One exchange; where the dispatcher would send it a second time it is broken off before anything leaves. */
+export function sendOver(
+  pool: Pick<UndiciPool, 'dispatch'>,
+  outgoing: Outgoing,
+  events: ExchangeEvents,
+): Exchange {
   const { method, path, headers, body, silenceMs = 0 } = outgoing
   let over = false
   let returned = false

@@ -8,7 +8,7 @@ import { endsOf } from '../cut.ts'
 import type { ConnectionEvents, OutboundRequest } from '../connection.ts'
 import { ANSWER_MAX_BYTES } from '../process.ts'
 import {
-  headerOf,
+  isPacked,
   mediaType,
   type Exchange,
   type ExchangeEvents,
@@ -150,8 +150,7 @@ export class Post implements ExchangeEvents {
 
   #take(headers: ResponseHeaders): void {
     const { server } = this.#host
-    const encoding = headerOf(headers, 'content-encoding') ?? 'identity'
-    if (headers['content-encoding'] !== undefined && encoding.toLowerCase() !== 'identity') {
+    if (isPacked(headers)) {
       this.fail(noAnswer(server, 'packed its answer, which it was asked not to'))
       return
     }
@@ -258,7 +257,7 @@ export class Post implements ExchangeEvents {
   }
 
   #onResumed(status: number, headers: ResponseHeaders): void {
-    if (status === 200 && mediaType(headers) === EVENT_STREAM) this.#taking = this.#eventStream()
+    if (status === 200 && mediaType(headers) === EVENT_STREAM) this.#take(headers)
     else
       this.fail(
         noAnswer(

@@ -57,7 +57,7 @@ export class SseReader {
     return this.#lastId
   }
 
-  /** How long to wait before the stream is opened again, where it says so. */
+  /** How long to wait before the stream is opened again, where it says so, and without a bound: see `waitBefore`. */
   get retryMs(): number | undefined {
     return this.#retryMs
   }
@@ -185,10 +185,10 @@ const LONGEST_WAIT_MS = 30_000
 
 /**
  * How long to wait before a stream that broke off is opened again: as long as it asked for, and longer each time that it
- * brought nothing.
+ * brought nothing; at most half a minute, as an agent may wait for what comes on it.
  */
 export function waitBefore(askedMs: number | undefined, vainTries: number): number {
-  const asked = Math.max(LEAST_WAIT_MS, askedMs ?? FIRST_WAIT_MS)
+  const asked = Math.min(LONGEST_WAIT_MS, Math.max(LEAST_WAIT_MS, askedMs ?? FIRST_WAIT_MS))
   if (vainTries === 0) return asked
   return Math.max(asked, Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (vainTries - 1)))
 }

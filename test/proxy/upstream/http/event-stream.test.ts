@@ -136,6 +136,23 @@ describe('by its own name', () => {
     await server.until(() => server.arrived[0]?.isGone() === true)
   })
 
+  test('takes 64 messages before the address is named, and no more; those alone are sent', async () => {
+    const named = Promise.withResolvers<void>()
+    const server = await httpUpstream((request, response) => {
+      if (request.method !== 'GET') response.writeHead(202).end()
+      else void named.promise.then(() => events(response, 'event: endpoint\ndata: /m\n\n'))
+    })
+    open.servers.push(server)
+    const one = talking(server, { transport: 'sse', agreement: LEGACY })
+    const taken = Array.from({ length: 100 }, (_, index) => one.ask(index + 1))
+    expect(taken.filter((is) => is)).toHaveLength(64)
+    named.resolve()
+    await server.until(() => server.of('POST').length === 64)
+    one.ask(200)
+    await server.until(() => server.of('POST').length === 65)
+    expect(server.arrived.at(-1)?.message.id).toBe(200)
+  })
+
   test('a message that is refused fails its request, and in the opening says which era it is not of', async () => {
     let stream: ServerResponse | undefined
     const server = await httpUpstream((request, response) => {

@@ -1,151 +1,9 @@
-/** What the legacy era has beside requests: sessions, the standing stream, streams that are taken up again, the end. */
+/** What the legacy era has beside requests: sessions, streams that are taken up again, the end. */
 import { afterEach, describe, expect, test } from 'vitest'
-import {
-  events,
-  httpUpstream,
-  json,
-  result,
-  type Arrived,
-  type HttpScript,
-  type HttpUpstream,
-} from '../../../fakes/http-upstream.ts'
-import { LEGACY, talk, type Talk } from './talk.ts'
+import { events, json, result } from '../../../fakes/http-upstream.ts'
+import { closeAll, eventId, opened } from './opened.ts'
 
-const open: { server?: HttpUpstream; talk?: Talk } = {}
-
-afterEach(async () => {
-  await open.talk?.connection.stop(0)
-  await open.server?.close()
-})
-
-const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
-const NOTE = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
-
-interface Script {
-  /** What a session is opened under; absent: none is. */
-  readonly session?: string
-  readonly onPost?: HttpScript
-  readonly onGet?: HttpScript
-  readonly onDelete?: HttpScript
-}
-
-/** A legacy conversation that has been opened. */
-async function opened(script: Script): Promise<{ server: HttpUpstream; one: Talk }> {
-  const notAllowed: HttpScript = (_, response) => void response.writeHead(405).end()
-  const server = await httpUpstream((request, response) => {
-    if (request.method === 'GET') (script.onGet ?? notAllowed)(request, response)
-    else if (request.method === 'DELETE') (script.onDelete ?? notAllowed)(request, response)
-    else if (request.message.id === undefined) response.writeHead(202).end()
-    else if (request.message.method === 'initialize')
-      json(
-        response,
-        result(request),
-        200,
-        script.session ? { 'mcp-session-id': script.session } : {},
-      )
-    else (script.onPost ?? ((_, to) => json(to, result(request))))(request, response)
-  })
-  open.server = server
-  const one = talk(server.url)
-  open.talk = one
-  one.ask(1, 'initialize')
-  await one.outcome(1)
-  one.connection.agreed?.(LEGACY)
-  one.connection.send(INITIALIZED)
-  await server.until(() => server.of('GET').length === 1)
-  return { server, one }
-}
-
-const eventId = (request: Arrived | undefined): unknown => request?.headers['last-event-id']
-
-describe('the standing stream', () => {
-  test('is opened once the conversation is, and what comes on it belongs to no request', async () => {
-    const { server, one } = await opened({
-      session: 's-1',
-      onGet: (_, response) => void events(response, 'data:\n\n', NOTE),
-    })
-    await one.until(() => one.lines.length === 2)
-    expect(one.lines[1]).toEqual({ text: JSON.stringify(NOTE), about: undefined })
-    const [get] = server.of('GET')
-    expect(get?.headers).toMatchObject({
-      accept: 'text/event-stream',
-      'mcp-session-id': 's-1',
-      'mcp-protocol-version': '2025-11-25',
-    })
-    expect(eventId(get)).toBeUndefined()
-  })
-
-  test.each([405, 404, 400, 501])('is none where the server says HTTP %i', async (status) => {
-    const { server, one } = await opened({
-      session: 's',
-      onGet: (_, response) => void response.writeHead(status).end(),
-    })
-    one.ask(2)
-    await one.outcome(2)
-    one.clock.advance(status === 501 ? 0 : 3_600_000)
-    one.ask(3)
-    await one.outcome(3)
-    expect(server.of('GET')).toHaveLength(1)
-    expect(one.exits).toEqual([])
-  })
-
-  test('is opened again where it broke off, when the server said', async () => {
-    let gets = 0
-    const { server, one } = await opened({
-      onGet: (_, response) => {
-        gets += 1
-        if (gets === 1) events(response, 'id: e-7\nretry: 250\n', 'data: {}\n\n').end()
-        else events(response, NOTE)
-      },
-    })
-    await one.until(() => one.lines.length === 2)
-    await one.until(() => one.waits.at(-1) === 250)
-    one.clock.advance(249)
-    expect(server.of('GET')).toHaveLength(1)
-    one.clock.advance(1)
-    await one.until(() => one.lines.length === 3)
-    expect(eventId(server.of('GET')[1])).toBe('e-7')
-    expect(one.missed()).toBe(0)
-  })
-
-  test('that cannot be taken up where it broke off says so', async () => {
-    const { server, one } = await opened({
-      onGet: (_, response) => void events(response, NOTE).end(),
-    })
-    await one.until(() => one.lines.length === 2)
-    await one.until(() => one.waits.at(-1) === 1000)
-    one.clock.advance(1000)
-    await one.until(() => one.missed() === 1)
-    expect(server.of('GET')).toHaveLength(2)
-  })
-
-  test('that brings nothing is opened ever more seldom', async () => {
-    const { server, one } = await opened({
-      onGet: (_, response) => void response.writeHead(503).end(),
-    })
-    const waits = [1000, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]
-    for (const [index, wait] of waits.entries()) {
-      await one.until(() => one.waits.length === 2 * (index + 1))
-      expect(one.waits.at(-1)).toBe(wait)
-      one.clock.advance(wait - 1)
-      expect(server.of('GET')).toHaveLength(index + 1)
-      one.clock.advance(1)
-      await server.until(() => server.of('GET').length === index + 2)
-    }
-  })
-
-  test('on which the server asks is answered by a POST of its own', async () => {
-    const ping = { jsonrpc: '2.0', id: 'ask-1', method: 'ping' }
-    const { server, one } = await opened({
-      session: 's',
-      onGet: (_, response) => void events(response, ping),
-    })
-    await one.until(() => one.lines.length === 2)
-    expect(one.connection.send('{"jsonrpc":"2.0","id":"ask-1","result":{}}')).toBe(true)
-    await server.until(() => server.of('POST').length === 3)
-    expect(server.of('POST')[2]?.headers).toMatchObject({ 'mcp-session-id': 's' })
-  })
-})
+afterEach(closeAll)
 
 describe("a request's stream that breaks off before its answer", () => {
   const PRIMED = 'id: p-1\nretry: 500\ndata:\n\n'
@@ -168,6 +26,22 @@ describe("a request's stream that breaks off before its answer", () => {
     expect(one.lines.at(-1)?.about).toBe(2)
     expect(eventId(server.of('GET')[1])).toBe('p-1')
     expect(server.of('tools/call')).toHaveLength(1)
+  })
+
+  test('is taken up after half a minute where the server asks for days', async () => {
+    const { one } = await opened({
+      onPost: (_, response) => void events(response, 'id: p-1\nretry: 999999999\ndata:\n\n').end(),
+      onGet: (request, response) => {
+        if (eventId(request) === undefined) response.writeHead(405).end()
+        else events(response, { jsonrpc: '2.0', id: 2, result: { late: true } })
+      },
+    })
+    one.ask(2)
+    await one.until(() => one.paused.length === 1)
+    // What the agent is told to wait is the same.
+    expect(one.paused).toEqual([[2, 30_000]])
+    one.clock.advance(30_000)
+    expect(await one.outcome(2)).toContain('late')
   })
 
   test('is taken up as often as the server likes to be polled', async () => {
@@ -227,6 +101,24 @@ describe("a request's stream that breaks off before its answer", () => {
     }
     await failed
     expect(one.failed).toMatchObject([{ id: 2, code: 'ERR_UPSTREAM_LOST' }])
+  })
+
+  test('is lost where what takes it up is packed', async () => {
+    const { server, one } = await opened({
+      onPost: (_, response) => void events(response, PRIMED).end(),
+      onGet: (request, response) => {
+        if (eventId(request) === undefined) response.writeHead(405).end()
+        else {
+          response.setHeader('content-encoding', 'gzip')
+          events(response, { jsonrpc: '2.0', id: 2, result: {} })
+        }
+      },
+    })
+    one.ask(2)
+    await one.until(() => one.paused.length === 1)
+    one.clock.advance(500)
+    expect(await one.outcome(2)).toBe('ERR_UPSTREAM_LOST')
+    expect(server.of('tools/call')).toHaveLength(1)
   })
 
   test('is not taken up once nobody waits', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { SseReader } from '../../../../src/proxy/upstream/http/sse.ts'
+import { SseReader, waitBefore } from '../../../../src/proxy/upstream/http/sse.ts'
 
 interface Read {
   readonly events: (readonly [type: string, data: string])[]
@@ -105,6 +105,22 @@ describe('events', () => {
     expect(read('retry: 500').reader.retryMs).toBeUndefined()
     for (const odd of ['', '-1', '5e2', '1.5', '0x10', ' 5', '9'.repeat(10)])
       expect(read(`retry: ${odd}\n\n`).reader.retryMs).toBeUndefined()
+  })
+
+  test.each([
+    [undefined, 0, 1000],
+    [250, 0, 250],
+    [0, 0, 100],
+    [29_999, 0, 29_999],
+    [30_001, 0, 30_000],
+    [999_999_999, 0, 30_000],
+    [999_999_999, 3, 30_000],
+    [250, 1, 1000],
+    [250, 4, 8000],
+    [20_000, 2, 20_000],
+    [undefined, 99, 30_000],
+  ])('asked for %s ms, after %i openings in vain, the wait is %i ms', (asked, vain, wait) => {
+    expect(waitBefore(asked, vain)).toBe(wait)
   })
 
   test('however the stream is split, the same events come out', () => {
