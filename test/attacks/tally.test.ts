@@ -26,7 +26,7 @@ test('tests are counted by the class that they bear, and recorded inputs by thei
   const report = ran(
     [
       'test/attacks/names.test.ts',
-      ['over stdio G01: a name', 'passed'],
+      ['G02: forgeries G01: a name', 'passed'],
       ['over HTTP G01: a name', 'passed'],
       ['over memory G01: a name', 'pending'],
       ['G01, for prompts: a name', 'failed'],

@@ -36,7 +36,7 @@ export interface Tally {
 const FOLDER = /[\\/]test[\\/]attacks[\\/]/
 /** Of the folder, what tests the table and the count, and attacks nothing. */
 const ABOUT = /[\\/](?:cases|tally)\.test\.ts$/
-const ID = /\b(G\d\d)(?:: |, )/
+const ID = /\b(G\d\d)(?:: |, )/g
 
 export function tally(cases: readonly AttackCase[], report: RunReport): Tally {
   const families = new Map<string, Family>()
@@ -53,7 +53,8 @@ export function tally(cases: readonly AttackCase[], report: RunReport): Tally {
       failures.push(`${basename(file.name)}: ${file.message ?? 'could not be run'}`)
     }
     for (const { fullName, status } of file.assertionResults) {
-      const id = ID.exec(fullName)?.[1]
+      // What a test says itself counts before what its group says.
+      const id = [...fullName.matchAll(ID)].at(-1)?.[1]
       // Of a file elsewhere, the tests that bear an id are attacks.
       if (id === undefined && !own) continue
       const family = ofName(families, id ?? nameOf(file.name))
