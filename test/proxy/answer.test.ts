@@ -173,6 +173,10 @@ describe('garbage', () => {
       `{"jsonrpc":"2.0","id":1,"result":{"a":${'['.repeat(levels)}${']'.repeat(levels)}}}`
     expect(read(nested(254))).toMatchObject({ kind: 'answer' })
     expect(read(nested(255))).toEqual({ kind: 'garbage', why: 'nested too deep' })
+    // What is long and nested is not even parsed: JSON.parse would say so, and take its time.
+    const why = 'no object, or nested too deep'
+    expect(read(nested(100_000))).toEqual({ kind: 'garbage', why })
+    expect(read(`${nested(100_000)}}`)).toEqual({ kind: 'garbage', why })
     expect(read(nested(200_000))).toMatchObject({ kind: 'garbage' })
   })
 })

@@ -12,7 +12,7 @@ const HEADERS = {
 } as const
 
 /** What waits for an agent that does not read: beyond the first, notifications are dropped; beyond the second, it is given up. */
-const NOTICES_WAIT_BYTES = 1024 * 1024
+const NOTICES_WAIT_BYTES = 256 * 1024
 const ANSWERS_WAIT_BYTES = 64 * 1024 * 1024
 const NOTICE = '{"jsonrpc":"2.0","method":'
 /** What one stream keeps for an agent that comes back; the newest event whatever its size. */
