@@ -373,8 +373,8 @@ export async function logInAt(
  *
  * @throws GuardError ERR_LOGIN_FAILED
  */
-export async function logOutAt(given: LoginPlace): Promise<LogoutOutcome> {
-  return (await import('./credential/logout.ts')).logOut(loginParts(given))
+export async function logOutAt(given: LoginPlace, signal?: AbortSignal): Promise<LogoutOutcome> {
+  return (await import('./credential/logout.ts')).logOut({ ...loginParts(given), signal })
 }
 
 function loginParts({ upstream, stateDir }: LoginPlace): LogoutOptions {

@@ -48,7 +48,7 @@ async function logout(argv: readonly string[], io: CliIo, parts: LogoutParts): P
   const place = loginPlace(positionals, values, io)
   const { server } = place.upstream
   const logOutAt = await parts.logOutAt()
-  const outcome = await logOutAt(place)
+  const outcome = await logOutAt(place, io.signal)
   io.stdout(values.json === true ? jsonText(server, outcome) : text(server, outcome, io))
   return 0
 }

@@ -12,6 +12,7 @@ const ADDRESS = '127.0.0.1'
 const PATH = '/callback'
 const MOST_CONNECTIONS = 32
 /** A request is a line and a few headers. */
+const LOOK_MS = 1000
 const REQUEST_MS = 5000
 
 /** The browser is back, and waits to be told what came of it. */
@@ -31,7 +32,11 @@ export interface Waiting {
 
 /** Undefined where something else listens at that port; 0 takes one that is free. */
 export async function openCallback(port: number): Promise<Callback | undefined> {
-  const server = createServer({ headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS })
+  const server = createServer({
+    headersTimeout: REQUEST_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: LOOK_MS,
+  })
   server.maxConnections = MOST_CONNECTIONS
   try {
     return new Callback(server, await listen(server, port))

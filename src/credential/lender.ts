@@ -51,6 +51,8 @@ export class Lender implements Credential {
   /** Not renewed again before. */
   #pauseUntil = Number.NEGATIVE_INFINITY
   #challenge = ''
+  /** Renewed, and not kept yet. */
+  #unwritten: Kept | undefined
   #told: string | undefined
 
   constructor(options: LenderOptions) {
@@ -113,7 +115,7 @@ export class Lender implements Credential {
       const stamp = file.stamp()
       if (stamp === this.#stamp) return
       this.#stamp = stamp
-      this.#hold(stamp === undefined ? undefined : file.read())
+      this.#hold(stamp === undefined ? undefined : this.#newer(file.read()))
     } catch (error) {
       this.#hold(undefined)
       this.#trouble(error)
@@ -128,9 +130,24 @@ export class Lender implements Credential {
       this.#isWatched = false
       // What is said of another token is news, in whatever words.
       this.#challenge = ''
-      this.#pauseUntil = Number.NEGATIVE_INFINITY
+      // Another guard's renewal is one, too: two of them would else go on without end where every token is refused.
+      const same = login !== undefined && login.id === this.#held?.login.id
+      const { clock } = this.#options
+      this.#pauseUntil = same ? clock.monotonic() + PAUSE_MS : Number.NEGATIVE_INFINITY
     }
     this.#held = login && header ? { login, header, dueAt: renewalDue(login) } : undefined
+  }
+
+  /**
+   * What was renewed here and could not be written is newer than what is kept: the token before it was used up, and to show
+   * it once more looks like theft (OAuth 2.1 §4.3.1).
+   */
+  #newer(kept: Kept | undefined): Kept | undefined {
+    const unwritten = this.#unwritten
+    const [mine, theirs] = [unwritten?.login, kept?.login]
+    const wins = mine && theirs && mine.id === theirs.id && mine.obtainedAt > theirs.obtainedAt
+    if (!wins) this.#unwritten = undefined
+    return wins ? unwritten : kept
   }
 
   /** Resolves with what there is to show afterwards, which is the old token where there is no new one: its server judges it. */
@@ -138,7 +155,7 @@ export class Lender implements Credential {
     const { file, timers, clock } = this.#options
     try {
       await file.alone(timers, async () => {
-        const kept = file.read()
+        const kept = this.#newer(file.read())
         const login = kept?.login
         // What another guard, or a new login, has put there in the meantime is as good.
         if (login && login.accessToken === before.login.accessToken)
@@ -162,6 +179,7 @@ export class Lender implements Credential {
     }
     const login = renewed(before, await renew(before, client), clock.now())
     const next = { ...kept, login }
+    this.#unwritten = next
     this.#hold(next)
     this.#pauseUntil = clock.monotonic() + PAUSE_MS
     const { endsAt } = login
@@ -170,6 +188,7 @@ export class Lender implements Credential {
       ...(endsAt !== undefined && { until: new Date(endsAt).toISOString() }),
     })
     file.write(next)
+    this.#unwritten = undefined
     // It was about the token before.
     file.forgetChallenge()
   }

@@ -117,13 +117,14 @@ export class LoginFile {
    * Does it while no other process does: a token that is renewed twice at once is lost, as its server takes the second for
    * theft (OAuth 2.1 §4.3.1).
    *
-   * @throws GuardError ERR_LOGIN_FAILED when it cannot be tried
+   * @throws GuardError ERR_LOGIN_FAILED when it cannot be tried, or the signal says that it is not waited for any more
    */
-  async alone<T>(timers: Timers, work: () => Promise<T>): Promise<T> {
+  async alone<T>(timers: Timers, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const path = this.path.replace(/json$/, 'lock')
     const mine = randomUUID()
     let before: string | undefined
     for (let waited = 0; !taken(path, mine); waited += POLL_MS) {
+      if (signal?.aborted === true) throw failed('it was interrupted')
       const holder = holderOf(path)
       if (holder !== before) waited = 0
       before = holder

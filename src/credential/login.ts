@@ -47,6 +47,8 @@ export type LoginOutcome =
 
 /** How long the person may take. */
 const LIMIT_MS = 5 * 60_000
+/** How a guard can show who it is at a token endpoint; of others nothing is kept. */
+const METHODS: ReadonlySet<string> = new Set(['client_secret_basic', 'client_secret_post', 'none'])
 
 /** @throws GuardError ERR_LOGIN_REFUSED when it comes to nothing, ERR_LOGIN_FAILED when somebody could not be asked */
 export async function logIn(options: LoginOptions): Promise<LoginOutcome> {
@@ -209,7 +211,10 @@ function loginOf({ options, authority, scopes }: Attempt, client: Client, grante
     ...optional('resource', resource),
     ...optional('refreshToken', granted.refreshToken),
     ...optional('endsAt', endOf(granted, now)),
-    ...optional('tokenMethods', metadata.token_endpoint_auth_methods_supported),
+    ...optional(
+      'tokenMethods',
+      metadata.token_endpoint_auth_methods_supported?.filter((one) => METHODS.has(one)),
+    ),
     ...optional('revocationEndpoint', revocationEndpoint),
   }
 }

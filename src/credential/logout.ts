@@ -12,6 +12,8 @@ export interface LogoutOptions {
   readonly settings: LoginSettings | undefined
   readonly fetch: Fetch
   readonly timers: Timers
+  /** Until the tokens are taken back, it can be left as it was. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export type LogoutOutcome =
@@ -29,18 +31,22 @@ export type LogoutOutcome =
  * @throws GuardError ERR_LOGIN_FAILED for a file that cannot be read or locked
  */
 export function logOut(options: LogoutOptions): Promise<LogoutOutcome> {
-  const { file, timers } = options
+  const { file, timers, signal } = options
   if (file.stamp() === undefined) {
     file.remove()
     return Promise.resolve({ kind: 'nothing' })
   }
-  return file.alone(timers, async () => {
-    const kept = file.read()
-    const login = kept?.login
-    const unrevoked = kept && login ? await leftOver(kept, login, options) : undefined
-    file.remove()
-    return login ? { kind: 'logged_out', login, unrevoked } : { kind: 'nothing' }
-  })
+  return file.alone(
+    timers,
+    async () => {
+      const kept = file.read()
+      const login = kept?.login
+      const unrevoked = kept && login ? await leftOver(kept, login, options) : undefined
+      file.remove()
+      return login ? { kind: 'logged_out', login, unrevoked } : { kind: 'nothing' }
+    },
+    signal,
+  )
 }
 
 async function leftOver(

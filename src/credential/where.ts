@@ -16,12 +16,19 @@ export function mayLeadTo(target: string | URL, upstream: URL): URL {
   throw new GuardError('ERR_LOGIN_REFUSED', `the login leads to${where}, which ${why}`)
 }
 
+/**
+ * Whatever else reaches this machine: the unspecified address, and IPv4 in IPv6, as a parser of URLs writes them. And what is
+ * reached on this link alone, where machines in a cloud keep what they are lent.
+ */
+const NEAR =
+  /^(?:0\.0\.0\.0|\[::\]|\[::ffff:(?:7f[\da-f]{2}:[\da-f]{1,4}|0:0|a9fe:[\da-f]{1,4})\]|169\.254\.\d+\.\d+|\[fe[89ab][\da-f]:[\da-f:]*\])$/
+
 function refusal(url: URL, upstream: URL): string | undefined {
   const { protocol, hostname } = url
   if (protocol !== 'https:' && protocol !== 'http:') return 'is no address of the web'
   if (url.username !== '' || url.password !== '') return 'is an address with a password in it'
   const local = isLoopbackHost(upstream.hostname)
-  if (isLoopbackHost(hostname) && !local) return 'is this machine'
+  if ((isLoopbackHost(hostname) && !local) || NEAR.test(hostname)) return 'is this machine'
   if (protocol === 'https:') return undefined
   if (upstream.protocol !== 'http:' || local !== isLoopbackHost(hostname))
     return 'is not reached over https'

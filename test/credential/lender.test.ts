@@ -328,3 +328,45 @@ describe('a refusal', () => {
     expect(file.challenge()).toEqual({ scopes: ['a'] })
   })
 })
+
+test('two guards at an upstream that takes no token do not renew without end', async () => {
+  keep({})
+  const renewed = (n: number): Granted => ({ ...NEXT, accessToken: `access-${n}` })
+  const [one, two] = [lending([renewed(2), renewed(4)]), lending([renewed(3), renewed(5)])]
+  for (let n = 0; n < 20; n += 1) {
+    for (const { lender } of [one, two]) {
+      const shown = await lender.authorization()
+      lender.refused(shown, 401, undefined)
+      await lender.authorization()
+    }
+  }
+  expect(one.asked.length + two.asked.length).toBeLessThanOrEqual(2)
+  // Later it is tried again.
+  clock.advance(5000)
+  one.lender.refused(await one.lender.authorization(), 401, undefined)
+  await one.lender.authorization()
+  expect(one.asked.length + two.asked.length).toBeGreaterThan(1)
+})
+
+test('what was renewed and cannot be kept is not renewed with what was used up', async () => {
+  keep({})
+  const third = { ...NEXT, accessToken: 'access-3', refreshToken: 'refresh-3' }
+  const { lender, asked, told } = lending([NEXT, third])
+  lender.refused(await lender.authorization(), 401, undefined)
+  const write = Object.getOwnPropertyDescriptor(LoginFile.prototype, 'write') ?? {}
+  LoginFile.prototype.write = () => {
+    throw new GuardError('ERR_LOGIN_FAILED', 'no space is left')
+  }
+  try {
+    clock.advance(1000)
+    expect(await lender.authorization()).toBe('Bearer access-2')
+  } finally {
+    Object.defineProperty(LoginFile.prototype, 'write', write)
+  }
+  expect(told.some((line) => line.includes('no space is left'))).toBe(true)
+  clock.advance(60_000)
+  lender.refused('Bearer access-2', 401, undefined)
+  expect(await lender.authorization()).toBe('Bearer access-3')
+  expect(asked.map(([token]) => token)).toEqual(['refresh-1', 'refresh-2'])
+  expect(file.read()?.login?.accessToken).toBe('access-3')
+})

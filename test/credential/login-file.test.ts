@@ -127,6 +127,24 @@ describe('the file of an upstream', () => {
 })
 
 describe('alone', () => {
+  test('no longer than somebody waits for it, and nothing is done then', async () => {
+    const file = new LoginFile(state, AT)
+    file.write(KEPT)
+    writeFileSync(lock(file), 'somebody else')
+    const clock = fakeClock('2026-11-24T10:00:00Z')
+    const interrupt = new AbortController()
+    let did = false
+    const work = (): Promise<void> => {
+      did = true
+      return Promise.resolve()
+    }
+    const waiting = expect(file.alone(clock, work, interrupt.signal)).rejects.toThrow('interrupted')
+    interrupt.abort()
+    clock.advance(50)
+    await waiting
+    expect([did, existsSync(lock(file))]).toEqual([false, true])
+  })
+
   const lock = (file: LoginFile): string => file.path.replace(/json$/, 'lock')
 
   test('one after the other, and the lock is gone afterwards', async () => {

@@ -95,6 +95,7 @@ describe('renewing', () => {
     ],
     ['ERR_LOGIN_FAILED', { status: 503, body: 'down' }, 'renewing the token failed'],
     ['ERR_LOGIN_FAILED', { status: 500, body: { error: 'server_error' } }, ': server_error'],
+    ['ERR_LOGIN_FAILED', { status: 500, body: { error: 'odd_failure' } }, ': odd_failure'],
     ['ERR_LOGIN_FAILED', { body: 'a page for people' }, 'not what the standard says'],
     ['ERR_LOGIN_FAILED', { body: {} }, 'not what the standard says'],
     [

@@ -13,11 +13,19 @@ const LONGEST = 200
 /** RFC 6749 §5.2 knows no other characters in it. */
 const NOT_SAID = /[^ -~]/g
 const CODE = /^[a-z][a-z0-9_]{0,63}$/
-/** It may be otherwise another time. */
-const PASSING: ReadonlySet<string> = new Set([
-  'server_error',
-  'temporarily_unavailable',
-  'too_many_requests',
+/** It will not be otherwise another time (RFC 6749 §4.1.2.1, §5.2; RFC 7591 §3.2.2; RFC 8707 §2). Anything else may. */
+const FINAL: ReadonlySet<string> = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'unsupported_response_type',
+  'invalid_scope',
+  'access_denied',
+  'invalid_redirect_uri',
+  'invalid_client_metadata',
+  'invalid_target',
 ])
 
 /** `what` failed; `secrets` were sent, and may come back in what is said of it. */
@@ -32,7 +40,7 @@ export function troubleWith(
   if (error instanceof InsecureTokenEndpointError)
     return refused(`${what} failed: the token endpoint is not reached over https`, error)
   if (error instanceof OAuthError) {
-    const passing = PASSING.has(error.code)
+    const passing = !FINAL.has(error.code)
     const said = `${what} failed${wordsOf(error.code, passing ? '' : error.message, secrets)}`
     return passing
       ? new GuardError('ERR_LOGIN_FAILED', said, { cause: error })

@@ -65,15 +65,25 @@ function answerTo(
         if (!body.add(chunk)) fail(`\`${host}\` answered with more than ${LARGEST} bytes`)
       },
       onEnd: () => {
+        const answer = responseOf(head, body.take())
+        if (!answer) fail(`\`${host}\` answered with what is no answer (HTTP ${head.status})`)
         takeBack()
-        const bytes = body.take()
-        const { status, type } = head
-        const headers = type === '' ? {} : { 'content-type': type }
-        resolve(
-          new Response(bytes.length === 0 ? null : new Uint8Array(bytes), { status, headers }),
-        )
+        if (answer) resolve(answer)
       },
       onBroken: (error) => fail(brokenOff(host, error, left).message),
     })
   })
+}
+
+/** Undefined for a status that is none, or one that has no body and came with one. */
+function responseOf(
+  { status, type }: { readonly status: number; readonly type: string },
+  bytes: Uint8Array,
+): Response | undefined {
+  const headers = type === '' ? {} : { 'content-type': type }
+  try {
+    return new Response(bytes.length === 0 ? null : new Uint8Array(bytes), { status, headers })
+  } catch {
+    return undefined
+  }
 }

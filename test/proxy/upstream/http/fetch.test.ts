@@ -63,6 +63,14 @@ describe('one request', () => {
     await expect(fetch(origin)).rejects.toThrow('refuses the connection (ECONNREFUSED)')
   })
 
+  test.each([205, 600, 999])('that is answered by %i with a body fails at once', async (status) => {
+    // Node writes no such head by itself.
+    const { origin } = await serving((_, response) =>
+      response.socket?.end(`HTTP/1.1 ${status} Odd\r\ncontent-length: 2\r\n\r\n{}`),
+    )
+    await expect(fetch(origin)).rejects.toThrow(`what is no answer (HTTP ${status})`)
+  })
+
   test('is no other than those that a login makes', async () => {
     await expect(fetch('http://127.0.0.1:9', { method: 'PUT' })).rejects.toThrow('by PUT')
     await expect(
