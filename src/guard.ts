@@ -10,8 +10,10 @@ import type { LogoutOptions, LogoutOutcome } from './credential/logout.ts'
 import type { CompiledMandate } from './model/authority.ts'
 import type { UpstreamRequest } from './model/call.ts'
 import { type CallId, callId } from './model/id.ts'
+import type { JsonObject } from './model/json.ts'
 import type { Lock } from './model/lock.ts'
 import type { AuditLog, OperationalLog } from './model/port.ts'
+import type { EventName } from './model/record.ts'
 import { timeKeeper } from './pipeline/time.ts'
 import type { ListenerOptions } from './proxy/downstream/http/listener.ts'
 import type { ServerOptions } from './proxy/downstream/http/server.ts'
@@ -151,14 +153,7 @@ async function shutDown(
   await closeRecord(options, reason)
 }
 
-async function closeRecord(
-  {
-    log,
-    clock,
-    operational,
-  }: { readonly log: AuditLog } & Pick<HouseOptions, 'clock' | 'operational'>,
-  reason: string,
-): Promise<void> {
+async function closeRecord({ log, clock, operational }: Noting, reason: string): Promise<void> {
   try {
     await log.append({ type: 'event', at: clock.now(), event: 'guard_stopped', facts: { reason } })
     await log.close()
@@ -218,38 +213,33 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
 }
 
 /** The upstreams with what they are shown of logins. */
-function withLogins({
-  log,
-  clock,
-  operational,
-  stateDir,
-  timers,
-  upstreams,
-}: House & { readonly log: AuditLog }): readonly GuardedUpstream[] {
-  const events = lenderEvents(operational, (event, facts) => {
-    log
-      .append({ type: 'event', at: clock.now(), event, facts })
-      .catch((error: unknown) =>
-        operational.error({ error: messageOf(error) }, 'an event could not be recorded'),
-      )
-  })
+function withLogins(house: Noting & House): readonly GuardedUpstream[] {
+  const { clock, operational, stateDir, timers, upstreams } = house
+  const events = lenderEvents(operational, (event, facts) => note(house, event, facts))
   return lent(upstreams, { stateDir, clock, timers, fetchWith, events })
 }
 
+type Noting = { readonly log: AuditLog } & Pick<HouseOptions, 'clock' | 'operational'>
+
+/** Puts on record what holds up nobody. */
+function note({ log, clock, operational }: Noting, event: EventName, facts: JsonObject): void {
+  log
+    .append({ type: 'event', at: clock.now(), event, facts })
+    .catch((error: unknown) =>
+      operational.error({ error: messageOf(error) }, 'an event could not be recorded'),
+    )
+}
+
 /** What was turned away before it was anybody's is told the first time and then at every power of two: a flood fills nothing. */
-function tally({ log, clock, operational }: HttpGuardOptions): ListenerOptions['onRefused'] {
+function tally(house: Noting): ListenerOptions['onRefused'] {
   const counts = new Map<string, number>()
   return (status, why) => {
     const count = (counts.get(why) ?? 0) + 1
     counts.set(why, count)
     if ((count & (count - 1)) !== 0) return
     const facts = { status, why, count }
-    operational.warn(facts, 'a request was turned away')
-    log
-      .append({ type: 'event', at: clock.now(), event: 'request_turned_away', facts })
-      .catch((error: unknown) =>
-        operational.error({ error: messageOf(error) }, 'an event could not be recorded'),
-      )
+    house.operational.warn(facts, 'a request was turned away')
+    note(house, 'request_turned_away', facts)
   }
 }
 

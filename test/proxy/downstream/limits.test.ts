@@ -205,6 +205,17 @@ describe('what one has too much of is not taken from another', () => {
   })
 })
 
+test('where there are fewer sessions than keys, one each is a share', async () => {
+  const third = 't'.repeat(40)
+  const keys = { [ONE]: MANDATE, [TWO]: MANDATE, [third]: MANDATE }
+  const { guard } = await start({ keys, maxSessions: 2 })
+  await guard.open({ key: ONE })
+  await guard.open({ key: ONE })
+  expect((await guard.open({ key: TWO })).id).toHaveLength(43)
+  // Nobody has more than a share now.
+  await expect(guard.open({ key: third })).resolves.toMatchObject({ id: 'undefined' })
+})
+
 describe('connections', () => {
   test('are so many and no more, and those that are turned away are counted', async () => {
     const { guard } = await start({ maxConnections: 3 })

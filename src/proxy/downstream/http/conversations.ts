@@ -100,7 +100,7 @@ export class Conversations {
    * longest, if there is one that nobody listens on, of whoever has the most.
    */
   #surplus(post: Post): Conversation | undefined {
-    const share = Math.floor(this.#options.maxSessions / this.#options.posts)
+    const share = Math.max(1, Math.floor(this.#options.maxSessions / this.#options.posts))
     const byPost = Map.groupBy(this.#byId.values(), (one) => one.post)
     if ((byPost.get(post)?.length ?? 0) >= share) return undefined
     const [most = []] = [...byPost.values()].toSorted((one, other) => other.length - one.length)
