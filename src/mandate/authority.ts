@@ -110,6 +110,7 @@ function build(parts: Parts): Authority {
   return {
     listed: hidden === undefined,
     effects: effectsOf(parts),
+    data: [...new Set(parts.naming.flatMap(({ grant }) => grant.data))].toSorted(),
     problems,
     decide,
     explain: (call) => explain(parts, { rules, problems, twin }, call),

@@ -1,5 +1,5 @@
 /** Compiles a mandate: one object from which both the filtered lists and the decisions come. */
-import type { Authority, CompiledMandate } from '../model/authority.ts'
+import type { Authority, CompiledMandate, Overheard } from '../model/authority.ts'
 import type { Problems } from '../model/document.ts'
 import type { Instant } from '../model/id.ts'
 import type { Mandate } from '../model/mandate.ts'
@@ -24,6 +24,9 @@ interface Compiled {
   readonly lockedEffect: ToolDefinition['lockedEffect'] | undefined
   readonly authority: Authority
 }
+
+/** A mandate alone says nothing of it. */
+const NOTHING: Overheard = { labels: [], detectors: [] }
 
 /** The compiled mandate, or undefined when a problem was reported. */
 export function compileMandate(mandate: Mandate, problems: Problems): CompiledMandate | undefined {
@@ -52,6 +55,7 @@ export function compileMandate(mandate: Mandate, problems: Problems): CompiledMa
     resources.get(server, uri) ?? resources.set(server, uri, resourceAuthority(source, server, uri))
   return {
     mandate,
+    overheard: () => NOTHING,
     tool,
     names: (server, name) =>
       index.naming('tool', server, name).length > 0 &&

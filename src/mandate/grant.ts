@@ -15,7 +15,7 @@ import {
   required,
   textOf,
   wordOf,
-} from './form.ts'
+} from '../document/form.ts'
 import { refuseUnenforced } from './unenforced.ts'
 import { unreachable } from './uri.ts'
 

@@ -14,7 +14,7 @@ import {
   required,
   textOf,
   wordsOf,
-} from './form.ts'
+} from '../document/form.ts'
 import { GRANT_MEMBERS, type GrantScope, parseGrants, parseNever } from './grant.ts'
 import { refuseOverlaps } from './overlap.ts'
 import { resolveRoles } from './role.ts'

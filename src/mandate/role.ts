@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import type { ReadDocument } from '../document/read.ts'
 import type { DocNode, Problems } from '../model/document.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
-import { membersOf, nameOf, namesOf, required, textOf } from './form.ts'
+import { membersOf, nameOf, namesOf, required, textOf } from '../document/form.ts'
 import { GRANT_MEMBERS, type GrantScope, type Never, parseGrants, parseNever } from './grant.ts'
 
 export interface ResolvedRoles {

@@ -5,8 +5,9 @@
 import type { CallContext, EffectClass, UpstreamRequest } from './call.ts'
 import type { Conjunct, Decision } from './decision.ts'
 import type { Problem } from './document.ts'
-import type { Instant } from './id.ts'
+import type { Instant, Sha256 } from './id.ts'
 import type { Mandate } from './mandate.ts'
+import type { Detector } from './policy.ts'
 import type { ToolDefinition } from './tool.ts'
 
 export interface Authority {
@@ -20,11 +21,27 @@ export interface Authority {
   decide(call: CallContext): Decision
   /** The same decision without short-circuit, conjunct by conjunct. */
   explain(call: CallContext): readonly Conjunct[]
+  /** What it touches, as the grants and policies that name it say; empty when none of them says. */
+  readonly data: readonly string[]
+  /** External engines that have to answer before `decide` can permit; absent where there are none. */
+  readonly engines?: readonly string[]
+  /** The decision as far as it does not depend on engines. */
+  locally?(call: CallContext): Decision
+}
+
+/** What an upstream says without being asked: which labels it leaves, and what is taken out of it. */
+export interface Overheard {
+  readonly labels: readonly string[]
+  readonly detectors: readonly Detector[]
 }
 
 /** One mandate chain, compiled. */
 export interface CompiledMandate {
   readonly mandate: Mandate
+  /** Hash of the policy set in force beside it; absent where there is none. */
+  readonly revision?: Sha256 | undefined
+  /** What policies say of everything that this server says by itself. */
+  overheard(server: string): Overheard
   /** Memoised by server, name and definition hash. */
   tool(definition: ToolDefinition): Authority
   /** Does a grant name this tool, and no `never`? Says nothing of its definition, which may not be known yet. */

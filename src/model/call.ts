@@ -1,6 +1,7 @@
 /** The question a decision answers: may this principal do this action to this resource, now? */
 import type { CallId, Instant, Sha256 } from './id.ts'
 import type { JsonObject } from './json.ts'
+import type { EngineFact, History } from './policy.ts'
 
 /** What a tool does to the world. A rule that restricts takes an unclassified tool for all of them. */
 export const EFFECT_CLASSES = [
@@ -55,10 +56,12 @@ export type Resource =
   | { readonly kind: 'resource'; readonly server: string; readonly uri: string }
   | { readonly kind: 'prompt'; readonly server: string; readonly name: string }
 
-/** Facts of the task that results leave behind (labels, counters); empty until a policy adds some. */
+/** What results left behind in the task so far. Another object whenever the labels differ. */
 export interface TaskFacts {
   readonly id: string
   readonly labels: readonly string[]
+  /** Absent where nobody keeps one: a rule that asks for it cannot be evaluated. */
+  readonly history?: History
 }
 
 /** Everything a decision may depend on. Nothing else is read while deciding. */
@@ -72,4 +75,12 @@ export interface CallContext {
   readonly environment: Environment
   readonly risk: RiskPosture
   readonly session: TaskFacts
+  /** The mandate it is made under: policies may read its name, purpose and owner. */
+  readonly mandate?: {
+    readonly name: string
+    readonly purpose: { readonly text: string; readonly ref?: string }
+    readonly owner?: string
+  }
+  /** What external engines said; absent until they were asked. */
+  readonly engines?: readonly EngineFact[]
 }

@@ -1,5 +1,6 @@
 /** What the policy says about a call. Two effects, never three: code that reads only `effect` fails closed. */
 import type { JsonObject } from './json.ts'
+import type { PolicyTrace } from './policy.ts'
 
 /**
  * Why the guard refused: closed and append-only. A retired reason is never given a new meaning.
@@ -35,6 +36,8 @@ export const DENY_REASONS = [
   'header_mismatch',
   'input_unanswered',
   'definition_changed',
+  'engine_unavailable',
+  'obligation_unmet',
 ] as const
 export type DenyReason = (typeof DENY_REASONS)[number]
 
@@ -44,9 +47,17 @@ export interface Remedy {
   /** Who may answer; empty when nobody was named, and then nobody can. */
   readonly approvers: readonly string[]
   readonly expiresInMs: number
-  /** Which grants asked for it. */
+  /** Which grants and rules asked for it. */
   readonly askedBy: readonly string[]
+  /** How many of the approvers have to agree; absent: one. */
+  readonly quorum?: number
+  /** The least that has to be known of how they answered; absent: anything. */
+  readonly assurance?: ApprovalAssurance
 }
+
+/** How an answer came, weakest first (design: the approver is out of the agent's reach). */
+export const APPROVAL_ASSURANCES = ['client_asserted', 'local_user', 'passkey'] as const
+export type ApprovalAssurance = (typeof APPROVAL_ASSURANCES)[number]
 
 export type Decision =
   | {
@@ -56,6 +67,8 @@ export type Decision =
       readonly grants: readonly string[]
       /** The argument values that rules read, by path: enough to decide again. */
       readonly facts: JsonObject
+      /** Absent where no policy is in force. */
+      readonly policy?: PolicyTrace
     }
   | {
       readonly effect: 'deny'
@@ -63,6 +76,7 @@ export type Decision =
       readonly grants: readonly string[]
       readonly facts: JsonObject
       readonly remedy?: Remedy
+      readonly policy?: PolicyTrace
     }
 
 /** One conjunct of a decision as `explain` shows it: what was asked, of which value, and the answer. */

@@ -1,7 +1,8 @@
 /** The interfaces that the stages ask for. Whoever implements one imports it from here. */
-import type { UpstreamRequest } from './call.ts'
+import type { CallContext, UpstreamRequest } from './call.ts'
 import type { Instant } from './id.ts'
 import type { JsonObject } from './json.ts'
+import type { EngineFact } from './policy.ts'
 import type { EntryBody, Receipt } from './record.ts'
 
 export interface Clock {
@@ -73,4 +74,21 @@ export interface Credential {
 export interface Timers {
   /** Runs `action` once after `ms`; the returned function takes it back. Does not keep the process alive. */
   after(ms: number, action: () => void): () => void
+}
+
+/** An external policy engine, as `decide` asks it. Only asked where everything else permits. */
+export interface PolicyEngine {
+  readonly id: string
+  /** Never rejects: whatever goes wrong is an `error`. */
+  ask(question: EngineQuestion): Promise<EngineFact>
+  close(): Promise<void>
+}
+
+/** The call as an engine is told of it. */
+export interface EngineQuestion {
+  readonly call: CallContext
+  readonly effects: readonly string[]
+  readonly data: readonly string[]
+  /** The definition of the tool, for engines that are typed by it. */
+  readonly inputSchema?: JsonObject
 }

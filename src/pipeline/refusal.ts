@@ -83,6 +83,14 @@ const WORDING: Readonly<Record<DenyReason, Wording>> = {
     text: 'The tool server asked for input that was not given; outcome unknown. Check before you try again',
     code: -31_502,
   },
+  engine_unavailable: {
+    text: 'Denied: the guard cannot decide about this call at the moment',
+    code: -31_503,
+  },
+  obligation_unmet: {
+    text: 'Denied: a duty that comes with this call could not be met',
+    code: DENIED,
+  },
 }
 
 /** How a refusal travels: a tool result that a model reads, or a JSON-RPC error. */
