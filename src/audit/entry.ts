@@ -8,6 +8,7 @@ import type { Sha256 } from '../model/id.ts'
 import { canonical, isList, type Json, type JsonObject } from '../model/json.ts'
 import type { EntryBody, RecordHead, RequestFacts } from '../model/record.ts'
 import type { Verdict } from '../model/verdict.ts'
+import { decisionWriter } from './decision.ts'
 import { cutFacts, factsWriter } from './facts.ts'
 import {
   cutText,
@@ -92,6 +93,7 @@ interface Parts {
   readonly facts: (facts: JsonObject, erased: string[]) => string
   readonly request: (request: RequestFacts, erased: string[]) => string
   readonly state: (call: CallContext) => string
+  readonly decision: (decision: Decision) => string
   readonly time: (at: number) => string
 }
 
@@ -106,6 +108,7 @@ function partsOf(head: RecordHead, digest: (text: string) => Sha256): Parts {
     facts: factsWriter(),
     request: requestWriter(),
     state: stateWriter(),
+    decision: decisionWriter(),
     time: timeWriter(),
   }
 }
@@ -158,7 +161,7 @@ function intentLine(parts: Parts, body: Body<'intent'>, at: Position, erased: st
     body.input === undefined ? '' : `,"input_digest":"${parts.digest(canonicalArgs(body.input))}"`
   return (
     `{"args_digest":"${parts.digest(canonicalArgs(call.args))}","call":${quoted(call.id)}` +
-    `,"decision":${decisionText(decision)}${gone},"facts":${facts}${input},"log":${parts.log}` +
+    `,"decision":${parts.decision(decision)}${gone},"facts":${facts}${input},"log":${parts.log}` +
     `${acting(parts, call)},"prev":"${at.prev}","principal":${parts.principal(call.principal) ?? 'null'}` +
     `,"request":${request},"seq":${numeral(at.seq)},"state":${parts.state(call)}` +
     `,"ts":"${parts.time(body.at)}","type":"intent","v":${FORMAT}}`
@@ -194,7 +197,7 @@ function refusalLine(parts: Parts, body: Body<'refusal'>, at: Position, erased: 
     members['state'] = parts.state(call)
   }
   if (decision) {
-    members['decision'] = decisionText(decision)
+    members['decision'] = parts.decision(decision)
     members['facts'] = parts.facts(decision.facts, erased)
   }
   const principal = parts.principal(call?.principal)
@@ -233,14 +236,6 @@ function composed(
   }
   const names = Object.keys(members).toSorted()
   return `{${names.map((name) => `"${name}":${members[name] ?? 'null'}`).join(',')}}`
-}
-
-function decisionText(decision: Decision): string {
-  const text = `{"effect":"${decision.effect}","grants":${JSON.stringify(decision.grants)},"reason":"${decision.reason}"`
-  if (decision.effect === 'permit' || decision.remedy === undefined) return `${text}}`
-  const { kind, approvers, expiresInMs, askedBy } = decision.remedy
-  const remedy = { kind, approvers, asked_by: askedBy, expires_in_ms: expiresInMs }
-  return `${text},"remedy":${canonical(remedy)}}`
 }
 
 function verdictText(verdict: Verdict): string {

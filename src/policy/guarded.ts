@@ -1,0 +1,192 @@
+/**
+ * A mandate under policies: what it permits, less what they take away. One object still, from which both the lists and
+ * the decisions come.
+ */
+import { factsOf } from '../mandate/facts.ts'
+import type { Authority, CompiledMandate } from '../model/authority.ts'
+import {
+  type CallContext,
+  EFFECT_CLASSES,
+  type EffectClass,
+  type Environment,
+} from '../model/call.ts'
+import type { Decision } from '../model/decision.ts'
+import type { JsonObject } from '../model/json.ts'
+import type { Mandate } from '../model/mandate.ts'
+import { type Detector, DETECTORS } from '../model/policy.ts'
+import type { CompiledPolicies } from './compile.ts'
+import { type Conditions, conditionsOf, policyConjuncts } from './conjuncts.ts'
+import { type BoundRules, judgeUnder } from './judge.ts'
+import { type CompiledRule, concerns, isUnconditional, matches, type Subject } from './rule.ts'
+
+/** One rule that is about a call, and whether it matched. */
+export interface Examined {
+  readonly rule: CompiledRule
+  readonly matched: boolean | 'error'
+}
+
+export interface GuardedAuthority extends Authority {
+  /** Every rule that is about it under this mandate, without short-circuit. */
+  examine(call: CallContext): readonly Examined[]
+}
+
+export interface GuardedMandate extends CompiledMandate {
+  tool(definition: Parameters<CompiledMandate['tool']>[0]): GuardedAuthority
+  resource(server: string, uri: string): GuardedAuthority
+  prompt(server: string, name: string): GuardedAuthority
+}
+
+/** Policies in force beside a mandate, in one environment. Policies only take away: nothing is permitted or listed that was not before. */
+export function guarded(
+  mandate: CompiledMandate,
+  policies: CompiledPolicies,
+  environment: Environment,
+): GuardedMandate {
+  const rules = policies.rules.filter((rule) => concerns(rule, mandate.mandate, environment))
+  const live = new Set(rules)
+  // The mandate's own authorities are remembered by it; what policies make of each is remembered with it.
+  const known = new WeakMap<Authority, GuardedAuthority>()
+  const under = (base: Authority, named: Omit<Subject, 'effects' | 'data'>): GuardedAuthority => {
+    const found = known.get(base)
+    if (found) return found
+    const made = guard(base, named, { mandate: mandate.mandate, policies, live })
+    known.set(base, made)
+    return made
+  }
+  const resource = (server: string, uri: string): GuardedAuthority =>
+    under(mandate.resource(server, uri), { kind: 'resource', server, name: uri })
+  return {
+    ...mandate,
+    revision: policies.revision,
+    tool: (definition) => {
+      const { server, name } = definition
+      return under(mandate.tool(definition), { kind: 'tool', server, name })
+    },
+    resource,
+    prompt: (server, name) => under(mandate.prompt(server, name), { kind: 'prompt', server, name }),
+    resourceListed: (server, uri) =>
+      mandate.resourceListed(server, uri) && resource(server, uri).listed,
+    overheard: (server) => {
+      const { labels, redacting } = policies.overheard(server)
+      const wanted = redacting.filter((rule) => live.has(rule)).flatMap(detectorsOf)
+      return { labels, detectors: DETECTORS.filter((one) => wanted.includes(one)) }
+    },
+  }
+}
+
+function detectorsOf({ source }: CompiledRule): readonly Detector[] {
+  return source.obligation?.type === 'redact' ? source.obligation.detectors : []
+}
+
+interface House {
+  readonly mandate: Mandate
+  readonly policies: CompiledPolicies
+  /** The rules that hold for this mandate at all. */
+  readonly live: ReadonlySet<CompiledRule>
+}
+
+function guard(
+  base: Authority,
+  named: Omit<Subject, 'effects' | 'data'>,
+  house: House,
+): GuardedAuthority {
+  const { policies, live } = house
+  const said = policies.classified(named)
+  const effects = strictest(base.effects, said.effects)
+  const data = [...new Set([...base.data, ...said.data])].toSorted()
+  const subject: Subject = { ...named, effects, data }
+  const about = policies.about(subject).filter((rule) => live.has(rule))
+  const bound = bind(about, subject, house)
+  const judge = judgeUnder(bound, 'ask')
+  const judgeLocally = judgeUnder(bound, 'leave')
+  const hiding = bound.forbid.filter(isUnconditional)
+  const decide = (call: CallContext): Decision => judge(base.decide(call), call)
+  const conditions = about.map(conditionsOf)
+  return {
+    ...base,
+    listed: base.listed && hiding.length === 0,
+    effects,
+    data,
+    decide,
+    explain: (call) => [...base.explain(call), ...policyConjuncts(conditions, call)],
+    examine: (call) => about.map((rule) => ({ rule, matched: safely(rule, call) })),
+    ...(bound.engines.length > 0 && {
+      engines: bound.engines.map(({ id }) => id),
+      locally: (call: CallContext) => judgeLocally(base.decide(call), call),
+    }),
+  }
+}
+
+function safely(rule: CompiledRule, call: CallContext): boolean | 'error' {
+  try {
+    return matches(rule, call)
+  } catch {
+    return 'error'
+  }
+}
+
+/** The strictest that anybody says; what nobody classified counts as every class. */
+function strictest(
+  own: readonly EffectClass[],
+  policies: readonly EffectClass[],
+): readonly EffectClass[] {
+  const said = own.length === EFFECT_CLASSES.length ? policies : [...own, ...policies]
+  const found = EFFECT_CLASSES.findLast((effect) => said.includes(effect))
+  if (found === undefined) return own
+  return own.length === 1 && own[0] === found ? own : [found]
+}
+
+function bind(
+  about: readonly CompiledRule[],
+  subject: Subject,
+  { mandate, policies }: House,
+): BoundRules {
+  const enforced = (effect: string): readonly CompiledRule[] =>
+    about.filter(({ source }) => source.mode === 'enforce' && source.effect === effect)
+  const facts = readerOf(about)
+  const past = pastOf(about)
+  return {
+    revision: policies.revision,
+    forbid: enforced('forbid'),
+    ask: enforced('require_approval').map((rule) => ({
+      rule,
+      approvers: approversOf(rule, mandate),
+    })),
+    oblige: enforced('oblige'),
+    shadow: about.filter(({ source }) => source.mode === 'shadow'),
+    engines: policies.enginesFor(subject).map(({ id, mode }) => ({ id, mode })),
+    always: policies.labelling(subject),
+    ...(facts && { facts }),
+    ...(past && { past }),
+  }
+}
+
+/** Separation of duties: whom the rule excepts does not approve. */
+function approversOf({ source }: CompiledRule, mandate: Mandate): readonly string[] {
+  const { from = [], except = [] } = source.approval ?? {}
+  const excepted = new Set([
+    ...(except.includes('owner') && mandate.owner !== undefined ? [mandate.owner] : []),
+    ...(except.includes('approvers') ? (mandate.approved?.by ?? []) : []),
+  ])
+  return from.filter((one) => !excepted.has(one))
+}
+
+/** Reads what the rules read of a call's arguments. */
+function readerOf(about: readonly CompiledRule[]): BoundRules['facts'] {
+  const exempt = about.flatMap((rule) => rule.exempt?.names ?? [])
+  const paths = about.flatMap(({ when, unless }) => [
+    ...(when?.reads ?? []),
+    ...(unless?.reads ?? []),
+  ])
+  return exempt.length + paths.length === 0 ? undefined : factsOf({ names: exempt, paths })
+}
+
+/** Reads what the rules read of the past. */
+function pastOf(about: readonly CompiledRule[]): BoundRules['past'] {
+  const all: Conditions = about.flatMap(({ when, unless }) =>
+    [when, unless].filter((one) => one !== undefined && one.history.length > 0),
+  )
+  if (all.length === 0) return undefined
+  return (call): JsonObject =>
+    Object.assign({}, ...all.map((condition) => condition.historyFacts(call)))
+}

@@ -1,0 +1,152 @@
+/** A rule compiled: whom and what it is about, and what has to hold at the call. */
+import { type Condition, compileCondition, type ConditionScope } from '../expression/condition.ts'
+import { type Constraint, parseConstraint } from '../expression/constraint.ts'
+import type { Glob } from '../expression/glob.ts'
+import type { CallContext, EffectClass } from '../model/call.ts'
+import { type DocNode, Problems } from '../model/document.ts'
+import type { Mandate } from '../model/mandate.ts'
+import type { RuleSource } from './language.ts'
+import { type CompiledTarget, compileTarget, globOf, names } from './target.ts'
+import { type Sets, withSets } from './sets.ts'
+
+export interface CompiledRule {
+  readonly source: RuleSource
+  readonly targets: readonly CompiledTarget[] | undefined
+  readonly agents: readonly Glob[]
+  readonly purposes: readonly Glob[]
+  readonly when?: Condition
+  readonly unless?: Condition
+  readonly exempt?: Exempt
+}
+
+/** Arguments that exempt a call from the rule where all of them fit. */
+export interface Exempt {
+  readonly names: readonly string[]
+  readonly constraints: readonly Constraint[]
+  /** Names that may be given; absent: any may. */
+  readonly closed?: ReadonlySet<string>
+}
+
+/** Undefined when a problem was reported. */
+export function compileRule(
+  source: RuleSource,
+  scope: ConditionScope,
+  sets: Sets,
+  problems: Problems,
+): CompiledRule | undefined {
+  const found = new Problems()
+  const condition = (node: DocNode | undefined): Condition | undefined =>
+    node && compileCondition(node, scope, found)
+  const when = condition(source.when)
+  const unless = condition(source.unless)
+  const exempt = source.unlessArgs && compileExempt(source.unlessArgs, sets, found)
+  for (const problem of found.list) {
+    problems.add({ remedy: 'correct it here: docs/policy.md shows how it is written', ...problem })
+  }
+  if (found.bad) return undefined
+  return {
+    source,
+    targets: source.targets?.map(compileTarget),
+    agents: source.agents.map((one) => globOf(one, 'tool')),
+    purposes: source.purposes.map((one) => globOf(one, 'tool')),
+    ...(when && { when }),
+    ...(unless && { unless }),
+    ...(exempt && { exempt }),
+  }
+}
+
+/** What constraints of policies may refer to: neither a purpose nor a context. */
+const NO_CONSTANTS = { purpose: '', context: new Map<string, readonly string[]>() }
+
+function compileExempt(
+  { args, otherArgs }: NonNullable<RuleSource['unlessArgs']>,
+  sets: Sets,
+  problems: Problems,
+): Exempt {
+  const constraints: Constraint[] = []
+  for (const node of args.values()) {
+    const constraint = parseConstraint(withSets(node, sets, problems), NO_CONSTANTS, problems)
+    if (constraint?.kinds.has('named_in') === true)
+      problems.error(node, 'unknown_constraint', '`named_in` belongs to mandates', 'use a set')
+    if (constraint) constraints.push(constraint)
+  }
+  const keys = [...args.keys()]
+  return {
+    names: keys,
+    constraints,
+    ...(otherArgs === 'refuse' && { closed: new Set(keys) }),
+  }
+}
+
+/** What is acted on, as far as it is the same for every call. */
+export interface Subject {
+  readonly kind: 'tool' | 'resource' | 'prompt'
+  readonly server: string
+  readonly name: string
+  readonly effects: readonly EffectClass[]
+  readonly data: readonly string[]
+}
+
+/** Does the rule name it at all, whatever the call? An empty list of data classes is one that nobody classified. */
+export function isAbout(rule: CompiledRule, subject: Subject): boolean {
+  const { source, targets } = rule
+  const { kind, server, name } = subject
+  if (targets && !targets.some((target) => names(target, kind, server, name))) return false
+  if (source.effects.length > 0 && !source.effects.some((one) => subject.effects.includes(one)))
+    return false
+  if (source.data.length === 0 || subject.data.length === 0) return true
+  return source.data.some((one) => subject.data.includes(one))
+}
+
+/** Does it hold for this mandate, in this environment? A purpose without a reference may be any. */
+export function concerns(rule: CompiledRule, mandate: Mandate, environment: string): boolean {
+  const { source, agents, purposes } = rule
+  const { ref } = mandate.purpose
+  if (source.environments.length > 0 && !source.environments.some((one) => one === environment))
+    return false
+  if (agents.length > 0 && !agents.some((glob) => glob.matches(mandate.agent))) return false
+  return purposes.length === 0 || ref === undefined || purposes.some((glob) => glob.matches(ref))
+}
+
+/** True when nothing of the call matters: it always matches what it is about. */
+export function isUnconditional({ source, when, unless, exempt }: CompiledRule): boolean {
+  if (source.risk.length > 0 || source.labels.length > 0 || unless || exempt) return false
+  return !when || when.source.trim() === 'true'
+}
+
+/** Whether it matches this call; `error` counts as a match. */
+export function matches(rule: CompiledRule, call: CallContext): boolean | 'error' {
+  const { source, when, unless, exempt } = rule
+  const { labels, risk } = source
+  if (risk.length > 0 && !risk.includes(call.risk)) return false
+  for (let at = 0; at < labels.length; at += 1)
+    if (!call.session.labels.includes(labels[at] ?? '')) return false
+  let faulty = false
+  if (when) {
+    const holds = when.evaluate(call)
+    if (holds === false) return false
+    if (holds !== true) faulty = true
+  }
+  if (unless) {
+    const holds = unless.evaluate(call)
+    if (holds === true) return false
+    if (holds !== false) faulty = true
+  }
+  if (exempt && fits(exempt, call)) return false
+  return faulty ? 'error' : true
+}
+
+/** Every argument named fits, and there is no other. A completion has half-typed values: nothing fits. */
+export function fits({ names: all, constraints, closed }: Exempt, call: CallContext): boolean {
+  const { args } = call
+  if (call.action === 'completion/complete') return false
+  if (closed) for (const key in args) if (!closed.has(key)) return false
+  for (let at = 0; at < all.length; at += 1) {
+    const name = all[at]
+    const constraint = constraints[at]
+    if (name === undefined || !constraint) return false
+    if (constraint.judge(Object.hasOwn(args, name) ? args[name] : undefined) !== 'holds')
+      return false
+  }
+  return true
+}
