@@ -40,6 +40,8 @@ export interface CompiledMandate {
   readonly mandate: Mandate
   /** Hash of the policy set in force beside it; absent where there is none. */
   readonly revision?: Sha256 | undefined
+  /** Hears that another policy set is in force from now on; the returned function ends that. */
+  onSwap?(listener: () => void): () => void
   /** What policies say of everything that this server says by itself. */
   overheard(server: string): Overheard
   /** Memoised by server, name and definition hash. */

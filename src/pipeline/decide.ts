@@ -1,7 +1,12 @@
 /** decide: is the call covered and permitted? The only stage that asks the compiled mandate. */
+import type { Authority } from '../model/authority.ts'
 import { UPSTREAM_REQUESTS } from '../model/call.ts'
 import type { Decision } from '../model/decision.ts'
-import { refusal } from '../model/verdict.ts'
+import type { EngineFact } from '../model/policy.ts'
+import type { EngineQuestion } from '../model/port.ts'
+import { inputSchema } from '../model/tool.ts'
+import { refusal, type Refusal } from '../model/verdict.ts'
+import type { LinePorts } from './port.ts'
 import type { Resolved } from './resolve.ts'
 import type { StageRow } from './stage.ts'
 
@@ -22,17 +27,65 @@ export const decide: StageRow<Resolved, Decided> = {
     'unknown_resource',
     'unknown_prompt',
     'request_not_permitted',
+    'engine_unavailable',
   ],
   why: 'everything a rule may read is known now, and nothing has happened yet',
-  run: (resolved) => {
+  run: (resolved, ports) => {
     if (answersUnasked(resolved))
       return refusal('decide', 'request_not_permitted', 'an answer to what may not be asked')
-    const decision = resolved.authority.decide(resolved.call)
-    if (decision.effect === 'permit' || decision.remedy) {
-      return { resolved, decision, call: resolved.call, request: resolved.request }
-    }
-    return { ...refusal('decide', decision.reason), decision }
+    const { authority, call } = resolved
+    if (authority.engines === undefined) return concluded(resolved, authority.decide(call))
+    return afterEngines(resolved, authority.engines, ports)
   },
+}
+
+function concluded(resolved: Resolved, decision: Decision): Decided | Refusal {
+  if (decision.effect === 'permit' || decision.remedy)
+    return { resolved, decision, call: resolved.call, request: resolved.request }
+  return { ...refusal('decide', decision.reason), decision }
+}
+
+/**
+ * External engines are asked only about what everything else permits. While they think, others go on: what was done
+ * meanwhile, and the policies that came into force, count when the call is then decided, in one go with its commit.
+ */
+function afterEngines(
+  resolved: Resolved,
+  engines: readonly string[],
+  ports: LinePorts,
+): Decided | Refusal | Promise<Decided | Refusal> {
+  const local = resolved.authority.locally?.(resolved.call) ?? NEVER
+  if (local.effect === 'deny' && !local.remedy) return concluded(resolved, local)
+  const question = questionOf(resolved)
+  const asked = engines.map((id) => ask(id, question, ports))
+  return Promise.all(asked).then((answers) => {
+    const authority = again(resolved)
+    const call = { ...resolved.call, session: ports.session, engines: answers }
+    return concluded({ ...resolved, authority, call }, authority.decide(call))
+  })
+}
+
+const NEVER: Decision = { effect: 'deny', reason: 'engine_unavailable', grants: [], facts: {} }
+
+function ask(id: string, question: EngineQuestion, { engines }: LinePorts): Promise<EngineFact> {
+  const engine = engines?.get(id)
+  if (engine) return engine.ask(question)
+  return Promise.resolve({ engine: id, effect: 'error', detail: 'it is not open', tookMs: 0 })
+}
+
+function questionOf({ call, authority, tool }: Resolved): EngineQuestion {
+  const { effects, data } = authority
+  return { call, effects, data, ...(tool && { inputSchema: inputSchema(tool) }) }
+}
+
+/** What is in force now says of the same thing. */
+function again({ bound, call, tool, authority }: Resolved): Authority {
+  const { mandate } = bound
+  const { resource } = call
+  if (tool) return mandate.tool(tool)
+  if (resource.kind === 'prompt') return mandate.prompt(resource.server, resource.name)
+  if (resource.kind === 'resource') return mandate.resource(resource.server, resource.uri)
+  return authority
 }
 
 /** Answers pass, unjudged in themselves, only to an upstream that the mandate lets ask. */

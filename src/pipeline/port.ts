@@ -3,7 +3,13 @@ import type { CompiledMandate } from '../model/authority.ts'
 import type { CallContext, Environment, Principal, RiskPosture, TaskFacts } from '../model/call.ts'
 import type { CallId, Instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
-import type { AuditLog, Clock, OperationalLog, UpstreamAnswer } from '../model/port.ts'
+import type {
+  AuditLog,
+  Clock,
+  OperationalLog,
+  PolicyEngine,
+  UpstreamAnswer,
+} from '../model/port.ts'
 import type { Era } from '../model/record.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 
@@ -124,6 +130,8 @@ export interface LinePorts {
   readonly session: TaskFacts
   readonly catalog: CatalogPort
   readonly upstreams: ForwardPort
+  /** External policy engines by their id; absent where policies name none. */
+  readonly engines?: ReadonlyMap<string, PolicyEngine>
   readonly maxAnswerBytes: number
   newCallId(): CallId
   /** True once the guard is going down: nothing new leaves. */

@@ -16,6 +16,7 @@ export function liveMandate(
   environment: Environment,
 ): LiveMandate {
   let now = guarded(mandate, policies, environment)
+  const listeners = new Set<() => void>()
   return {
     mandate: mandate.mandate,
     get revision() {
@@ -23,6 +24,11 @@ export function liveMandate(
     },
     swap: (next) => {
       now = guarded(mandate, next, environment)
+      for (const listener of listeners) listener()
+    },
+    onSwap: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
     },
     overheard: (server) => now.overheard(server),
     tool: (definition) => now.tool(definition),

@@ -164,7 +164,8 @@ export class Catalog implements CatalogPort {
     )
     const key = offers.map(({ offer }) => (offer instanceof GuardError ? '-' : offer.digest)).join()
     const cached = this.#views.get(method)
-    const revised = `${key} ${this.#revision} ${this.#options.pins.drifted}`
+    const { pins, mandate } = this.#options
+    const revised = `${key} ${this.#revision} ${pins.drifted} ${mandate.revision ?? ''}`
     if (cached?.key === revised) return cached.view
     const view = this.#filter(method, offers, digestOf(key))
     this.#views.set(method, { key: revised, view })
@@ -180,6 +181,18 @@ export class Catalog implements CatalogPort {
     // An agent that has not asked yet has nothing to hear of.
     if (before === undefined) return false
     return (await this.view(method)).itemsText !== before
+  }
+
+  /** Another policy set is in force: what it hides, and what that leaves room for, is found out anew. */
+  swapped(): void {
+    this.#lost.clear()
+    this.#revision += 1
+  }
+
+  /** Does the agent's view of a list differ from the last one that was made? */
+  async differs(method: ListMethod): Promise<boolean> {
+    const before = this.#views.get(method)?.view.itemsText
+    return before !== undefined && (await this.view(method)).itemsText !== before
   }
 
   /** An upstream ended: what it offered is asked for again once it is back. */

@@ -116,6 +116,7 @@ export function createFront(options: FrontOptions): Front {
     mandate.mandate.grants.some((one) => grantNames(one, server))
   const notices = new Notices({ ...common, flood, mandate: { names } })
   Object.assign(parts, { notices, asks, catalog })
+  const unhear = mandate.onSwap?.(() => notices.swapped())
   const subscribe = (underway: Underway, uri: string): Promise<boolean> =>
     subscribed(underway, uri, ports)
   const locals = new Locals({ ...common, self, mandate, openingMs, subscribe })
@@ -136,6 +137,7 @@ export function createFront(options: FrontOptions): Front {
     settled,
     stop: async (patienceMs) => {
       goDown()
+      unhear?.()
       parking.clear()
       await settled(patienceMs)
       await Promise.all(links.map((link) => link.stop()))

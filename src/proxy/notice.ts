@@ -99,6 +99,18 @@ export class Notices {
     for (const [method, change] of CHANGES) void this.#refresh(server, method, change)
   }
 
+  /** Another policy set is in force: agents hear of the lists that it changes for them. */
+  swapped(): void {
+    const { catalog } = this.#options
+    catalog.swapped()
+    for (const { kind, lists } of CHANGES.values()) {
+      void this.#announce(kind, async () => {
+        const differ = await Promise.all(lists.map((list) => catalog.differs(list)))
+        return differ.includes(true)
+      })
+    }
+  }
+
   /**
    * A log message reaches the agent on whose account it was written, at the level that it asked for, if it is no larger than
    * that. Where nobody can tell, it reaches the one agent there is, or none.
@@ -163,14 +175,20 @@ export class Notices {
   }
 
   async #once(server: string, change: Change): Promise<void> {
-    const { catalog, operational, audience } = this.#options
-    try {
+    const { catalog } = this.#options
+    await this.#announce(change.kind, async () => {
       let differs = false
       for (const list of change.lists) differs = (await catalog.refresh(server, list)) || differs
-      if (differs) audience.announce(change.kind)
+      return differs
+    })
+  }
+
+  async #announce(kind: ChangeKind, differs: () => Promise<boolean>): Promise<void> {
+    try {
+      if (await differs()) this.#options.audience.announce(kind)
     } catch (error) {
-      operational.error(
-        { server, error: error instanceof Error ? error.message : String(error) },
+      this.#options.operational.error(
+        { kind, error: error instanceof Error ? error.message : String(error) },
         'a changed list could not be read again',
       )
     }
