@@ -4,10 +4,13 @@ import { isList, isObject } from '../model/json.ts'
 import { rfc3339 } from '../model/time.ts'
 import { type Building, flaw, mismatch, suggestion } from './building.ts'
 import { codePoints } from './characters.ts'
+import { readEmail } from './email.ts'
+import { buildHistory } from './history.ts'
 import { compilePattern } from './regex.ts'
 import { charge, type Frame, type Run, textCost, type Typed, type Value } from './run.ts'
 import type { Expr } from './syntax.ts'
-import { BOOL, INT, KIND, SPAN, TIME, type Type } from './typing.ts'
+import { BOOL, INT, KIND, SPAN, TEXT, TIME, type Type } from './typing.ts'
+import { readUrl } from './url.ts'
 import { parseWindow } from './window.ts'
 import { type Zone, zoneOf } from './zone.ts'
 
@@ -24,7 +27,7 @@ interface Fixed {
 
 interface Reader {
   readonly type: Type
-  readonly read: (text: string) => number | undefined
+  readonly read: (text: string) => number | string | undefined
   readonly wanted: string
 }
 
@@ -42,6 +45,16 @@ const FIXED: Readonly<Record<string, Fixed>> = {
 const READERS: Readonly<Record<string, Reader>> = {
   timestamp: { type: TIME, read: rfc3339, wanted: 'an RFC 3339 time like `2026-11-22T10:00:00Z`' },
   duration: { type: SPAN, read: spanMs, wanted: 'a duration like `1h30m`, `90s` or `250ms`' },
+  domain: {
+    type: TEXT,
+    read: (text) => readEmail(text)?.domain,
+    wanted: 'a plain e-mail address like `bob@acme.example`',
+  },
+  host: {
+    type: TEXT,
+    read: (text) => readUrl(text)?.host,
+    wanted: 'a plain URL like `https://api.example.com/v1`',
+  },
 }
 
 /** Parts of a time, in UTC or in the zone that is named. */
@@ -74,6 +87,8 @@ const INSTEAD: Readonly<Record<string, string>> = {
 }
 
 export function buildCall(expr: Call, building: Building): Typed | undefined {
+  if (expr.target?.kind === 'name' && expr.target.name === 'session')
+    return buildHistory(expr, building)
   const operands = expr.target ? [expr.target, ...expr.args] : expr.args
   const values: Typed[] = []
   for (const operand of operands) {
@@ -153,7 +168,8 @@ function readerCall(
   const run: Run = (frame) => {
     const text = value.run(frame)
     if (typeof text === 'symbol') return text
-    return typeof text === 'string' ? (read(text) ?? unreadable) : WRONG_KIND
+    if (typeof text !== 'string') return WRONG_KIND
+    return charge(frame, textCost(text)) ?? read(text) ?? unreadable
   }
   return { type, run }
 }
@@ -161,12 +177,15 @@ function readerCall(
 function withinCall(expr: Call, values: readonly Typed[], building: Building): Typed | undefined {
   const [time, days, zone] = values
   const usage = 'write `within(now, "Mon-Fri 09:00-17:00", "Europe/Berlin")`, both texts in full'
-  if (!time || values.length !== 3 || expr.target) return badCall(expr, building, usage)
-  if (typeof days?.constant !== 'string' || typeof zone?.constant !== 'string')
+  const known = zone ? zone.constant : building.scope.timezone
+  if (!time || values.length > 3 || expr.target || typeof days?.constant !== 'string')
     return badCall(expr, building, usage)
+  if (!zone && known === undefined)
+    return flaw(building, expr, 'invalid_call', ['`within` names no time zone', usage])
+  if (typeof known !== 'string') return badCall(expr, building, usage)
   if (time.type.kinds !== KIND.time)
     return mismatch(building, expr, '`within` takes a time first', time.type)
-  const window = parseWindow(days.constant, zone.constant)
+  const window = parseWindow(days.constant, known)
   if ('problem' in window) {
     const { problem, remedy } = window
     return flaw(

@@ -22,7 +22,7 @@ export function buildMacro(expr: Macro, building: Building): Typed | undefined {
       `macros nest at most ${MAX_NESTING} deep`,
       'split the condition into several rules',
     ])
-  if (building.names.has(expr.variable))
+  if (building.names.has(expr.variable) || building.scope.spaces.has(expr.variable))
     return flaw(building, expr, 'name_taken', [
       `\`${expr.variable}\` already names something else`,
       'choose another name for the element',

@@ -72,7 +72,7 @@ export function conjuncts(expr: Expr): readonly Expr[] {
 }
 
 /** Expressions within this one, not deeper. */
-function parts(expr: Expr): readonly Expr[] {
+export function parts(expr: Expr): readonly Expr[] {
   switch (expr.kind) {
     case 'literal':
     case 'name':

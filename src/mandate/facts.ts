@@ -2,6 +2,8 @@
  * The argument values that rules read, kept with a decision so that it can be made again: long values cut, and
  * nothing from a field named like a secret.
  */
+import type { Condition } from '../expression/condition.ts'
+import type { CallContext } from '../model/call.ts'
 import { isList, isObject, type Json, type JsonObject, member } from '../model/json.ts'
 import { isSecretName } from '../model/secret-name.ts'
 
@@ -15,6 +17,23 @@ const SECRET: JsonObject = { $secret: true }
 
 /** Copies what is read out of a call's arguments, under its path. */
 export type Facts = (args: JsonObject) => JsonObject
+
+/** Everything of a call that rules read: arguments, and answers of the task's history. */
+export type CallFacts = (call: CallContext) => JsonObject
+
+/** Adds the answers that conditions had of the history, under the text of each question. */
+export function withHistory(
+  facts: Facts,
+  conditions: readonly (Condition | undefined)[],
+): CallFacts {
+  const asking = conditions.filter((one) => one !== undefined && one.history.length > 0)
+  if (asking.length === 0) return (call) => facts(call.args)
+  return (call) =>
+    Object.fromEntries([
+      ...Object.entries(facts(call.args)),
+      ...asking.flatMap((one) => Object.entries(one?.historyFacts(call) ?? {})),
+    ])
+}
 
 /** What rules read: arguments by their name, and paths into them that conditions name (`order.total`). */
 export interface Reads {
