@@ -7,7 +7,7 @@ import type { Conjunct, Decision } from './decision.ts'
 import type { Problem } from './document.ts'
 import type { Instant, Sha256 } from './id.ts'
 import type { Mandate } from './mandate.ts'
-import type { Detector } from './policy.ts'
+import type { Detector, HistoryQuery } from './policy.ts'
 import type { ToolDefinition } from './tool.ts'
 
 export interface Authority {
@@ -40,6 +40,8 @@ export interface CompiledMandate {
   readonly mandate: Mandate
   /** Hash of the policy set in force beside it; absent where there is none. */
   readonly revision?: Sha256 | undefined
+  /** What its conditions, and those of policies, may ask of the past of a task. */
+  readonly queries: readonly HistoryQuery[]
   /** Hears that another policy set is in force from now on; the returned function ends that. */
   onSwap?(listener: () => void): () => void
   /** What policies say of everything that this server says by itself. */

@@ -1,10 +1,7 @@
 /** Rules as `explain` shows them: does each apply, and what did its conditions read? */
-import type { Condition } from '../expression/condition.ts'
 import type { CallContext } from '../model/call.ts'
 import type { Conjunct } from '../model/decision.ts'
 import { type CompiledRule, matches } from './rule.ts'
-
-export type Conditions = readonly Condition[]
 
 /** A rule with the words for it. */
 export interface Told {

@@ -11,11 +11,10 @@ import {
   type Environment,
 } from '../model/call.ts'
 import type { Decision } from '../model/decision.ts'
-import type { JsonObject } from '../model/json.ts'
 import type { Mandate } from '../model/mandate.ts'
-import { type Detector, DETECTORS } from '../model/policy.ts'
+import { type Detector, DETECTORS, type Obligation } from '../model/policy.ts'
 import type { CompiledPolicies } from './compile.ts'
-import { type Conditions, conditionsOf, policyConjuncts } from './conjuncts.ts'
+import { conditionsOf, policyConjuncts } from './conjuncts.ts'
 import { type BoundRules, judgeUnder } from './judge.ts'
 import { type CompiledRule, concerns, isUnconditional, matches, type Subject } from './rule.ts'
 
@@ -58,6 +57,7 @@ export function guarded(
   return {
     ...mandate,
     revision: policies.revision,
+    queries: [...mandate.queries, ...policies.queries],
     tool: (definition) => {
       const { server, name } = definition
       return under(mandate.tool(definition), { kind: 'tool', server, name })
@@ -152,13 +152,20 @@ function bind(
       rule,
       approvers: approversOf(rule, mandate),
     })),
-    oblige: enforced('oblige'),
+    oblige: enforced('oblige').filter((rule) => !isUnconditional(rule)),
     shadow: about.filter(({ source }) => source.mode === 'shadow'),
     engines: policies.enginesFor(subject).map(({ id, mode }) => ({ id, mode })),
-    always: policies.labelling(subject),
+    always: [
+      ...policies.labelling(subject),
+      ...enforced('oblige').filter(isUnconditional).flatMap(dutyOf),
+    ],
     ...(facts && { facts }),
     ...(past && { past }),
   }
+}
+
+function dutyOf({ source }: CompiledRule): readonly Obligation[] {
+  return source.obligation ? [{ ...source.obligation, rule: source.name }] : []
 }
 
 /** Separation of duties: whom the rule excepts does not approve. */
@@ -183,10 +190,9 @@ function readerOf(about: readonly CompiledRule[]): BoundRules['facts'] {
 
 /** Reads what the rules read of the past. */
 function pastOf(about: readonly CompiledRule[]): BoundRules['past'] {
-  const all: Conditions = about.flatMap(({ when, unless }) =>
-    [when, unless].filter((one) => one !== undefined && one.history.length > 0),
-  )
+  const all = about
+    .flatMap(({ when, unless }) => [when, unless])
+    .filter((one) => one !== undefined && one.history.length > 0)
   if (all.length === 0) return undefined
-  return (call): JsonObject =>
-    Object.assign({}, ...all.map((condition) => condition.historyFacts(call)))
+  return (call) => Object.assign({}, ...all.map((one) => one?.historyFacts(call)))
 }

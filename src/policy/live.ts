@@ -22,6 +22,9 @@ export function liveMandate(
     get revision() {
       return now.revision
     },
+    get queries() {
+      return now.queries
+    },
     swap: (next) => {
       now = guarded(mandate, next, environment)
       for (const listener of listeners) listener()
