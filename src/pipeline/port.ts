@@ -3,7 +3,7 @@ import type { CompiledMandate } from '../model/authority.ts'
 import type { CallContext, Environment, Principal, RiskPosture, TaskFacts } from '../model/call.ts'
 import type { CallId, Instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
-import type { AuditLog, Clock, OperationalLog, UpstreamAnswer } from '../model/port.ts'
+import type { AuditLog, Clock, Notifier, OperationalLog, UpstreamAnswer } from '../model/port.ts'
 import type { Era } from '../model/record.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 
@@ -111,6 +111,18 @@ export interface TimeKeeper {
   read(): { readonly at: Instant; readonly movedBack: boolean }
 }
 
+/** The history of the task that calls belong to. */
+export interface TaskPort {
+  /** Another object whenever the labels differ. */
+  readonly facts: TaskFacts
+  /** Adds labels, which stay. True when that changed something. */
+  label(labels: readonly string[]): boolean
+  /** A call leaves. The returned function takes it back, where nothing left after all. */
+  begin(call: CallContext): () => void
+  /** It came back without an error. */
+  completed(call: CallContext): void
+}
+
 export interface LinePorts {
   readonly clock: Clock
   readonly time: TimeKeeper
@@ -121,7 +133,9 @@ export interface LinePorts {
   readonly mandate: CompiledMandate
   readonly environment: Environment
   readonly risk: RiskPosture
-  readonly session: TaskFacts
+  readonly task: TaskPort
+  /** Absent where nobody can be told: a duty to do so is not met then. */
+  readonly notifier?: Notifier | undefined
   readonly catalog: CatalogPort
   readonly upstreams: ForwardPort
   readonly maxAnswerBytes: number
