@@ -36,6 +36,7 @@ import { Link, type LinkEvents } from './proxy/upstream/link.ts'
 import { connectHttp } from './proxy/upstream/http/connection.ts'
 import { fetchWith } from './proxy/upstream/http/fetch.ts'
 import { startProcess } from './proxy/upstream/process.ts'
+import { Task } from './state/task.ts'
 
 export type { LoginOutcome } from './credential/login.ts'
 export type { LogoutOutcome } from './credential/logout.ts'
@@ -51,7 +52,7 @@ type House = Omit<HouseOptions, 'start' | 'openingMs' | 'pins'> &
   }
 
 /** What a guard is made of. */
-export type GuardOptions = House & Assignment
+export type GuardOptions = House & Omit<Assignment, 'task'>
 
 export interface Guard {
   /** Serves one agent; resolves when it has gone and everything is settled and stopped. */
@@ -71,7 +72,8 @@ export function createGuard(given: GuardOptions): Guard {
   const session = new Session(lines((frame) => wire.send(frame)))
   const time = timeKeeper(options.clock)
   const newCallId = callIds(options.instance)
-  const front = createFront({ ...options, standing: session, time, newCallId })
+  const task = new Task(options.instance)
+  const front = createFront({ ...options, task, standing: session, time, newCallId })
   for (const link of front.links) link.launch()
   let stopping: Promise<void> | undefined
   const stop = (reason: string): Promise<void> => {
@@ -168,7 +170,7 @@ export type HttpGuardOptions = House &
   Omit<ServerOptions, 'onRefused'> &
   Pick<ListenerOptions, 'mostReading'> & {
     /** One without a key, or any number of them with one each. */
-    readonly admissions: readonly Admission[]
+    readonly admissions: readonly Omit<Admission, 'task'>[]
     /** Of the guard itself; what agents do is recorded under their own mandates. */
     readonly log: AuditLog
   }
@@ -192,7 +194,8 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
     import('./proxy/downstream/http/posts.ts'),
   ])
   const options = housed(given)
-  const { admissions, clock, instance } = options
+  const { clock, instance } = options
+  const admissions = withTasks(options)
   const time = timeKeeper(clock)
   const newCallId = callIds(instance)
   const posts = new Posts({ house: options, admissions, time, newCallId })
@@ -210,6 +213,17 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
       return stopping
     },
   }
+}
+
+/** Whoever acts under the same mandate is in the same task, whichever key it presents. */
+function withTasks({ admissions, instance }: HttpGuardOptions): readonly Admission[] {
+  const tasks = new Map<string, Task>()
+  return admissions.map((one) => {
+    const who = `${one.mandate.mandate.digest} ${one.principal?.agent ?? ''}`
+    const task = tasks.get(who) ?? new Task(`${instance}/${tasks.size + 1}`)
+    tasks.set(who, task)
+    return { ...one, task }
+  })
 }
 
 /** The upstreams with what they are shown of logins. */

@@ -76,6 +76,12 @@ export interface Timers {
   after(ms: number, action: () => void): () => void
 }
 
+/** Tells somebody outside of a call, as a `notify` duty asks. */
+export interface Notifier {
+  /** `to`: its name in the settings. Never rejects. */
+  notify(to: string, event: JsonObject): Promise<'delivered' | 'failed'>
+}
+
 /** An external policy engine, as `decide` asks it. Only asked where everything else permits. */
 export interface PolicyEngine {
   readonly id: string

@@ -1,6 +1,7 @@
-/** commit: nothing leaves before its intent is recorded. */
+/** commit: nothing leaves before its intent is recorded. What a call leaves in its task begins here, too. */
 import { GuardError } from '../model/error.ts'
 import type { JsonObject } from '../model/json.ts'
+import type { Obligation } from '../model/policy.ts'
 import type { Receipt } from '../model/record.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
 import type { LinePorts } from './port.ts'
@@ -13,6 +14,8 @@ export interface Committed {
   readonly call: SteppedUp['call']
   readonly request: SteppedUp['request']
   readonly decision: SteppedUp['decision']
+  /** Takes the call out of the task's counts again: nothing left after all. */
+  readonly retract: () => void
 }
 
 export const commit: StageRow<SteppedUp, Committed> = {
@@ -23,17 +26,41 @@ export const commit: StageRow<SteppedUp, Committed> = {
   run: (steppedUp, ports) => {
     if (steppedUp.decided.resolved.bound.identified.admitted.cancelled.aborted)
       return refusal('commit', 'cancelled')
-    return recorded(steppedUp, ports)
+    // In one turn of the event loop with the decision: another call that is decided meanwhile sees this one.
+    ports.task.label(labelsOf(obligationsOf(steppedUp)))
+    const retract = ports.task.begin(steppedUp.call)
+    return recorded(steppedUp, retract, ports)
   },
 }
 
-function recorded(steppedUp: SteppedUp, ports: LinePorts): Promise<Committed | Refusal> {
+/** What comes with the permit that a call was given. */
+export function obligationsOf({ decision }: Pick<SteppedUp, 'decision'>): readonly Obligation[] {
+  return decision.policy?.obligations ?? NONE
+}
+
+const NONE: readonly Obligation[] = []
+
+/** Left when the call leaves, so that they are there before anything of its answer is. */
+function labelsOf(obligations: readonly Obligation[]): readonly string[] {
+  return obligations.length === 0
+    ? NO_LABELS
+    : obligations.flatMap((duty) => (duty.type === 'label' ? duty.add : NO_LABELS))
+}
+
+const NO_LABELS: readonly string[] = []
+
+function recorded(
+  steppedUp: SteppedUp,
+  retract: () => void,
+  ports: LinePorts,
+): Promise<Committed | Refusal> {
   const { call, request, decision } = steppedUp
   const input = inputOf(steppedUp)
   const entry = { type: 'intent', at: call.at, request, call, decision } as const
   return ports.log.append(input ? { ...entry, input } : entry).then(
-    (receipt) => ({ steppedUp, receipt, call, request, decision }),
+    (receipt) => ({ steppedUp, receipt, call, request, decision, retract }),
     (error: unknown) => {
+      retract()
       if (error instanceof GuardError) return refusal('commit', 'audit_unavailable', error.message)
       throw error
     },

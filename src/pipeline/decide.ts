@@ -60,7 +60,7 @@ function afterEngines(
   const asked = engines.map((id) => ask(id, question, ports))
   return Promise.all(asked).then((answers) => {
     const authority = again(resolved)
-    const call = { ...resolved.call, session: ports.session, engines: answers }
+    const call = { ...resolved.call, session: ports.task.facts, engines: answers }
     return concluded({ ...resolved, authority, call }, authority.decide(call))
   })
 }

@@ -6,6 +6,7 @@ import type { JsonObject } from '../model/json.ts'
 import type {
   AuditLog,
   Clock,
+  Notifier,
   OperationalLog,
   PolicyEngine,
   UpstreamAnswer,
@@ -117,6 +118,18 @@ export interface TimeKeeper {
   read(): { readonly at: Instant; readonly movedBack: boolean }
 }
 
+/** The history of the task that calls belong to. */
+export interface TaskPort {
+  /** Another object whenever the labels differ. */
+  readonly facts: TaskFacts
+  /** Adds labels, which stay. True when that changed something. */
+  label(labels: readonly string[]): boolean
+  /** A call leaves. The returned function takes it back, where nothing left after all. */
+  begin(call: CallContext): () => void
+  /** It came back without an error. */
+  completed(call: CallContext): void
+}
+
 export interface LinePorts {
   readonly clock: Clock
   readonly time: TimeKeeper
@@ -127,7 +140,9 @@ export interface LinePorts {
   readonly mandate: CompiledMandate
   readonly environment: Environment
   readonly risk: RiskPosture
-  readonly session: TaskFacts
+  readonly task: TaskPort
+  /** Absent where nobody can be told: a duty to do so is not met then. */
+  readonly notifier?: Notifier | undefined
   readonly catalog: CatalogPort
   readonly upstreams: ForwardPort
   /** External policy engines by their id; absent where policies name none. */

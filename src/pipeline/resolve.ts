@@ -84,7 +84,8 @@ function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolv
       args: asked.kind === 'resource' ? NO_ARGUMENTS : asked.args,
       environment: ports.environment,
       risk: ports.risk,
-      session: ports.session,
+      session: ports.task.facts,
+      mandate: bound.mandate.mandate,
     },
     request: requestFacts(admitted.request, resource, authority),
   }

@@ -34,7 +34,10 @@ function recorded(screened: Screened, ports: LinePorts): Promise<Settled | Refus
     bytes: screened.bytes,
   } as const
   return ports.log.append(entry).then(
-    () => ({ screened, answer, call, request }),
+    () => {
+      if (answer.outcome === 'complete') ports.task.completed(call)
+      return { screened, answer, call, request }
+    },
     (error: unknown) => {
       if (error instanceof GuardError) return refusal('settle', 'audit_unavailable', error.message)
       throw error

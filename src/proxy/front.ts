@@ -5,11 +5,11 @@ import type { DenyReason } from '../model/decision.ts'
 import type { CallId } from '../model/id.ts'
 import { isObject, type JsonObject } from '../model/json.ts'
 import type { Grant } from '../model/mandate.ts'
-import type { AuditLog, Clock, OperationalLog, Timers } from '../model/port.ts'
+import type { AuditLog, Clock, Notifier, OperationalLog, Timers } from '../model/port.ts'
 import type { EventName } from '../model/record.ts'
 import { standing as standingOf } from '../pipeline/bind.ts'
 import { takeCall } from '../pipeline/line.ts'
-import type { LinePorts, TimeKeeper } from '../pipeline/port.ts'
+import type { LinePorts, TaskPort, TimeKeeper } from '../pipeline/port.ts'
 import { Asks } from './asks.ts'
 import { Audience } from './audience.ts'
 import { Bridge } from './bridge.ts'
@@ -55,6 +55,8 @@ export interface HouseOptions {
   readonly openingMs: number
   /** What definitions have to be. */
   readonly pins: Pins
+  /** Who is told of calls where a policy asks for it. */
+  readonly notifier?: Notifier | undefined
 }
 
 /** Who acts under which mandate, and where that is put on record. */
@@ -62,6 +64,8 @@ export interface Assignment {
   readonly mandate: CompiledMandate
   readonly principal: Principal | undefined
   readonly log: AuditLog
+  /** Of all that is done under this mandate by whoever acts: a new connection does not begin anew. */
+  readonly task: TaskPort
 }
 
 export interface FrontOptions extends HouseOptions, Assignment {
@@ -268,7 +272,7 @@ function linePorts(
   options: FrontOptions,
   joined: Pick<LinePorts, 'catalog' | 'upstreams' | 'stopping'>,
 ): LinePorts {
-  const { clock, time, log, operational, principal, mandate, environment, risk, instance } = options
+  const { clock, time, log, operational, principal, mandate, environment, risk, task } = options
   return {
     ...joined,
     clock,
@@ -279,7 +283,8 @@ function linePorts(
     mandate,
     environment,
     risk,
-    session: { id: instance, labels: [] },
+    task,
+    notifier: options.notifier,
     maxAnswerBytes: options.maxAnswerBytes,
     newCallId: options.newCallId,
   }

@@ -3,15 +3,17 @@ import { createHash } from 'node:crypto'
 import { readText } from '../../src/document/read.ts'
 import { compileMandate } from '../../src/mandate/compile.ts'
 import { parseMandate } from '../../src/mandate/parse.ts'
-import type { CompiledMandate } from '../../src/model/authority.ts'
+import type { Authority, CompiledMandate } from '../../src/model/authority.ts'
 import { problemText, Problems } from '../../src/model/document.ts'
 import { GuardError } from '../../src/model/error.ts'
 import { callId, sha256 } from '../../src/model/id.ts'
 import { canonical, type JsonObject } from '../../src/model/json.ts'
+import type { Obligation } from '../../src/model/policy.ts'
 import type { OperationalLog, UpstreamAnswer } from '../../src/model/port.ts'
 import type { ToolDefinition } from '../../src/model/tool.ts'
 import type { Departure, Found, LinePorts } from '../../src/pipeline/port.ts'
 import { timeKeeper } from '../../src/pipeline/time.ts'
+import { Task } from '../../src/state/task.ts'
 import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 
@@ -26,6 +28,27 @@ export function mandateOf(yaml: string, file = 'm.yaml'): CompiledMandate {
   const compiled = mandate && compileMandate(mandate, problems)
   if (!compiled || problems.bad) throw new Error(problems.list.map(problemText).join('\n'))
   return compiled
+}
+
+/** The same mandate beside a policy that lays these duties on everything it permits. */
+export function obliging(
+  mandate: CompiledMandate,
+  obligations: readonly Obligation[],
+): CompiledMandate {
+  const policy = { revision: sha256('b'.repeat(64)), obligations }
+  const obliged = (authority: Authority): Authority => ({
+    ...authority,
+    decide: (call) => {
+      const decision = authority.decide(call)
+      return decision.effect === 'permit' ? { ...decision, policy } : decision
+    },
+  })
+  return {
+    ...mandate,
+    tool: (definition) => obliged(mandate.tool(definition)),
+    resource: (server, uri) => obliged(mandate.resource(server, uri)),
+    prompt: (server, name) => obliged(mandate.prompt(server, name)),
+  }
 }
 
 export function tool(server: string, name: string, raw: JsonObject = {}): ToolDefinition {
@@ -91,7 +114,7 @@ export function fakeLine({
       mandate,
       environment: 'dev',
       risk: 'normal',
-      session: { id: 's', labels: [] },
+      task: new Task('s'),
       catalog: {
         tool: (name) =>
           tools.find((found) => found.state !== 'unknown' && found.target.name === name) ?? {

@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { GuardError } from '../../src/model/error.ts'
 import type { JsonObject } from '../../src/model/json.ts'
+import type { Notifier } from '../../src/model/port.ts'
 import { STAGES } from '../../src/model/verdict.ts'
+import { noticesOf } from '../../src/pipeline/duty/notify.ts'
 import { LINE, takeCall } from '../../src/pipeline/line.ts'
-import type { Inbound } from '../../src/pipeline/port.ts'
+import type { Inbound, LinePorts } from '../../src/pipeline/port.ts'
 import { Session, Underway } from '../../src/proxy/session.ts'
 import type { MemoryLog } from '../fakes/audit-log.ts'
-import { fakeLine, mandateOf, tool, type FakeLineOptions } from '../fakes/line.ts'
+import { call as vendorCall } from '../fakes/entry-body.ts'
+import { fakeLine, mandateOf, obliging, tool, type FakeLineOptions } from '../fakes/line.ts'
 
 const MANDATE = mandateOf(`
 mandate: intake
@@ -404,5 +407,156 @@ prompts: { vendors/summary: { args: { vendor: { prefix: ACME- } } } }
     const { concluded, departed } = await take(inbound, { mandate: PROMPTS })
     expect(concluded).toHaveProperty('refusal.reason', reason)
     expect(departed).toEqual([])
+  })
+})
+
+describe('the task that a call belongs to', () => {
+  const LABEL = { type: 'label', rule: 'p#l', add: ['untrusted'] } as const
+  const CALLS = { key: 'calls', kind: 'calls', matches: () => true } as const
+  const COMPLETED = { key: 'completed', kind: 'completed', matches: () => true } as const
+  const counts = ({ ports }: ReturnType<typeof fakeLine>) =>
+    [CALLS, COMPLETED].map((query) => ports.task.facts.history?.read(query, ports.time.read().at))
+
+  test('is told of the call and of its labels before it leaves, and of its end', async () => {
+    const line = fakeLine({ mandate: obliging(MANDATE, [LABEL]), tools: TOOLS })
+    const seen: unknown[] = []
+    const upstreams: LinePorts['upstreams'] = {
+      forward: (departure) => {
+        seen.push(line.ports.task.facts.labels, ...counts(line))
+        return line.ports.upstreams.forward(departure)
+      },
+    }
+    await takeCall(PERMITTED, { ...line.ports, upstreams })
+    expect(seen).toEqual([['untrusted'], 1, 0])
+    expect(counts(line)).toEqual([1, 1])
+    // What was judged is what stood before it.
+    expect(line.departed[0]?.call.session.labels).toEqual([])
+    await takeCall(PERMITTED, line.ports)
+    expect(line.departed[1]?.call.session.labels).toEqual(['untrusted'])
+    expect(line.departed[1]?.call.mandate).toMatchObject({ name: 'intake', purpose: {} })
+  })
+
+  test('sees a call that is on its way to the record when the next one is decided', async () => {
+    const line = fakeLine({ mandate: MANDATE, tools: TOOLS })
+    const first = takeCall(PERMITTED, line.ports)
+    expect(counts(line)).toEqual([1, 0])
+    await first
+  })
+
+  test.each([
+    ['ERR_UPSTREAM_DOWN', 0],
+    ['ERR_DEFINITION_CHANGED', 0],
+    ['ERR_UPSTREAM_DENIED', 1],
+    ['ERR_UPSTREAM_TIMEOUT', 1],
+    ['ERR_UPSTREAM_LOST', 1],
+  ] as const)('counts a call that ended as %s: %i', async (code, count) => {
+    const line = fakeLine({ mandate: obliging(MANDATE, [LABEL]), tools: TOOLS })
+    line.answerWith(new GuardError(code, 'x'))
+    await takeCall(PERMITTED, line.ports)
+    expect(counts(line)).toEqual([count, 0])
+    expect(line.ports.task.facts.labels).toEqual(['untrusted'])
+  })
+
+  test('counts no call that was cancelled, or not recorded, and none that was refused', async () => {
+    const line = fakeLine({ mandate: obliging(MANDATE, [LABEL]), tools: TOOLS })
+    line.answerWith('cancelled')
+    await takeCall(PERMITTED, line.ports)
+    expect(counts(line)).toEqual([0, 0])
+    line.log.failNext(2)
+    await takeCall(PERMITTED, line.ports)
+    expect(counts(line)).toEqual([0, 0])
+    await takeCall(call('approve', { class: 'A' }), line.ports)
+    expect(counts(line)).toEqual([0, 0])
+    expect(line.departed).toHaveLength(1)
+  })
+
+  test('counts an error of the tool as a call that did not complete', async () => {
+    const line = fakeLine({ mandate: MANDATE, tools: TOOLS })
+    line.answerWith({ kind: 'result', text: '{"isError":true}', outcome: 'tool_error' })
+    await takeCall(PERMITTED, line.ports)
+    expect(counts(line)).toEqual([1, 0])
+  })
+
+  test('is not left labels by a call that is refused', async () => {
+    const line = fakeLine({ mandate: obliging(MANDATE, [LABEL]), tools: TOOLS })
+    await takeCall(call('approve', { class: 'A' }), line.ports)
+    expect(line.ports.task.facts.labels).toEqual([])
+    expect(line.departed).toEqual([])
+  })
+})
+
+describe('the duty to tell somebody', () => {
+  const NOTIFY = { type: 'notify', rule: 'p#tell', to: 'security' } as const
+  const ALSO = { type: 'notify', rule: 'p#also', to: 'finance' } as const
+
+  function telling(ends: Readonly<Record<string, 'delivered' | 'failed'>>) {
+    const line = fakeLine({ mandate: obliging(MANDATE, [NOTIFY, ALSO]), tools: TOOLS })
+    const told: (readonly [string, JsonObject])[] = []
+    const notifier: Notifier = {
+      notify: (to, event) => {
+        // Who is told of a call finds it on record, and it has not been made yet.
+        expect(line.log.entries.map(({ type }) => type)).toEqual(['intent'])
+        expect(line.departed).toEqual([])
+        told.push([to, event])
+        return Promise.resolve(ends[to] ?? 'failed')
+      },
+    }
+    return { ...line, told, ports: { ...line.ports, notifier } }
+  }
+
+  test('is met before the call leaves, once for each rule, and names no argument', async () => {
+    const line = telling({ security: 'delivered', finance: 'delivered' })
+    const concluded = await takeCall(PERMITTED, line.ports)
+    expect(concluded).toHaveProperty('answer')
+    expect(line.departed).toHaveLength(1)
+    const event = {
+      type: 'chaperone.call',
+      id: 'call-1',
+      at: '2026-11-24T10:00:00.000Z',
+      rule: 'p#tell',
+      agent: 'intake-bot',
+      mandate: 'intake',
+      action: 'tools/call',
+      resource: { kind: 'tool', server: 'vendors', name: 'approve' },
+      effects: ['write'],
+      decision: 'permit',
+    }
+    expect(line.told).toEqual([
+      ['security', event],
+      ['finance', { ...event, rule: 'p#also' }],
+    ])
+  })
+
+  test.each([
+    ['one of them was not told', { security: 'delivered', finance: 'failed' }],
+    ['nobody was told', {}],
+  ] as const)('keeps the call back where %s', async (_name, ends) => {
+    const line = telling(ends)
+    const concluded = await takeCall(PERMITTED, line.ports)
+    expect(concluded).toHaveProperty('refusal.reason', 'obligation_unmet')
+    expect(line.departed).toEqual([])
+    expect(line.log.entries).toMatchObject([
+      { type: 'intent' },
+      { verdict: { outcome: 'refused', stage: 'equip', reason: 'obligation_unmet' } },
+    ])
+    const calls = { key: 'calls', kind: 'calls', matches: () => true } as const
+    expect(line.ports.task.facts.history?.read(calls, line.clock.now())).toBe(0)
+  })
+
+  test('keeps the call back where there is nobody to tell', async () => {
+    const { concluded, departed } = await take(PERMITTED, { mandate: obliging(MANDATE, [NOTIFY]) })
+    expect(concluded).toHaveProperty('refusal.reason', 'obligation_unmet')
+    expect(departed).toEqual([])
+  })
+
+  test('shows no secret of a URI', () => {
+    const base = { ...vendorCall(), action: 'resources/read' } as const
+    const resource = {
+      kind: 'resource',
+      server: 's',
+      uri: 'https://u:pw@host/x?token=abc',
+    } as const
+    const [notice] = noticesOf([NOTIFY], { ...base, resource }, [])
+    expect(JSON.stringify(notice)).not.toMatch(/pw|abc/)
   })
 })
