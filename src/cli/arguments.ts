@@ -19,6 +19,7 @@ export const LAUNCH_HELP = `  --mandate <file>        the mandate, YAML or JSON 
   --upstreams <file>      the upstreams; else CHAPERONE_UPSTREAMS, mcp.json beside the mandate, ./mcp.json
   --agent <name>          who is calling: must be the mandate's agent (or CHAPERONE_AGENT)
   --environment <name>    dev, test, staging or prod; default dev (or CHAPERONE_ENVIRONMENT)
+  --risk <posture>        normal, elevated or high, unless \`chaperone risk\` is stricter (or CHAPERONE_RISK)
   --state-dir <folder>    where the record is kept (or CHAPERONE_STATE_DIR)
   --lock <file>           what is approved; else CHAPERONE_LOCK, chaperone.lock beside the mandate or the upstreams
   --start-timeout <time>  how long an upstream may take to start; default 20s

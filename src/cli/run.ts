@@ -63,12 +63,16 @@ async function serve({ settings, mandate, upstreams, lock }: Launch, io: CliIo):
   const { log, instance, record } = openRecord(settings, io, acting)
   keepDocuments(log, mandate.mandate)
   if (lock) keepDocument(log, lock)
-  const house = houseOf(settings, { upstreams, ...(lock && { lock }) }, io)
-  const guard = createGuard({ ...house, mandate, principal, log, operational, instance })
+  const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
+  const guard = createGuard({ ...house, mandate, principal, log, instance })
   const from = settings.agent === undefined ? 'mandate' : 'launch line'
   await Promise.all([
     log.append(
-      event('guard_started', { ...startFacts(settings, upstreams, lock), agent_from: from }),
+      event('guard_started', {
+        ...startFacts(settings, upstreams, lock),
+        risk: house.posture.at(systemClock.now()),
+        agent_from: from,
+      }),
     ),
     log.append(event('mandate_loaded', mandateFacts(mandate.mandate))),
   ])

@@ -77,11 +77,11 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
     const own = log.under(actingOf(principal, mandate.mandate))
     return { mandate, principal, log: own, ...(key !== undefined && { key }) }
   })
+  const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
   const guard = await createHttpGuard({
-    ...houseOf(settings, { upstreams, ...(lock && { lock }) }, io),
+    ...house,
     admissions,
     log,
-    operational,
     instance,
     host,
     port,
@@ -93,6 +93,7 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
   try {
     const started = {
       ...startFacts(settings, upstreams, lock),
+      risk: house.posture.at(systemClock.now()),
       listens: host,
       agents: agents.length,
     }

@@ -1,6 +1,6 @@
 /** The guard's settings: flags of the launch line first, then the environment, then a default that works. */
 import { resolve } from 'node:path'
-import { ENVIRONMENTS, type Environment } from '../model/call.ts'
+import { ENVIRONMENTS, type Environment, RISK_POSTURES, type RiskPosture } from '../model/call.ts'
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import { durationMs } from '../model/time.ts'
@@ -16,6 +16,8 @@ export interface Settings {
   /** Who the launch line says is calling; absent when it does not say. */
   readonly agent?: string
   readonly environment: Environment
+  /** The least that the risk posture is, whatever an operator says of it. */
+  readonly risk: RiskPosture
   /** Absolute; absent: the default state directory of this platform. */
   readonly stateDir?: string
   /** How long an upstream may take to start, and to answer one call, in milliseconds. */
@@ -36,6 +38,7 @@ export interface Settings {
 export interface SettingFlags {
   readonly agent?: string | undefined
   readonly environment?: string | undefined
+  readonly risk?: string | undefined
   readonly 'state-dir'?: string | undefined
   readonly 'start-timeout'?: string | undefined
   readonly 'call-timeout'?: string | undefined
@@ -76,6 +79,7 @@ export const SERVE_OPTIONS = {
 export const SETTING_OPTIONS = {
   agent: { type: 'string' },
   environment: { type: 'string' },
+  risk: { type: 'string' },
   'state-dir': { type: 'string' },
   'start-timeout': { type: 'string' },
   'call-timeout': { type: 'string' },
@@ -93,6 +97,7 @@ interface Setting<Flag extends string = Exclude<keyof SettingFlags, 'allow-writa
 
 const AGENT: Setting = { flag: 'agent', variable: 'CHAPERONE_AGENT' }
 const ENVIRONMENT: Setting = { flag: 'environment', variable: 'CHAPERONE_ENVIRONMENT' }
+const RISK: Setting = { flag: 'risk', variable: 'CHAPERONE_RISK' }
 const STATE: Setting = { flag: 'state-dir', variable: 'CHAPERONE_STATE_DIR' }
 const START: Setting = { flag: 'start-timeout', variable: 'CHAPERONE_START_TIMEOUT' }
 const CALL: Setting = { flag: 'call-timeout', variable: 'CHAPERONE_CALL_TIMEOUT' }
@@ -130,6 +135,7 @@ export function readSettings(flags: SettingFlags, env: Env, cwd: string): Settin
   return {
     ...(agent && { agent: agentName(agent) }),
     environment: oneOf(ENVIRONMENTS, given(ENVIRONMENT)) ?? 'dev',
+    risk: oneOf(RISK_POSTURES, given(RISK)) ?? 'normal',
     ...(stateDir && { stateDir: resolve(cwd, stateDir.text) }),
     startTimeoutMs: timeout(given(START)) ?? 20_000,
     callTimeoutMs: timeout(given(CALL)) ?? 60_000,

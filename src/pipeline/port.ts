@@ -1,9 +1,9 @@
 /** What the line asks of the rest of the guard. `guard.ts` wires it; tests hand in fakes. */
 import type { CompiledMandate } from '../model/authority.ts'
-import type { CallContext, Environment, Principal, RiskPosture, TaskFacts } from '../model/call.ts'
+import type { CallContext, Environment, Principal, TaskFacts } from '../model/call.ts'
 import type { CallId, Instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
-import type { AuditLog, Clock, OperationalLog, UpstreamAnswer } from '../model/port.ts'
+import type { AuditLog, Clock, OperationalLog, PosturePort, UpstreamAnswer } from '../model/port.ts'
 import type { Era } from '../model/record.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 
@@ -120,7 +120,7 @@ export interface LinePorts {
   readonly principal: Principal | undefined
   readonly mandate: CompiledMandate
   readonly environment: Environment
-  readonly risk: RiskPosture
+  readonly posture: Pick<PosturePort, 'at'>
   readonly session: TaskFacts
   readonly catalog: CatalogPort
   readonly upstreams: ForwardPort

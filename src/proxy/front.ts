@@ -1,11 +1,11 @@
 /** Joins the parts that speak MCP for agents under one mandate: upstream links, catalog, line and relay. */
 import type { CompiledMandate } from '../model/authority.ts'
-import type { Environment, Principal, RiskPosture, UpstreamRequest } from '../model/call.ts'
+import type { Environment, Principal, UpstreamRequest } from '../model/call.ts'
 import type { DenyReason } from '../model/decision.ts'
 import type { CallId } from '../model/id.ts'
 import { isObject, type JsonObject } from '../model/json.ts'
 import type { Grant } from '../model/mandate.ts'
-import type { AuditLog, Clock, OperationalLog, Timers } from '../model/port.ts'
+import type { AuditLog, Clock, OperationalLog, PosturePort, Timers } from '../model/port.ts'
 import type { EventName } from '../model/record.ts'
 import { standing as standingOf } from '../pipeline/bind.ts'
 import { takeCall } from '../pipeline/line.ts'
@@ -40,7 +40,7 @@ export type GuardedUpstream = UpstreamDefinition & { readonly timeoutMs?: number
 export interface HouseOptions {
   readonly upstreams: readonly GuardedUpstream[]
   readonly environment: Environment
-  readonly risk: RiskPosture
+  readonly posture: PosturePort
   readonly operational: OperationalLog
   readonly clock: Clock
   readonly timers: Timers
@@ -266,7 +266,8 @@ function linePorts(
   options: FrontOptions,
   joined: Pick<LinePorts, 'catalog' | 'upstreams' | 'stopping'>,
 ): LinePorts {
-  const { clock, time, log, operational, principal, mandate, environment, risk, instance } = options
+  const { clock, time, log, operational, principal, mandate, environment, posture, instance } =
+    options
   return {
     ...joined,
     clock,
@@ -276,7 +277,7 @@ function linePorts(
     principal,
     mandate,
     environment,
-    risk,
+    posture,
     session: { id: instance, labels: [] },
     maxAnswerBytes: options.maxAnswerBytes,
     newCallId: options.newCallId,

@@ -14,6 +14,7 @@ import type { Departure, Found, LinePorts } from '../../src/pipeline/port.ts'
 import { timeKeeper } from '../../src/pipeline/time.ts'
 import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
+import { steadyPosture } from './posture.ts'
 
 /** A mandate from its text; problems fail the test with their places. */
 export function mandateOf(yaml: string, file = 'm.yaml'): CompiledMandate {
@@ -90,7 +91,7 @@ export function fakeLine({
       principal: { agent: 'intake-bot', assurance: 'launch_line' },
       mandate,
       environment: 'dev',
-      risk: 'normal',
+      posture: steadyPosture('normal'),
       session: { id: 's', labels: [] },
       catalog: {
         tool: (name) =>
