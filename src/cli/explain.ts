@@ -2,7 +2,7 @@
 import { agentOf } from '../config/fit.ts'
 import { inForce } from '../config/posture.ts'
 import { readRisk, riskFile } from '../config/risk-file.ts'
-import { readSettings, type Settings } from '../config/settings.ts'
+import type { Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
 import type { CompiledMandate } from '../model/authority.ts'
@@ -17,7 +17,7 @@ import { judge, type Supposed } from './explain-judge.ts'
 import { type Explained, printExplained } from './explain-report.ts'
 import { findTarget, namedServer, type Question } from './explain-target.ts'
 import type { CliIo, Command } from './io.ts'
-import { type Prepared, prepare } from './launch.ts'
+import { type Prepared, prepare, settingsOf } from './launch.ts'
 import type { Probe, Probed } from './probe.ts'
 
 const HELP = `usage: chaperone explain --mandate <file> [options] <server/tool>
@@ -87,10 +87,12 @@ async function explainCall(
   })
   const question = questionOf(positionals, values)
   const args = await readArgs({ text: values.args, file: values['args-file'] }, io)
-  const settings = readSettings(values, io.env, io.cwd)
   const files = launchFiles(values, io)
+  const given = settingsOf(values, files.settings, io, 'ask')
+  const { settings } = given
   const at = values.at === undefined ? parts.clock.now() : timeOf(values.at)
-  const prepared = prepare(files, settings, io, at)
+  const found = prepare(files, settings, io, at)
+  const prepared = { ...found, problems: [...given.problems, ...found.problems] }
   const { mandate } = prepared
   const offline = values.offline === true
   const bad = blocking(prepared, offline)

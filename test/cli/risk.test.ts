@@ -54,6 +54,7 @@ test('as JSON; the stricter of what was said and the floor of the settings is in
   expect(JSON.parse(out)).toEqual({
     risk: 'high',
     floor: 'high',
+    floorBy: 'CHAPERONE_RISK',
     said: 'elevated',
     since: '2026-11-24T12:00:00.000Z',
     why: 'a test',

@@ -20,6 +20,8 @@ test('everything but the agent has a default', () => {
     callTimeoutMs: 60_000,
     maxResultBytes: 16_777_216,
     logLevel: 'info',
+    capture: 'none',
+    webhooks: new Map(),
     allowWritable: [],
   })
 })
