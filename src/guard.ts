@@ -68,6 +68,7 @@ const SETTLE_MS = 2000
 /** Starts the upstream processes at once, so that their start-up runs beside whatever the agent does first. */
 export function createGuard(given: GuardOptions): Guard {
   const options = housed(given)
+  recordPosture(options)
   const wire = { send: (_frame: string): void => undefined }
   const session = new Session(lines((frame) => wire.send(frame)))
   const time = timeKeeper(options.clock)
@@ -155,7 +156,11 @@ async function shutDown(
   await closeRecord(options, reason)
 }
 
-async function closeRecord({ log, clock, operational }: Noting, reason: string): Promise<void> {
+async function closeRecord(
+  { log, clock, operational, posture }: Noting & Pick<HouseOptions, 'posture'>,
+  reason: string,
+): Promise<void> {
+  posture.close()
   try {
     await log.append({ type: 'event', at: clock.now(), event: 'guard_stopped', facts: { reason } })
     await log.close()
@@ -196,6 +201,7 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
   const options = housed(given)
   const { clock, instance } = options
   const admissions = withTasks(options)
+  recordPosture(options)
   const time = timeKeeper(clock)
   const newCallId = callIds(instance)
   const posts = new Posts({ house: options, admissions, time, newCallId })
@@ -242,6 +248,13 @@ function note({ log, clock, operational }: Noting, event: EventName, facts: Json
     .catch((error: unknown) =>
       operational.error({ error: messageOf(error) }, 'an event could not be recorded'),
     )
+}
+
+function recordPosture(house: Noting & Pick<HouseOptions, 'posture'>): void {
+  house.posture.onChange(({ risk, why, until }) => {
+    const end = until === undefined ? {} : { until: new Date(until).toISOString() }
+    note(house, 'risk_changed', { risk, ...(why !== undefined && { why }), ...end })
+  })
 }
 
 /** What was turned away before it was anybody's is told the first time and then at every power of two: a flood fills nothing. */

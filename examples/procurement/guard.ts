@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { openLog } from '../../src/audit/log.ts'
 import { loadUpstreams } from '../../src/config/mcp-json.ts'
-import { systemTimers } from '../../src/config/system.ts'
+import { openPosture } from '../../src/config/posture.ts'
+import { systemTimers, systemWatch } from '../../src/config/system.ts'
 import { createGuard } from '../../src/guard.ts'
 import { compileMandate } from '../../src/mandate/compile.ts'
 import { loadMandate } from '../../src/mandate/load.ts'
@@ -56,6 +57,7 @@ export async function guarded(story: Story, agent: string, clock: Clock): Promis
   const { name, digest, signed } = mandate.mandate
   const principal = { agent, assurance: 'launch_line' } as const
   const instance = `story-${agent}`
+  const parts = { clock, timers: systemTimers, watch: systemWatch, operational: QUIET }
   const guard = createGuard({
     mandate,
     upstreams: read.upstreams.map((one) =>
@@ -63,7 +65,7 @@ export async function guarded(story: Story, agent: string, clock: Clock): Promis
     ),
     principal,
     environment: 'prod',
-    risk: 'normal',
+    posture: openPosture(story.stateDir, 'normal', parts),
     log: openLog({
       dir: join(story.stateDir, 'log', instance),
       clock,

@@ -1,6 +1,6 @@
 /** Puts one call to a compiled mandate the way the line does, but without stopping at the first no. */
 import type { Authority, CompiledMandate } from '../model/authority.ts'
-import type { CallContext, Environment, Resource } from '../model/call.ts'
+import type { CallContext, Environment, Resource, RiskPosture } from '../model/call.ts'
 import type { Conjunct, Decision, DenyReason } from '../model/decision.ts'
 import { nearest } from '../model/document.ts'
 import { callId, type Instant } from '../model/id.ts'
@@ -18,6 +18,9 @@ export interface Supposed {
   readonly args: JsonObject
   readonly agent: string
   readonly environment: Environment
+  readonly risk: RiskPosture
+  /** What results left on the session. */
+  readonly labels: readonly string[]
   readonly at: Instant
   /** Absent when the upstreams were not asked. */
   readonly probed?: Probed
@@ -76,7 +79,8 @@ function authorityOf(mandate: CompiledMandate, target: Target): Authority {
   }
 }
 
-function callOf({ target, args, agent, environment, at }: Supposed): CallContext {
+function callOf(supposed: Supposed): CallContext {
+  const { target, args, agent, environment, risk, labels, at } = supposed
   const { kind, server, name } = target
   const definition = (target.definition ?? bareDefinition(target)).definition
   const resource: Resource =
@@ -94,8 +98,8 @@ function callOf({ target, args, agent, environment, at }: Supposed): CallContext
     resource,
     args,
     environment,
-    risk: 'normal',
-    session: { id: 'explain', labels: [] },
+    risk,
+    session: { id: 'explain', labels },
   }
 }
 

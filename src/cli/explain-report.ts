@@ -35,6 +35,8 @@ function jsonOf({ supposed, mandate, judgement, skipped }: Explained): object {
       args,
       agent,
       environment,
+      risk: supposed.risk,
+      labels: supposed.labels,
       at: new Date(at).toISOString(),
     },
     mandate: { name: mandate.name, file: mandate.file, digest: mandate.digest },
@@ -51,11 +53,15 @@ const MARKS: Readonly<Record<Conjunct['result'], readonly [string, Style]>> = {
 }
 
 function textOf({ supposed, mandate, judgement, skipped }: Explained, io: CliIo): string[] {
-  const { target, agent, environment, at } = supposed
+  const { target, agent, environment, risk, labels, at } = supposed
   const { decision, listed, shown } = judgement
   const name = printable(`${target.server}/${target.name}`)
+  const state = [
+    ...(risk === 'normal' ? [] : [`, risk ${risk}`]),
+    ...(labels.length === 0 ? [] : [`, labels ${labels.map(printable).join(' ')}`]),
+  ].join('')
   const lines = [
-    `${target.kind} ${paint(io, 'bold', name)} by ${agent} in ${environment} at ${new Date(at).toISOString()}`,
+    `${target.kind} ${paint(io, 'bold', name)} by ${agent} in ${environment} at ${new Date(at).toISOString()}${state}`,
     `mandate ${mandate.name}: ${listed ? `listed, ${effectText(judgement)}` : 'hidden: the agent is not offered it, and a call is answered as if it did not exist'}`,
     '',
     ...shown.flatMap((conjunct) => conjunctLines(conjunct, io)),

@@ -1,6 +1,8 @@
 /** `chaperone explain`: would this call be permitted, and why or why not, conjunct by conjunct. */
 import { agentOf } from '../config/fit.ts'
-import { readSettings, type Settings } from '../config/settings.ts'
+import { inForce } from '../config/posture.ts'
+import { readRisk, riskFile } from '../config/risk-file.ts'
+import type { Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
 import type { CompiledMandate } from '../model/authority.ts'
@@ -15,7 +17,7 @@ import { judge, type Supposed } from './explain-judge.ts'
 import { type Explained, printExplained } from './explain-report.ts'
 import { findTarget, namedServer, type Question } from './explain-target.ts'
 import type { CliIo, Command } from './io.ts'
-import { type Prepared, prepare } from './launch.ts'
+import { type Prepared, prepare, settingsOf } from './launch.ts'
 import type { Probe, Probed } from './probe.ts'
 
 const HELP = `usage: chaperone explain --mandate <file> [options] <server/tool>
@@ -29,6 +31,8 @@ that decides, and the least that would have to be different. The tool is not cal
   --args <json>           the arguments; - reads them from standard input
   --args-file <file>      the arguments from a file
   --at <time>             at this time instead of now: 2026-11-24T10:30:00+01:00
+  --risk <posture>        while the risk posture is this, instead of what it is now
+  --label <name>          as if a result had left this label on the session; may be repeated
 
 ${LAUNCH_HELP}
   --offline               do not start the upstream: whether it has the tool is not checked
@@ -44,6 +48,7 @@ const OPTIONS = {
   args: { type: 'string' },
   'args-file': { type: 'string' },
   at: { type: 'string' },
+  label: { type: 'string', multiple: true },
   offline: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
@@ -82,10 +87,12 @@ async function explainCall(
   })
   const question = questionOf(positionals, values)
   const args = await readArgs({ text: values.args, file: values['args-file'] }, io)
-  const settings = readSettings(values, io.env, io.cwd)
   const files = launchFiles(values, io)
+  const given = settingsOf(values, files.settings, io, 'ask')
+  const { settings } = given
   const at = values.at === undefined ? parts.clock.now() : timeOf(values.at)
-  const prepared = prepare(files, settings, io, at)
+  const found = prepare(files, settings, io, at)
+  const prepared = { ...found, problems: [...given.problems, ...found.problems] }
   const { mandate } = prepared
   const offline = values.offline === true
   const bad = blocking(prepared, offline)
@@ -101,7 +108,13 @@ async function explainCall(
   const target = findTarget(question, { servers, mandate, ...approved, ...offer })
   const { agent } = agentOf(mandate, settings)
   const { environment } = settings
-  const supposed: Supposed = { target, args, agent, environment, at, ...approved, ...offer }
+  // What is said is supposed; else it is what a guard of this state folder would see.
+  const state = stateDir(io.env, settings.stateDir)
+  const seen = inForce(readRisk(riskFile(state)), settings.risk, at).risk
+  const risk = values.risk === undefined ? seen : settings.risk
+  const labels = [...new Set(values.label)]
+  const call = { target, args, agent, environment, risk, labels, at }
+  const supposed: Supposed = { ...call, ...approved, ...offer }
   const unasked = probed?.failed.find(({ server }) => server === target.server)
   const explained: Explained = {
     supposed,

@@ -5,7 +5,9 @@ import { misfits } from '../config/fit.ts'
 import { findLock, readLock } from '../config/lock.ts'
 import { loadUpstreams, type Upstream } from '../config/mcp-json.ts'
 import { ownFiles, refuseReadable, refuseWritable } from '../config/own-files.ts'
-import type { Settings } from '../config/settings.ts'
+import { findPolicies } from '../config/policies-place.ts'
+import { readSettings, type SettingFlags, type Settings } from '../config/settings.ts'
+import { loadSettingsFile, type SettingsUse, type SettingsFile } from '../config/settings-file.ts'
 import { loginsIn, stateDir } from '../config/state-dir.ts'
 import { compileMandate } from '../mandate/compile.ts'
 import { loadMandate } from '../mandate/load.ts'
@@ -23,10 +25,33 @@ export interface Prepared {
   readonly upstreams: readonly Upstream[]
   /** What is approved, where there is a lock file. */
   readonly lock?: Lock
+  /** The folder of policies that it is under, where there is one. */
+  readonly policies?: string
   /** The command that approves what this guard sees: upstreams are told what its mandate permits, and some offer more then. */
   readonly pinning: string
   /** Start nothing when one of them is an error. */
   readonly problems: readonly Problem[]
+}
+
+export interface GivenSettings {
+  readonly settings: Settings
+  /** Absent where there is no `chaperone.yaml`. */
+  readonly file?: SettingsFile
+  /** What is wrong with it. */
+  readonly problems: readonly Problem[]
+}
+
+/** The settings of flags, environment and `chaperone.yaml`. */
+export function settingsOf(
+  flags: SettingFlags,
+  path: string | undefined,
+  io: Pick<CliIo, 'cwd' | 'env'>,
+  use: SettingsUse,
+): GivenSettings {
+  if (path === undefined) return { settings: readSettings(flags, io.env, io.cwd), problems: [] }
+  const file = loadSettingsFile(path, io.env, use)
+  const settings = readSettings(flags, io.env, io.cwd, file)
+  return { settings, file, problems: file.problems }
 }
 
 /** Reads everything, goes on past the first problem, and starts nothing. */
@@ -47,7 +72,8 @@ export function prepare(
   const pinning = pinningOf(files.mandate, io)
   for (const problem of lock ? unapprovedLaunches(lock, loadedUpstreams, pinning) : [])
     problems.add(problem)
-  const approved = lock ? { lock } : {}
+  const policies = findPolicies(files, settings.policies, problems)
+  const approved = { ...(lock && { lock }), ...(policies !== undefined && { policies }) }
   if (!mandate) return { upstreams, ...approved, pinning, problems: problems.list }
   for (const problem of misfits(mandate, settings, now)) problems.add(problem)
   for (const problem of exposed(files, settings, { mandate, upstreams, ...approved }, io))
@@ -98,6 +124,7 @@ function exposed(
     readonly mandate: CompiledMandate
     readonly upstreams: readonly Upstream[]
     readonly lock?: Lock
+    readonly policies?: string
   },
   io: Pick<CliIo, 'env'>,
 ): readonly Problem[] {
@@ -110,6 +137,7 @@ function exposed(
     ...(settings.logFile !== undefined && { logFile: settings.logFile }),
     ...(files.also && { also: files.also }),
     ...(settings.lock !== undefined && { lock: settings.lock }),
+    ...(given.policies !== undefined && { policies: given.policies }),
   })
   const strict = given.lock ? asLocked(mandate, given.lock) : mandate
   const authority = { mandate: strict, upstreams: given.upstreams }

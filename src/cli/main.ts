@@ -47,6 +47,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./logout.ts')).command,
   },
   {
+    name: 'risk',
+    summary: 'the risk posture that rules can ask for: what is in force, or set it',
+    load: async () => (await import('./risk.ts')).command,
+  },
+  {
     name: 'log',
     summary: 'read the record: who called what, what was decided, and why',
     load: async () => (await import('./log.ts')).command,

@@ -1,13 +1,13 @@
 /** `chaperone run`: stands in for the upstreams of `mcp.json` over stdio, under one mandate. */
 import type { Upstream } from '../config/mcp-json.ts'
-import { readSettings, type Settings } from '../config/settings.ts'
+import type { Settings } from '../config/settings.ts'
 import { systemClock } from '../config/system.ts'
 import { createGuard } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Lock } from '../model/lock.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import type { CliIo, Command } from './io.ts'
-import { prepare, refused } from './launch.ts'
+import { prepare, refused, settingsOf } from './launch.ts'
 import {
   actingOf,
   event,
@@ -40,10 +40,10 @@ Exit codes: 0 the agent closed the connection, 1 the mandate or mcp.json is bad 
 
 async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseFlags({ args: [...argv], options: LAUNCH_OPTIONS, strict: true })
-  const settings = readSettings(values, io.env, io.cwd)
   const files = launchFiles(values, io)
-  const { mandate, upstreams, lock, problems } = prepare(files, settings, io, systemClock.now())
-  if (refused(problems, io) || !mandate) return 1
+  const { settings, problems } = settingsOf(values, files.settings, io, 'run')
+  const { mandate, upstreams, lock, ...found } = prepare(files, settings, io, systemClock.now())
+  if (refused([...problems, ...found.problems], io) || !mandate) return 1
   await serve({ settings, mandate, upstreams, ...(lock && { lock }) }, io)
   return 0
 }
@@ -63,12 +63,16 @@ async function serve({ settings, mandate, upstreams, lock }: Launch, io: CliIo):
   const { log, instance, record } = openRecord(settings, io, acting)
   keepDocuments(log, mandate.mandate)
   if (lock) keepDocument(log, lock)
-  const house = houseOf(settings, { upstreams, ...(lock && { lock }) }, io)
-  const guard = createGuard({ ...house, mandate, principal, log, operational, instance })
+  const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
+  const guard = createGuard({ ...house, mandate, principal, log, instance })
   const from = settings.agent === undefined ? 'mandate' : 'launch line'
   await Promise.all([
     log.append(
-      event('guard_started', { ...startFacts(settings, upstreams, lock), agent_from: from }),
+      event('guard_started', {
+        ...startFacts(settings, upstreams, lock),
+        risk: house.posture.at(systemClock.now()),
+        agent_from: from,
+      }),
     ),
     log.append(event('mandate_loaded', mandateFacts(mandate.mandate))),
   ])

@@ -1,5 +1,5 @@
 /** The interfaces that the stages ask for. Whoever implements one imports it from here. */
-import type { CallContext, UpstreamRequest } from './call.ts'
+import type { CallContext, RiskPosture, UpstreamRequest } from './call.ts'
 import type { Instant } from './id.ts'
 import type { JsonObject } from './json.ts'
 import type { EngineFact } from './policy.ts'
@@ -80,6 +80,23 @@ export interface Timers {
 export interface Notifier {
   /** `to`: its name in the settings. Never rejects. */
   notify(to: string, event: JsonObject): Promise<'delivered' | 'failed'>
+}
+
+/** Says that what lies at a path may have changed. A hint only: it may say nothing. The returned function ends it. */
+export type Watch = (path: string, hint: () => void) => () => void
+
+/** The risk posture from now on, with what the operator said of it. */
+export interface PostureChange {
+  readonly risk: RiskPosture
+  readonly why?: string
+  readonly until?: Instant
+}
+
+/** The risk posture, asked once for each call. */
+export interface PosturePort {
+  at(now: Instant): RiskPosture
+  onChange(listener: (change: PostureChange) => void): void
+  close(): void
 }
 
 /** An external policy engine, as `decide` asks it. Only asked where everything else permits. */

@@ -101,6 +101,7 @@ export type EventName =
   | 'template_hidden'
   | 'resource_hidden'
   | 'log_recovered'
+  | 'risk_changed'
 
 /** Who acts, and under which mandate: what entries about one agent say alike. */
 export interface Acting {

@@ -60,7 +60,9 @@ function afterEngines(
   const asked = engines.map((id) => ask(id, question, ports))
   return Promise.all(asked).then((answers) => {
     const authority = again(resolved)
-    const call = { ...resolved.call, session: ports.task.facts, engines: answers }
+    const { call: before } = resolved
+    const risk = ports.posture.at(before.at)
+    const call = { ...before, risk, session: ports.task.facts, engines: answers }
     return concluded({ ...resolved, authority, call }, authority.decide(call))
   })
 }

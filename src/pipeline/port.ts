@@ -1,6 +1,6 @@
 /** What the line asks of the rest of the guard. `guard.ts` wires it; tests hand in fakes. */
 import type { CompiledMandate } from '../model/authority.ts'
-import type { CallContext, Environment, Principal, RiskPosture, TaskFacts } from '../model/call.ts'
+import type { CallContext, Environment, Principal, TaskFacts } from '../model/call.ts'
 import type { CallId, Instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
 import type {
@@ -9,6 +9,7 @@ import type {
   Notifier,
   OperationalLog,
   PolicyEngine,
+  PosturePort,
   UpstreamAnswer,
 } from '../model/port.ts'
 import type { Era } from '../model/record.ts'
@@ -139,7 +140,7 @@ export interface LinePorts {
   readonly principal: Principal | undefined
   readonly mandate: CompiledMandate
   readonly environment: Environment
-  readonly risk: RiskPosture
+  readonly posture: Pick<PosturePort, 'at'>
   readonly task: TaskPort
   /** Absent where nobody can be told: a duty to do so is not met then. */
   readonly notifier?: Notifier | undefined

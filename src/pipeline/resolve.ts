@@ -83,7 +83,7 @@ function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolv
       resource,
       args: asked.kind === 'resource' ? NO_ARGUMENTS : asked.args,
       environment: ports.environment,
-      risk: ports.risk,
+      risk: ports.posture.at(admitted.at),
       session: ports.task.facts,
       mandate: bound.mandate.mandate,
     },

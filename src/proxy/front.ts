@@ -1,11 +1,19 @@
 /** Joins the parts that speak MCP for agents under one mandate: upstream links, catalog, line and relay. */
 import type { CompiledMandate } from '../model/authority.ts'
-import type { Environment, Principal, RiskPosture, UpstreamRequest } from '../model/call.ts'
+import type { Environment, Principal, UpstreamRequest } from '../model/call.ts'
 import type { DenyReason } from '../model/decision.ts'
 import type { CallId } from '../model/id.ts'
 import { isObject, type JsonObject } from '../model/json.ts'
 import type { Grant } from '../model/mandate.ts'
-import type { AuditLog, Clock, Notifier, OperationalLog, Timers } from '../model/port.ts'
+import type {
+  AuditLog,
+  Clock,
+  Notifier,
+  OperationalLog,
+  PolicyEngine,
+  PosturePort,
+  Timers,
+} from '../model/port.ts'
 import type { EventName } from '../model/record.ts'
 import { standing as standingOf } from '../pipeline/bind.ts'
 import { takeCall } from '../pipeline/line.ts'
@@ -40,7 +48,7 @@ export type GuardedUpstream = UpstreamDefinition & { readonly timeoutMs?: number
 export interface HouseOptions {
   readonly upstreams: readonly GuardedUpstream[]
   readonly environment: Environment
-  readonly risk: RiskPosture
+  readonly posture: PosturePort
   readonly operational: OperationalLog
   readonly clock: Clock
   readonly timers: Timers
@@ -53,6 +61,8 @@ export interface HouseOptions {
   readonly maxAnswerBytes: number
   /** How long an opening waits for upstreams that start slowly. */
   readonly openingMs: number
+  /** External policy engines by their id; absent where policies name none. */
+  readonly engines?: ReadonlyMap<string, PolicyEngine>
   /** What definitions have to be. */
   readonly pins: Pins
   /** Who is told of calls where a policy asks for it. */
@@ -272,7 +282,7 @@ function linePorts(
   options: FrontOptions,
   joined: Pick<LinePorts, 'catalog' | 'upstreams' | 'stopping'>,
 ): LinePorts {
-  const { clock, time, log, operational, principal, mandate, environment, risk, task } = options
+  const { clock, time, log, operational, principal, mandate, environment, posture, task } = options
   return {
     ...joined,
     clock,
@@ -282,9 +292,10 @@ function linePorts(
     principal,
     mandate,
     environment,
-    risk,
+    posture,
     task,
     notifier: options.notifier,
+    ...(options.engines && { engines: options.engines }),
     maxAnswerBytes: options.maxAnswerBytes,
     newCallId: options.newCallId,
   }

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { explainCommand } from '../../src/cli/explain.ts'
 import { main } from '../../src/cli/main.ts'
+import { writeRisk } from '../../src/config/risk-file.ts'
 import {
   type Desk,
   desk,
@@ -35,8 +37,9 @@ async function explain(argv: readonly string[], offered: Offering = OFFERED): Pr
     clock: { now: () => NOON },
   })
   const row = { name: 'explain', summary: '', load: () => Promise.resolve(command) }
+  const before = here.io.out().length
   const code = await main(['explain', '--mandate', 'm.yaml', ...argv], here.io, [row])
-  return { code, out: here.io.out(), err: here.io.err(), started }
+  return { code, out: here.io.out().slice(before), err: here.io.err(), started }
 }
 
 interface Told {
@@ -357,4 +360,39 @@ test('values cannot draw on the terminal', async () => {
   const { out } = await explain(call({ ...good, vendor_class: 'B\u001B[2J\u202E' }))
   expect(out).not.toContain('\u001B')
   expect(out).not.toContain('\u202E')
+})
+
+describe('the state that is supposed', () => {
+  const CALM = MANDATE.replace(
+    /approval: .*/,
+    'when: risk != "high" && !("untrusted" in session.labels)',
+  )
+  beforeEach(() => void here.write('m.yaml', CALM))
+
+  test('is what is in force, unless another posture is said', async () => {
+    expect((await told(call(good))).told).toMatchObject({
+      permitted: true,
+      call: { risk: 'normal', labels: [] },
+    })
+    const since = NOON
+    writeRisk(join(here.folder, 'state'), { posture: 'high', since, why: 'an alarm' })
+    expect((await told(call(good))).told).toMatchObject({
+      permitted: false,
+      call: { risk: 'high' },
+    })
+    expect((await told([...call(good), '--risk', 'elevated'])).told.permitted).toBe(true)
+  })
+
+  test('a posture and labels that are supposed decide, and are shown', async () => {
+    expect((await told([...call(good), '--risk', 'high'])).told.permitted).toBe(false)
+    const labelled = [...call(good), '--label', 'confidential', '--label', 'untrusted']
+    expect((await told(labelled)).told).toMatchObject({
+      permitted: false,
+      call: { labels: ['confidential', 'untrusted'] },
+    })
+    expect((await explain([...labelled, '--risk', 'elevated'])).out).toContain(
+      ', risk elevated, labels confidential untrusted\n',
+    )
+    expect((await explain([...call(good), '--risk', 'raised'])).code).toBe(2)
+  })
 })

@@ -5,6 +5,7 @@ import type { JsonObject } from '../../src/model/json.ts'
 import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { mandateOf } from './line.ts'
+import { steadyPosture } from './posture.ts'
 import type { FakeUpstream } from './upstream.ts'
 
 export interface Message {
@@ -76,7 +77,7 @@ export function memoryGuard(
     })),
     principal: { agent: 'bot', assurance: 'launch_line' },
     environment: 'dev',
-    risk: 'normal',
+    posture: steadyPosture('normal'),
     log,
     operational: { debug: () => undefined, info: () => undefined, warn: note, error: note },
     clock,

@@ -9,6 +9,7 @@ import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { type Message, modern } from './guard.ts'
 import { mandateOf } from './line.ts'
+import { steadyPosture } from './posture.ts'
 import type { FakeUpstream } from './upstream.ts'
 
 export const ACCEPT = 'application/json, text/event-stream'
@@ -117,7 +118,7 @@ export async function httpGuard(
       env: {},
     })),
     environment: 'dev',
-    risk: 'normal',
+    posture: steadyPosture('normal'),
     log,
     operational: { debug: () => undefined, info: () => undefined, warn: note, error: note },
     clock,

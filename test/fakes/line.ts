@@ -16,6 +16,7 @@ import { timeKeeper } from '../../src/pipeline/time.ts'
 import { Task } from '../../src/state/task.ts'
 import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
+import { steadyPosture } from './posture.ts'
 
 /** A mandate from its text; problems fail the test with their places. */
 export function mandateOf(yaml: string, file = 'm.yaml'): CompiledMandate {
@@ -113,7 +114,7 @@ export function fakeLine({
       principal: { agent: 'intake-bot', assurance: 'launch_line' },
       mandate,
       environment: 'dev',
-      risk: 'normal',
+      posture: steadyPosture('normal'),
       task: new Task('s'),
       catalog: {
         tool: (name) =>

@@ -560,3 +560,30 @@ describe('the duty to tell somebody', () => {
     expect(JSON.stringify(notice)).not.toMatch(/pw|abc/)
   })
 })
+
+test('the risk posture is asked once for each call, at the time of the call', async () => {
+  const mandate = mandateOf(`
+mandate: calm
+agent: intake-bot
+purpose: Search while nothing is wrong
+valid: { until: 2026-12-01T00:00:00Z }
+tools: { vendors/search: { effect: read, when: risk == "normal" } }
+`)
+  const asked: number[] = []
+  let risk: 'normal' | 'high' = 'normal'
+  const posture = {
+    at: (now: number) => {
+      asked.push(now)
+      return risk
+    },
+  }
+  const line = fakeLine({ mandate, tools: TOOLS, ports: { posture } })
+  const ask = () => takeCall(call('search', {}), line.ports)
+  expect(await ask()).not.toHaveProperty('refusal')
+  risk = 'high'
+  line.clock.advance(1000)
+  await ask()
+  expect(line.departed.map((departure) => departure.call.risk)).toEqual(['normal'])
+  expect(line.log.entries.at(-1)).toMatchObject({ type: 'refusal', state: { risk: 'high' } })
+  expect(asked).toEqual([line.clock.now() - 1000, line.clock.now()])
+})
