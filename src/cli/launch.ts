@@ -18,6 +18,10 @@ import type { Instant } from '../model/id.ts'
 import type { Lock } from '../model/lock.ts'
 import type { LaunchFiles } from './arguments.ts'
 import { type CliIo, paint, shortPath } from './io.ts'
+import { type ReadPolicies, readPolicies } from './policies.ts'
+
+/** The policies of a folder, and the folder's signature as it was read. */
+export type PolicySet = Required<Omit<ReadPolicies, 'problems'>>
 
 export interface Prepared {
   /** Absent when the mandate has an error. */
@@ -27,6 +31,8 @@ export interface Prepared {
   readonly lock?: Lock
   /** The folder of policies that it is under, where there is one. */
   readonly policies?: string
+  /** What is in it; absent where that is bad. */
+  readonly policySet?: PolicySet
   /** The command that approves what this guard sees: upstreams are told what its mandate permits, and some offer more then. */
   readonly pinning: string
   /** Start nothing when one of them is an error. */
@@ -73,12 +79,27 @@ export function prepare(
   for (const problem of lock ? unapprovedLaunches(lock, loadedUpstreams, pinning) : [])
     problems.add(problem)
   const policies = findPolicies(files, settings.policies, problems)
-  const approved = { ...(lock && { lock }), ...(policies !== undefined && { policies }) }
+  const policySet = policies === undefined ? undefined : policiesIn(policies, settings, problems)
+  const approved = {
+    ...(lock && { lock }),
+    ...(policies !== undefined && { policies }),
+    ...(policySet && { policySet }),
+  }
   if (!mandate) return { upstreams, ...approved, pinning, problems: problems.list }
   for (const problem of misfits(mandate, settings, now)) problems.add(problem)
   for (const problem of exposed(files, settings, { mandate, upstreams, ...approved }, io))
     problems.add(problem)
   return { mandate, upstreams, ...approved, pinning, problems: problems.list }
+}
+
+function policiesIn(
+  folder: string,
+  { webhooks }: Settings,
+  problems: Problems,
+): PolicySet | undefined {
+  const read = readPolicies(folder, webhooks)
+  for (const problem of read.problems) problems.add(problem)
+  return read.load && { load: read.load, signature: read.signature }
 }
 
 /** The command that approves what a guard under this mandate sees. */

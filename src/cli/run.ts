@@ -7,7 +7,7 @@ import type { CompiledMandate } from '../model/authority.ts'
 import type { Lock } from '../model/lock.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import type { CliIo, Command } from './io.ts'
-import { prepare, refused, settingsOf } from './launch.ts'
+import { type PolicySet, prepare, refused, settingsOf } from './launch.ts'
 import {
   actingOf,
   event,
@@ -17,7 +17,14 @@ import {
   openRecord,
   startFacts,
 } from './record.ts'
-import { houseOf, operationalLogOf, principalOf, whileServing } from './serving.ts'
+import {
+  houseOf,
+  operationalLogOf,
+  policiesInForce,
+  principalOf,
+  underPolicies,
+  whileServing,
+} from './serving.ts'
 
 export const command: Command = {
   name: 'run',
@@ -42,9 +49,9 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseFlags({ args: [...argv], options: LAUNCH_OPTIONS, strict: true })
   const files = launchFiles(values, io)
   const { settings, problems } = settingsOf(values, files.settings, io, 'run')
-  const { mandate, upstreams, lock, ...found } = prepare(files, settings, io, systemClock.now())
-  if (refused([...problems, ...found.problems], io) || !mandate) return 1
-  await serve({ settings, mandate, upstreams, ...(lock && { lock }) }, io)
+  const { mandate, problems: found, ...prepared } = prepare(files, settings, io, systemClock.now())
+  if (refused([...problems, ...found], io) || !mandate) return 1
+  await serve({ settings, mandate, ...prepared }, io)
   return 0
 }
 
@@ -54,9 +61,11 @@ interface Launch {
   readonly mandate: CompiledMandate
   readonly upstreams: readonly Upstream[]
   readonly lock?: Lock
+  readonly policySet?: PolicySet
 }
 
-async function serve({ settings, mandate, upstreams, lock }: Launch, io: CliIo): Promise<void> {
+async function serve(launch: Launch, io: CliIo): Promise<void> {
+  const { settings, mandate, upstreams, lock, policySet } = launch
   const principal = principalOf(settings, mandate)
   const operational = operationalLogOf(settings)
   const acting = actingOf(principal, mandate.mandate)
@@ -64,7 +73,10 @@ async function serve({ settings, mandate, upstreams, lock }: Launch, io: CliIo):
   keepDocuments(log, mandate.mandate)
   if (lock) keepDocument(log, lock)
   const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
-  const guard = createGuard({ ...house, mandate, principal, log, instance })
+  const keeper = await policiesInForce(policySet, { log, settings }, operational, io)
+  const restricted = underPolicies(mandate, keeper, settings)
+  const engines = keeper?.engines
+  const guard = createGuard({ ...house, mandate: restricted, engines, principal, log, instance })
   const from = settings.agent === undefined ? 'mandate' : 'launch line'
   await Promise.all([
     log.append(
@@ -81,6 +93,7 @@ async function serve({ settings, mandate, upstreams, lock }: Launch, io: CliIo):
     const served = guard.serveStdio(process.stdin, process.stdout)
     await whileServing(io, (reason) => guard.stop(reason), served)
   } finally {
+    await keeper?.close()
     await operational.close()
   }
 }

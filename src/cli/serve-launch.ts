@@ -15,7 +15,7 @@ import type { Instant, Sha256 } from '../model/id.ts'
 import type { Lock } from '../model/lock.ts'
 import { settingsFile, upstreamsFile } from './arguments.ts'
 import type { CliIo } from './io.ts'
-import { prepare, type Prepared, realpath, type GivenSettings } from './launch.ts'
+import { type PolicySet, prepare, type Prepared, realpath, type GivenSettings } from './launch.ts'
 
 export interface ServeFiles {
   readonly mandate?: string
@@ -35,6 +35,7 @@ export interface Serving extends Pick<
   readonly lock?: Lock
   /** The folder of policies that all of them are under. */
   readonly policies?: string
+  readonly policySet?: PolicySet
   /** `key`: the hash of the one that stands for the mandate; absent: no key is due. */
   readonly agents: readonly { readonly mandate: CompiledMandate; readonly key?: Sha256 }[]
   readonly problems: readonly Problem[]
@@ -131,7 +132,7 @@ export function prepareServe(
   }
 }
 
-type Found = Pick<Prepared, 'lock' | 'policies'>
+type Found = Pick<Prepared, 'lock' | 'policies' | 'policySet'>
 
 /** What is approved is approved for all agents of a guard: each may find it beside its own mandate, but only one of it. */
 function oneLock({ lock: known }: Found, { lock: found }: Found, problems: Problems): Found {
@@ -142,14 +143,15 @@ function oneLock({ lock: known }: Found, { lock: found }: Found, problems: Probl
 
 /** What nobody may do is the same for all agents of a guard, whichever mandate it was found beside. */
 function onePolicies(
-  { policies: known }: Found,
-  { policies: found }: Found,
+  { policies: known, policySet: before }: Found,
+  { policies: found, policySet: after }: Found,
   problems: Problems,
 ): Found {
   if (known !== undefined && found !== undefined && realpath(known) !== realpath(found))
     problems.add(twoPolicies(known, found))
   const policies = known ?? found
-  return policies === undefined ? {} : { policies }
+  const policySet = before ?? after
+  return { ...(policies !== undefined && { policies }), ...(policySet && { policySet }) }
 }
 
 function refuseContradiction(

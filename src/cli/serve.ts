@@ -17,7 +17,14 @@ import {
   startFacts,
 } from './record.ts'
 import { prepareServe, serveFiles, type Serving } from './serve-launch.ts'
-import { houseOf, operationalLogOf, principalOf, whileServing } from './serving.ts'
+import {
+  houseOf,
+  operationalLogOf,
+  policiesInForce,
+  principalOf,
+  underPolicies,
+  whileServing,
+} from './serving.ts'
 
 export const command: Command = {
   name: 'serve',
@@ -63,10 +70,11 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
 }
 
 async function serve(serving: Serving, io: CliIo): Promise<void> {
-  const { settings, upstreams, lock, agents, host, port } = serving
+  const { settings, upstreams, lock, agents, host, port, policySet } = serving
   const operational = operationalLogOf(settings)
   const { log, instance, record } = openRecord(settings, io)
   if (lock) keepDocument(log, lock)
+  const keeper = await policiesInForce(policySet, { log, settings }, operational, io)
   const admissions = agents.map(({ mandate, key }) => {
     const principal: Principal =
       key === undefined
@@ -74,11 +82,13 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
         : { agent: mandate.mandate.agent, assurance: 'bearer_key' }
     keepDocuments(log, mandate.mandate)
     const own = log.under(actingOf(principal, mandate.mandate))
-    return { mandate, principal, log: own, ...(key !== undefined && { key }) }
+    const restricted = underPolicies(mandate, keeper, settings)
+    return { mandate: restricted, principal, log: own, ...(key !== undefined && { key }) }
   })
   const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
   const guard = await createHttpGuard({
     ...house,
+    engines: keeper?.engines,
     admissions,
     log,
     instance,
@@ -107,6 +117,7 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
     operational.info({ url, agents: agents.length, record }, 'guarding')
     await whileServing(io, (reason) => guard.stop(reason))
   } finally {
+    await keeper?.close()
     await operational.close()
   }
 }

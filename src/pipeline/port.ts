@@ -12,6 +12,7 @@ import type {
   PosturePort,
   UpstreamAnswer,
 } from '../model/port.ts'
+import type { HistoryQuery } from '../model/policy.ts'
 import type { Era } from '../model/record.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 
@@ -129,6 +130,8 @@ export interface TaskPort {
   begin(call: CallContext): () => void
   /** It came back without an error. */
   completed(call: CallContext): void
+  /** What conditions may ask of the past from now on. */
+  track(queries: readonly HistoryQuery[]): void
 }
 
 export interface LinePorts {
@@ -147,7 +150,7 @@ export interface LinePorts {
   readonly catalog: CatalogPort
   readonly upstreams: ForwardPort
   /** External policy engines by their id; absent where policies name none. */
-  readonly engines?: ReadonlyMap<string, PolicyEngine>
+  readonly engines?: { get(id: string): PolicyEngine | undefined } | undefined
   readonly maxAnswerBytes: number
   newCallId(): CallId
   /** True once the guard is going down: nothing new leaves. */

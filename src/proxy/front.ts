@@ -10,7 +10,6 @@ import type {
   Clock,
   Notifier,
   OperationalLog,
-  PolicyEngine,
   PosturePort,
   Timers,
 } from '../model/port.ts'
@@ -62,7 +61,7 @@ export interface HouseOptions {
   /** How long an opening waits for upstreams that start slowly. */
   readonly openingMs: number
   /** External policy engines by their id; absent where policies name none. */
-  readonly engines?: ReadonlyMap<string, PolicyEngine>
+  readonly engines?: LinePorts['engines']
   /** What definitions have to be. */
   readonly pins: Pins
   /** Who is told of calls where a policy asks for it. */
@@ -130,7 +129,12 @@ export function createFront(options: FrontOptions): Front {
     mandate.mandate.grants.some((one) => grantNames(one, server))
   const notices = new Notices({ ...common, flood, mandate: { names } })
   Object.assign(parts, { notices, asks, catalog })
-  const unhear = mandate.onSwap?.(() => notices.swapped())
+  const { task } = options
+  task.track(mandate.queries)
+  const unhear = mandate.onSwap?.(() => {
+    task.track(mandate.queries)
+    notices.swapped()
+  })
   const subscribe = (underway: Underway, uri: string): Promise<boolean> =>
     subscribed(underway, uri, ports)
   const locals = new Locals({ ...common, self, mandate, openingMs, subscribe })
@@ -295,7 +299,7 @@ function linePorts(
     posture,
     task,
     notifier: options.notifier,
-    ...(options.engines && { engines: options.engines }),
+    engines: options.engines,
     maxAnswerBytes: options.maxAnswerBytes,
     newCallId: options.newCallId,
   }
