@@ -41,6 +41,14 @@ export function flaw(
   return undefined
 }
 
+export function badCall(
+  expr: Extract<Expr, { kind: 'call' }>,
+  building: Building,
+  usage: string,
+): undefined {
+  return flaw(building, expr, 'invalid_call', [`\`${expr.name}\` is not called like this`, usage])
+}
+
 export function mismatch(building: Building, expr: Expr, wanted: string, found: Type): undefined {
   return flaw(building, expr, 'type_mismatch', [`${wanted}, found ${kindsText(found.kinds)}`])
 }

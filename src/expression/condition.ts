@@ -190,7 +190,7 @@ function constantOf(parts: readonly Part[]): boolean | 'error' | undefined {
 }
 
 function frameOf(call: CallContext): Frame {
-  return { call, steps: 0, outer: null, inner: null }
+  return { call, steps: 0, outer: null, inner: null, answers: undefined }
 }
 
 function explainPart(part: Part, scope: Scope, call: CallContext, rule: string): Conjunct {

@@ -9,7 +9,7 @@ import { type Building, flaw, mismatch, suggestion } from './building.ts'
 import { compileGlob } from './glob.ts'
 import type { Run, Typed, Value } from './run.ts'
 import { type Expr, exprText, parts } from './syntax.ts'
-import { BOOL, INT, KIND, type Type } from './typing.ts'
+import { BOOL, INT, KIND, NUMBER, type Type } from './typing.ts'
 
 type Call = Extract<Expr, { kind: 'call' }>
 
@@ -38,6 +38,10 @@ export const HISTORY_NAMES: readonly string[] = [...QUESTIONS.keys()]
 const LEAST_WINDOW_MS = 30_000
 const MOST_WINDOW_MS = 86_400_000
 
+/** Longest text that is asked for as an argument. */
+const MAX_VALUE = 4096
+const SCALAR = KIND.null | KIND.bool | NUMBER | KIND.text
+const UNFIT = Symbol('the history is asked for a list, an object or a very long text')
 const NO_HISTORY = Symbol('the history of the task is not known')
 
 /** A call of a function of `session`. */
@@ -126,11 +130,10 @@ function windowOf(
 }
 
 function count(query: HistoryQuery): Run {
-  return (frame) => {
-    const { session, at } = frame.call
+  return once(query.key, ({ call: { session, at } }) => {
     const found = session.history?.read(query, at)
     return isCount(found) ? found : NO_HISTORY
-  }
+  })
 }
 
 function calledWith(expr: Call, query: HistoryQuery, building: Building): Run | undefined {
@@ -144,20 +147,34 @@ function calledWith(expr: Call, query: HistoryQuery, building: Building): Run | 
     ])
   const value = building.build(wanted, building)
   if (!value) return undefined
-  if ((value.type.kinds & (KIND.time | KIND.span)) !== 0)
+  if ((value.type.kinds & SCALAR) === 0)
     return mismatch(
       building,
       wanted,
-      '`session.calledWith` takes a value as arguments have it',
+      '`session.calledWith` takes a text, a number or a boolean',
       value.type,
     )
   const of = value.run
-  return (frame): Value => {
+  return once(query.key, (frame) => {
     const given = of(frame)
     if (typeof given === 'symbol') return given
+    const long = typeof given === 'string' && given.length > MAX_VALUE
+    if (long || (typeof given === 'object' && given !== null)) return UNFIT
     const { session, at } = frame.call
     const found = session.history?.read(query, at, given)
     return typeof found === 'boolean' ? found : NO_HISTORY
+  })
+}
+
+/** One evaluation asks one question once, however often it stands in a macro. */
+function once(key: string, ask: Run): Run {
+  return (frame) => {
+    const answers = (frame.answers ??= new Map<string, Value>())
+    const known = answers.get(key)
+    if (known !== undefined) return known
+    const answer = ask(frame)
+    answers.set(key, answer)
+    return answer
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { type CallContext, ENVIRONMENTS, RISK_POSTURES } from '../model/call.ts'
 import { isObject, type Json, type JsonObject } from '../model/json.ts'
-import type { Typed, Value } from './run.ts'
+import { charge, type Frame, type Typed, type Value } from './run.ts'
 import {
   either,
   KIND,
@@ -87,7 +87,7 @@ export function scopeOf(scope: ConditionScope): Scope {
 /** What a call says of itself and of the mandate that it is made under; a fault where it says nothing. */
 const POLICY_NAMES: readonly (readonly [string, Typed])[] = [
   ['server', ofCall('`server` is absent', (call) => call.resource.server)],
-  ['tool', ofCall('`tool` is absent', toolOf)],
+  ['tool', { type: TEXT, run: toolOf }],
   ['mandate', ofCall('the call names no mandate', (call) => call.mandate?.name)],
   ['owner', ofCall('the mandate names no owner', (call) => call.mandate?.owner)],
   ['purpose', ofCall('the call names no purpose', (call) => call.mandate?.purpose.text)],
@@ -100,8 +100,10 @@ function ofCall(absence: string, read: (call: CallContext) => string | undefined
 }
 
 /** `server/name`, of a resource `server/uri`. */
-function toolOf({ resource }: CallContext): string {
-  return `${resource.server}/${resource.kind === 'resource' ? resource.uri : resource.name}`
+function toolOf(frame: Frame): Value {
+  const { resource } = frame.call
+  const text = `${resource.server}/${resource.kind === 'resource' ? resource.uri : resource.name}`
+  return charge(frame, 4 + (text.length >>> 2)) ?? text
 }
 
 function constant(value: Json): Typed {

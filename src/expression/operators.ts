@@ -132,7 +132,7 @@ function ordering(expr: Binary, left: Typed, right: Typed, building: Building): 
     if (typeof x === 'symbol') return x
     if (typeof y === 'symbol') return y
     if (typeof x !== 'string' || typeof y !== 'string') return TWO_KINDS
-    return charge(frame, textCost(x)) ?? holds(compareTexts(x, y))
+    return charge(frame, 1 + (Math.min(x.length, y.length) >>> 2)) ?? holds(compareTexts(x, y))
   }
   return { type: BOOL, run }
 }
@@ -179,10 +179,15 @@ function isScalar(value: Json): boolean {
 function amongConstants(of: Run, list: readonly Json[]): Run {
   const known: ReadonlySet<Value> = new Set(list)
   const kinds = new Set(list.map((item) => typeof item))
+  const longest = Math.max(0, ...list.map((item) => (typeof item === 'string' ? item.length : 0)))
   return (frame) => {
     const value = of(frame)
     if (typeof value === 'symbol') return value
-    if (known.has(value)) return true
+    if (typeof value !== 'string' || value.length <= longest) {
+      const fault = typeof value === 'string' ? charge(frame, textCost(value)) : undefined
+      if (fault) return fault
+      if (known.has(value)) return true
+    }
     return kinds.size === 0 || kinds.has(typeof value) ? false : TWO_KINDS
   }
 }
@@ -190,10 +195,9 @@ function amongConstants(of: Run, list: readonly Json[]): Run {
 function contains(list: readonly Json[], wanted: Json, frame: Parameters<Run>[0]): Value {
   let fault: symbol | undefined
   for (const item of list) {
-    if (item === wanted) return true
-    if (typeof item !== typeof wanted) fault = TWO_KINDS
     const same = deepEqual(item, wanted, frame)
     if (same !== false) return same
+    if (typeof item !== typeof wanted) fault = TWO_KINDS
   }
   return fault ?? false
 }
@@ -309,7 +313,8 @@ function concatenation(a: Run, b: Run): Run {
 
 function join(x: Json, y: Json, frame: Frame): Value {
   if (typeof x !== 'string' || typeof y !== 'string') return TWO_KINDS
-  return charge(frame, textCost(x) + textCost(y)) ?? x + y
+  // What is joined is copied once somebody reads it.
+  return charge(frame, 1 + ((x.length + y.length) >>> 2)) ?? x + y
 }
 
 export function buildMinus(

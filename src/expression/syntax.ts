@@ -138,8 +138,13 @@ export function exprText(expr: Expr): string {
   }
 }
 
+/** Names that the grammar keeps for itself. */
+const RESERVED: ReadonlySet<string> = new Set(['in', 'true', 'false', 'null'])
+
 function memberText(name: string): string {
-  return /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
+  return /^[A-Za-z_]\w*$/.test(name) && !RESERVED.has(name)
+    ? `.${name}`
+    : `[${JSON.stringify(name)}]`
 }
 
 function listText(items: readonly Expr[]): string {

@@ -1,11 +1,18 @@
 /** Conditions of policies: what they may name, and that arguments of no known type are never taken for another. */
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CallContext } from '../../src/model/call.ts'
 import type { Json, JsonObject } from '../../src/model/json.ts'
 import { exprText } from '../../src/expression/syntax.ts'
 import { parseCondition } from '../../src/expression/condition.ts'
 import { callOf } from './call.ts'
-import { condition, conditionProblems, policyCondition, policyProblems } from './document.ts'
+import {
+  anyText,
+  condition,
+  conditionProblems,
+  policyCondition,
+  policyProblems,
+} from './document.ts'
 
 const judged = (source: string, args: JsonObject = {}, over: Partial<CallContext> = {}): unknown =>
   policyCondition(source).evaluate(callOf(args, over))
@@ -241,5 +248,71 @@ describe('what is known without a call', () => {
     expect(parseCondition('args.a >')).toMatchObject({ id: 'invalid_condition' })
     expect(parseCondition(' ')).toMatchObject({ id: 'condition_too_large' })
     expect(parseCondition('true')).toMatchObject({ kind: 'literal', value: true })
+  })
+})
+
+describe('hostile input', () => {
+  const compiled = [
+    'args.a > 10 && args.b != "x"',
+    'args.a.all(r, domain(r) in sets.partners) || args.b.exists(x, x == args.a)',
+    'args.a == args.b || args.a + args.b != args.a',
+    'size(args.a) < 5 && has(args.b.c) && !(args.a in args.b)',
+    'args["__proto__"].x == 1 || args.constructor == args.a',
+    'args.a.contains(args.b) || args.b.startsWith(args.a) || args.a.endsWith(args.a)',
+    'pattern(args.a, "[a-z]*") || host(args.a) == "x" || timestamp(args.a) < now',
+    'args.a[0] % 2 == 1 || -args.b < 3 || args.a / args.b > 2 || args.a < args.b',
+    'session.calledWith("a/b", "c", args.a) || session.calls("a/*", "1h") > 3',
+    '"x" in session.labels && owner == args.a && purposeRef != args.b && tool == args.a',
+  ].map((source) => policyCondition(source))
+
+  const text = fc.oneof(anyText, fc.constantFrom('__proto__', 'constructor', '\ud800', '\udc00a'))
+  const number = fc.oneof(
+    fc.double({ noNaN: true }),
+    fc.constantFrom(1e308, -1e308, 2 ** 53, -(2 ** 53), 5e-324, -0),
+  )
+  const { json } = fc.letrec<{ json: Json }>((tie) => ({
+    json: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom<Json>(null, true, false),
+      number,
+      text,
+      fc.array(tie('json'), { maxLength: 5 }),
+      // Own members of these names, as `JSON.parse` makes them.
+      fc
+        .array(fc.tuple(fc.oneof(text, fc.constantFrom('a', 'b', 'c', '0')), tie('json')), {
+          maxLength: 5,
+        })
+        .map((entries) => Object.fromEntries(entries) as JsonObject),
+    ),
+  }))
+
+  const judge = (args: JsonObject): void => {
+    const call = callOf(args)
+    for (const each of compiled) {
+      const answer = each.evaluate(call)
+      expect([true, false, 'error']).toContain(answer)
+      const results = each.explain(call, 'p#r').map((conjunct) => conjunct.result)
+      expect(results.every((result) => result === 'holds')).toBe(answer === true)
+      expect(Object.values(each.historyFacts(call))).toStrictEqual([])
+    }
+  }
+
+  it('never throws, whatever stands in it', () => {
+    fc.assert(
+      fc.property(json, json, (a, b) => {
+        judge({ a, b })
+        judge(JSON.parse(JSON.stringify({ a, ['__proto__']: b, b })) as JsonObject)
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('nor however deep it is nested', () => {
+    for (const wrap of [(inner: Json): Json => [inner], (inner: Json): Json => ({ a: inner })]) {
+      let a: Json = 'x'
+      let b: Json = 'x'
+      for (let level = 0; level < 10_000; level += 1) [a, b] = [wrap(a), wrap(b)]
+      judge({ a, b })
+    }
   })
 })
