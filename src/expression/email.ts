@@ -29,8 +29,18 @@ export function readEmail(text: string): Email | undefined {
   const local = text.slice(0, at)
   const domain = readHost(text.slice(at + 1))
   if (domain === undefined || !LOCAL.test(local)) return undefined
-  return domain.startsWith('[') || parseAddress(domain) ? undefined : { local, domain }
+  return isAddress(domain) ? undefined : { local, domain }
 }
+
+/** Of a host that was read: only an address ends in a digit without being a name, or in a bracket. */
+function isAddress(host: string): boolean {
+  const last = host.charCodeAt(host.length - 1)
+  if (last > NINE && last !== BRACKET) return false
+  return host.startsWith('[') || parseAddress(host) !== undefined
+}
+
+const NINE = 0x39
+const BRACKET = 0x5d
 
 /** `email: { domain: [acme.example], address: [bob@acme.example] }`; given both, both must hold. */
 export const email: ClauseParser = (node, { problems }) => {

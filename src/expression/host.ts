@@ -11,6 +11,8 @@ export interface HostList {
 }
 
 const NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+/** Already in lower case, and no address: its last label begins with a letter. Most hosts are read by this and no other. */
+const PLAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 /** A last label that URL parsers take for part of a number: `127.1`, `0x7f`, `1.2.3.4`. */
 const NUMERIC = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/
 
@@ -20,6 +22,7 @@ const NUMERIC = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/
  */
 export function readHost(text: string): string | undefined {
   if (text.length > 253) return undefined
+  if (PLAIN.test(text)) return text
   if (text.startsWith('['))
     return text.endsWith(']') && parseAddress(text.slice(1, -1))?.version === 6 ? text : undefined
   const host = text.toLowerCase()

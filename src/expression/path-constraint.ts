@@ -2,7 +2,7 @@
 import type { DocNode, Problems } from '../model/document.ts'
 import type { Json } from '../model/json.ts'
 import { type ClauseParser, clause, TAKES } from './clause.ts'
-import { extensionOf, normalisePath, pathDoubt } from './path.ts'
+import { extensionOf, normalisePath, pathDoubt, readPath } from './path.ts'
 import { listed, membersOf, textsOf } from './reader.ts'
 
 /**
@@ -38,8 +38,8 @@ export const path: ClauseParser = (node, { problems }) => {
 }
 
 function isUnder(value: string, roots: readonly string[]): boolean {
-  if (pathDoubt(value) !== undefined) return false
-  const found = normalisePath(value)
+  const found = readPath(value)
+  if (found === undefined) return false
   for (const root of roots)
     if (found.startsWith(root) && (found.length === root.length || found[root.length] === '/'))
       return true

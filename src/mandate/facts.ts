@@ -15,8 +15,8 @@ const MAX_DEPTH = 8
 
 const SECRET: JsonObject = { $secret: true }
 
-/** Copies what is read out of a call's arguments, under its path. */
-export type Facts = (args: JsonObject) => JsonObject
+/** Copies what is read out of a call's arguments, under its path, beside what was read before. */
+export type Facts = (args: JsonObject, before?: JsonObject) => JsonObject
 
 /** Everything of a call that rules read: arguments, and answers of the task's history. */
 export type CallFacts = (call: CallContext) => JsonObject
@@ -52,8 +52,9 @@ export function factsOf({ names, paths }: Reads): Facts {
   const rest = [...secrets, ...[...new Set(deep)].toSorted().map((path) => path.split('.'))].map(
     (steps) => ({ path: steps.join('.'), steps, secret: steps.some(isSecretName) }),
   )
-  return (args) => {
+  return (args, before) => {
     const facts: Record<string, Json> = {}
+    if (before) for (const path in before) facts[path] = before[path] ?? null
     let budget: Budget | undefined
     for (const path of whole) {
       const value = member(args, path)

@@ -17,7 +17,11 @@ export interface CompiledRule {
   readonly when?: Condition
   readonly unless?: Condition
   readonly exempt?: Exempt
+  /** Whether it matches a call that it is about; `error` counts as a match. */
+  readonly matches: Matches
 }
+
+export type Matches = (call: CallContext) => boolean | 'error'
 
 /** Arguments that exempt a call from the rule where all of them fit. */
 export interface Exempt {
@@ -44,14 +48,14 @@ export function compileRule(
     problems.add({ remedy: 'correct it here: docs/policy.md shows how it is written', ...problem })
   }
   if (found.bad) return undefined
+  const asked = { ...(when && { when }), ...(unless && { unless }), ...(exempt && { exempt }) }
   return {
     source,
     targets: source.targets?.map(compileTarget),
     agents: source.agents.map((one) => globOf(one, 'tool')),
     purposes: source.purposes.map((one) => globOf(one, 'tool')),
-    ...(when && { when }),
-    ...(unless && { unless }),
-    ...(exempt && { exempt }),
+    ...asked,
+    matches: matcherOf(source, asked),
   }
 }
 
@@ -116,37 +120,58 @@ export function isUnconditional({ source, when, unless, exempt }: CompiledRule):
 
 /** Whether it matches this call; `error` counts as a match. */
 export function matches(rule: CompiledRule, call: CallContext): boolean | 'error' {
-  const { source, when, unless, exempt } = rule
-  const { labels, risk } = source
-  if (risk.length > 0 && !risk.includes(call.risk)) return false
-  for (let at = 0; at < labels.length; at += 1)
-    if (!call.session.labels.includes(labels[at] ?? '')) return false
-  let faulty = false
-  if (when) {
-    const holds = when.evaluate(call)
-    if (holds === false) return false
-    if (holds !== true) faulty = true
+  return rule.matches(call)
+}
+
+type What = Pick<CompiledRule, 'when' | 'unless' | 'exempt'>
+
+/** Of the commonest forms each is one closure: with many tools, following references is most of the time. */
+function matcherOf({ risk, labels }: RuleSource, what: What): Matches {
+  const asks = matcherOfCall(what)
+  if (risk.length === 0 && labels.length === 0) return asks
+  const posture = new Set(risk)
+  return (call) => {
+    if (posture.size > 0 && !posture.has(call.risk)) return false
+    for (const label of labels) if (!call.session.labels.includes(label)) return false
+    return asks(call)
   }
-  if (unless) {
-    const holds = unless.evaluate(call)
-    if (holds === true) return false
-    if (holds !== false) faulty = true
+}
+
+function matcherOfCall({ when, unless, exempt }: What): Matches {
+  const holds = when?.evaluate
+  const spares = unless?.evaluate
+  const fits = exempt && fitterOf(exempt)
+  if (!spares && !fits) return holds ?? ALWAYS
+  if (!holds && !fits && spares) return (call) => opposite(spares(call))
+  if (!holds && !spares && fits) return (call) => !fits(call)
+  return (call) => {
+    const matched = holds ? holds(call) : true
+    if (matched === false) return false
+    const spared = spares ? spares(call) : false
+    if (spared === true || fits?.(call) === true) return false
+    return matched === true && spared === false ? true : 'error'
   }
-  if (exempt && fits(exempt, call)) return false
-  return faulty ? 'error' : true
+}
+
+const ALWAYS: Matches = () => true
+
+function opposite(answer: boolean | 'error'): boolean | 'error' {
+  return answer === 'error' ? answer : !answer
 }
 
 /** Every argument named fits, and there is no other. A completion has half-typed values: nothing fits. */
-export function fits({ names: all, constraints, closed }: Exempt, call: CallContext): boolean {
-  const { args } = call
-  if (call.action === 'completion/complete') return false
-  if (closed) for (const key in args) if (!closed.has(key)) return false
-  for (let at = 0; at < all.length; at += 1) {
-    const name = all[at]
-    const constraint = constraints[at]
-    if (name === undefined || !constraint) return false
-    if (constraint.judge(Object.hasOwn(args, name) ? args[name] : undefined) !== 'holds')
-      return false
+function fitterOf({ names: all, constraints, closed }: Exempt): (call: CallContext) => boolean {
+  const judges = constraints.map(({ judge }) => judge)
+  return ({ args, action }) => {
+    if (action === 'completion/complete') return false
+    if (closed) for (const key in args) if (!closed.has(key)) return false
+    for (let at = 0; at < all.length; at += 1) {
+      const name = all[at]
+      const judge = judges[at]
+      // Not one of them is ever missing; were it so, nothing would fit.
+      if (name === undefined || !judge) return false
+      if (judge(Object.hasOwn(args, name) ? args[name] : undefined) !== 'holds') return false
+    }
+    return true
   }
-  return true
 }
