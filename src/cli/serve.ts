@@ -39,6 +39,7 @@ ${LAUNCH_HELP}
   --max-sessions <number> sessions of legacy clients at once; default 1000, or 64 where upstreams are processes
   --session-idle <time>   a session that is not used for so long ends; default 30m
   --max-result <size>     larger results are withheld; default 16MiB
+  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 
