@@ -1,0 +1,106 @@
+/** Opens the engines that a policy set configures. */
+import type { EngineConfig } from '../model/engine.ts'
+import { GuardError } from '../model/error.ts'
+import { isLoopbackHost } from '../model/loopback.ts'
+import type { PolicyEngine } from '../model/port.ts'
+import { authzenEngine } from './authzen.ts'
+import { cedarEngine } from './cedar.ts'
+import { type Watch, withDeadline } from './deadline.ts'
+import { type Client, clientOf } from './http.ts'
+import { localTimeIn } from './local-time.ts'
+import { opaEngine } from './opa-http.ts'
+import { opaWasmEngine } from './opa-wasm.ts'
+import type { Telling } from './told.ts'
+
+export interface EngineDeps extends Watch {
+  /** Expands the variables of a URL or a header. @throws GuardError where one is not set */
+  readonly expand: (text: string) => string
+  /** The bytes of a file beside `engines.yaml`: those that are part of the revision. @throws GuardError where it cannot be read */
+  readonly read: (path: string) => Uint8Array
+}
+
+/**
+ * Loads the engine's library, where it has one, and what it decides by. Nothing is asked over the network yet: a decision
+ * point that is down denies calls, and keeps no guard from starting.
+ *
+ * @throws GuardError ERR_CONFIG_INVALID when the package is not installed, or a policy does not load
+ */
+export async function openEngine(config: EngineConfig, deps: EngineDeps): Promise<PolicyEngine> {
+  try {
+    return withDeadline(config, await askingOf(config, deps), deps)
+  } catch (error) {
+    if (!(error instanceof GuardError)) throw error
+    throw new GuardError(error.code, `engine \`${config.id}\`: ${error.message}`, { cause: error })
+  }
+}
+
+async function askingOf(
+  config: EngineConfig,
+  { timers, expand, read }: EngineDeps,
+): Promise<Parameters<typeof withDeadline>[1]> {
+  const telling: Telling = { send: config.send, localTime: localTimeIn(config.timezone) }
+  switch (config.type) {
+    case 'authzen': {
+      const { url, client } = reach(config, expand)
+      return authzenEngine({ url, discover: config.discover, telling }, client)
+    }
+    case 'opa': {
+      const { url, client } = reach(config, expand)
+      return opaEngine({ url, path: config.path, telling }, client)
+    }
+    case 'opa_wasm':
+      return opaWasmEngine(
+        { bytes: read(config.bundle), entrypoint: config.entrypoint, telling },
+        timers,
+      )
+    case 'cedar': {
+      const policies = config.policies.map((file) => ({ file, text: textOf(file, read(file)) }))
+      return cedarEngine({ policies, telling }, timers)
+    }
+  }
+}
+
+function textOf(file: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (error) {
+    throw new GuardError('ERR_CONFIG_INVALID', `\`${file}\` is not UTF-8`, { cause: error })
+  }
+}
+
+type Remote = Extract<EngineConfig, { readonly url: string }>
+
+function reach(
+  { url: written, headers, insecure }: Remote,
+  expand: (text: string) => string,
+): { readonly url: URL; readonly client: Client } {
+  const url = urlOf(expand(written))
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname) && !insecure)
+    throw unusable(
+      'its URL is plain HTTP to another machine, where somebody on the way could answer in its place: use https://, or say `insecure: true` where that is meant',
+    )
+  const expanded = [...headers].map(
+    ([name, value]) => [name, headerValue(name, expand(value))] as const,
+  )
+  return { url, client: clientOf(url, new Map(expanded)) }
+}
+
+/** What it says is never repeated: a variable may hold a secret. */
+function urlOf(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) throw unusable('its URL is none over HTTP')
+  if (url.username !== '' || url.password !== '')
+    throw unusable('its URL holds a user or a password: send them in `headers`')
+  if (url.search !== '' || url.hash !== '')
+    throw unusable('its URL holds a query or a fragment: write the address alone')
+  return url
+}
+
+function headerValue(name: string, value: string): string {
+  if (/^[\t\u0020-\u007E]{0,8192}$/.test(value)) return value
+  throw unusable(`the value of its header \`${name}\` cannot be sent`)
+}
+
+function unusable(why: string): GuardError {
+  return new GuardError('ERR_CONFIG_INVALID', why)
+}
