@@ -12,7 +12,7 @@ const MOST_AT_ONCE = 64
 const FAILURES = 5
 const COOL_DOWN_MS = 5_000
 
-export interface Watch {
+export interface Timing {
   readonly clock: Clock
   readonly timers: Timers
 }
@@ -20,9 +20,9 @@ export interface Watch {
 export function withDeadline(
   { id, deadlineMs }: { readonly id: string; readonly deadlineMs: number },
   asking: Asking<EngineQuestion>,
-  watch: Watch,
+  timing: Timing,
 ): PolicyEngine {
-  const breaker = breakerOf(watch.clock)
+  const breaker = breakerOf(timing.clock)
   let underway = 0
   let closed = false
 
@@ -32,7 +32,7 @@ export function withDeadline(
     if (!breaker.mayAsk()) return failed('it did not answer lately, and is not asked for a while')
     underway += 1
     try {
-      const said = await inTime(asking, question, { deadlineMs, timers: watch.timers })
+      const said = await inTime(asking, question, { deadlineMs, timers: timing.timers })
       breaker.heard(said.unreachable !== true)
       return said
     } finally {
@@ -42,9 +42,9 @@ export function withDeadline(
   return {
     id,
     ask: async (question) => {
-      const began = watch.clock.monotonic()
+      const began = timing.clock.monotonic()
       const { effect, detail } = await answer(question)
-      const tookMs = watch.clock.monotonic() - began
+      const tookMs = timing.clock.monotonic() - began
       return {
         engine: id,
         effect,

@@ -1,18 +1,17 @@
 /** Opens the engines that a policy set configures. */
-import type { EngineConfig } from '../model/engine.ts'
+import { type EngineConfig, engineUrlFault } from '../model/engine.ts'
 import { GuardError } from '../model/error.ts'
-import { isLoopbackHost } from '../model/loopback.ts'
 import type { PolicyEngine } from '../model/port.ts'
 import { authzenEngine } from './authzen.ts'
 import { cedarEngine } from './cedar.ts'
-import { type Watch, withDeadline } from './deadline.ts'
+import { type Timing, withDeadline } from './deadline.ts'
 import { type Client, clientOf } from './http.ts'
 import { localTimeIn } from './local-time.ts'
 import { opaEngine } from './opa-http.ts'
 import { opaWasmEngine } from './opa-wasm.ts'
 import type { Telling } from './told.ts'
 
-export interface EngineDeps extends Watch {
+export interface EngineDeps extends Timing {
   /** Expands the variables of a URL or a header. @throws GuardError where one is not set */
   readonly expand: (text: string) => string
   /** The bytes of a file beside `engines.yaml`: those that are part of the revision. @throws GuardError where it cannot be read */
@@ -74,26 +73,14 @@ function reach(
   { url: written, headers, insecure }: Remote,
   expand: (text: string) => string,
 ): { readonly url: URL; readonly client: Client } {
-  const url = urlOf(expand(written))
-  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname) && !insecure)
-    throw unusable(
-      'its URL is plain HTTP to another machine, where somebody on the way could answer in its place: use https://, or say `insecure: true` where that is meant',
-    )
+  const text = expand(written)
+  const fault = engineUrlFault(text, insecure)
+  if (fault !== undefined) throw unusable(fault)
+  const url = new URL(text)
   const expanded = [...headers].map(
     ([name, value]) => [name, headerValue(name, expand(value))] as const,
   )
   return { url, client: clientOf(url, new Map(expanded)) }
-}
-
-/** What it says is never repeated: a variable may hold a secret. */
-function urlOf(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (!url || !/^https?:$/.test(url.protocol)) throw unusable('its URL is none over HTTP')
-  if (url.username !== '' || url.password !== '')
-    throw unusable('its URL holds a user or a password: send them in `headers`')
-  if (url.search !== '' || url.hash !== '')
-    throw unusable('its URL holds a query or a fragment: write the address alone')
-  return url
 }
 
 function headerValue(name: string, value: string): string {

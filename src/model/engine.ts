@@ -1,6 +1,7 @@
 /** External policy engines, as `policies/engines.yaml` lists them: they restrict, and whatever goes wrong with one denies. */
 import type { EffectClass } from './call.ts'
 import type { Place } from './document.ts'
+import { isLoopbackHost } from './loopback.ts'
 import type { PolicyMode } from './policy.ts'
 
 /** What an engine can be told of a call beside who acts on what. */
@@ -72,4 +73,16 @@ export type EngineConfig = AuthzenConfig | OpaConfig | OpaWasmConfig | CedarConf
 export function engineFiles(config: EngineConfig): readonly string[] {
   if (config.type === 'opa_wasm') return [config.bundle]
   return config.type === 'cedar' ? config.policies : []
+}
+
+/** Why a URL, with its variables expanded, is none that an engine is asked at; it is not repeated, as it may hold a secret. */
+export function engineUrlFault(text: string, insecure: boolean): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) return 'its URL is none over HTTP'
+  if (url.username !== '' || url.password !== '')
+    return 'its URL holds a user or a password: send them in `headers`'
+  if (url.search !== '' || url.hash !== '')
+    return 'its URL holds a query or a fragment: write the address alone'
+  if (url.protocol === 'https:' || insecure || isLoopbackHost(url.hostname)) return undefined
+  return 'its URL is plain HTTP to another machine, where somebody on the way could answer in its place: use https://, or say `insecure: true` where that is meant'
 }
