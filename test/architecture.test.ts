@@ -52,6 +52,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['config/operational.ts'],
   '@modelcontextprotocol/client': ['credential/oauth/'],
   'undici/lib/dispatcher/pool.js': ['proxy/upstream/http/pool.ts'],
+  '@cedar-policy/cedar-wasm/nodejs': ['engine/cedar-library.ts'],
   // Its types alone.
   undici: ['proxy/upstream/http/undici-pool.d.ts'],
 }
