@@ -14,6 +14,7 @@ import type { JsonObject } from './model/json.ts'
 import type { Lock } from './model/lock.ts'
 import type { AuditLog, OperationalLog } from './model/port.ts'
 import type { EventName } from './model/record.ts'
+import type { WebhookEntry } from './model/webhook.ts'
 import { timeKeeper } from './pipeline/time.ts'
 import type { ListenerOptions } from './proxy/downstream/http/listener.ts'
 import type { ServerOptions } from './proxy/downstream/http/server.ts'
@@ -37,6 +38,7 @@ import { connectHttp } from './proxy/upstream/http/connection.ts'
 import { fetchWith } from './proxy/upstream/http/fetch.ts'
 import { startProcess } from './proxy/upstream/process.ts'
 import { Task } from './state/task.ts'
+import { webhooks } from './webhook/webhooks.ts'
 
 export type { LoginOutcome } from './credential/login.ts'
 export type { LogoutOutcome } from './credential/logout.ts'
@@ -45,6 +47,8 @@ export type { GuardedUpstream } from './proxy/front.ts'
 /** How upstreams are reached and the patience of an opening have working defaults. */
 type House = Omit<HouseOptions, 'start' | 'openingMs' | 'pins'> &
   Partial<Pick<HouseOptions, 'start' | 'openingMs'>> & {
+    /** Whom `notify` duties tell, by name. */
+    readonly webhooks?: ReadonlyMap<string, WebhookEntry>
     /** What is approved; without it, definitions are pinned as they are first seen. */
     readonly lock?: Lock
     /** Where `chaperone login` keeps what upstreams are shown; absent: they are shown their entries' headers alone. */
@@ -133,7 +137,10 @@ function housed<T extends House & { readonly log: AuditLog }>(
   given: T,
 ): T & Pick<HouseOptions, 'start' | 'openingMs' | 'pins'> {
   const upstreams = withLogins(given)
-  return { start: connect, openingMs: OPENING_MS, ...given, upstreams, pins: new Pins(given.lock) }
+  const { clock, timers, webhooks: hooks } = given
+  const notifier = hooks && webhooks(hooks, { fetch: fetchWith(timers), clock, timers })
+  const pins = new Pins(given.lock)
+  return { start: connect, openingMs: OPENING_MS, notifier, ...given, upstreams, pins }
 }
 
 /** Calls are named after the guard, in the order in which they came. */

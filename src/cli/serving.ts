@@ -59,6 +59,7 @@ export function houseOf(
     startTimeoutMs: settings.startTimeoutMs,
     callTimeoutMs: settings.callTimeoutMs,
     maxAnswerBytes: settings.maxResultBytes,
+    webhooks: settings.webhooks,
     stateDir: state,
   }
 }
