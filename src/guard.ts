@@ -3,16 +3,18 @@ import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
 import type { HttpUpstream } from './config/upstream-entry.ts'
+import type { EngineDeps } from './engine/open.ts'
 import { lenderEvents, lent } from './credential/lend.ts'
 import type { LoginOutcome } from './credential/login.ts'
 import { LoginFile } from './credential/login-file.ts'
 import type { LogoutOptions, LogoutOutcome } from './credential/logout.ts'
 import type { CompiledMandate } from './model/authority.ts'
 import type { UpstreamRequest } from './model/call.ts'
+import type { EngineConfig } from './model/engine.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { JsonObject } from './model/json.ts'
 import type { Lock } from './model/lock.ts'
-import type { AuditLog, OperationalLog } from './model/port.ts'
+import type { AuditLog, OperationalLog, PolicyEngine } from './model/port.ts'
 import type { EventName } from './model/record.ts'
 import type { WebhookEntry } from './model/webhook.ts'
 import { timeKeeper } from './pipeline/time.ts'
@@ -354,6 +356,18 @@ function quietLinks(
         callTimeoutMs: settings.startTimeoutMs,
       }),
   )
+}
+
+/**
+ * Opens an external policy engine; its library is loaded only now.
+ *
+ * @throws GuardError ERR_CONFIG_INVALID when its package is not installed, or what it decides by does not load
+ */
+export async function openPolicyEngine(
+  config: EngineConfig,
+  deps: EngineDeps,
+): Promise<PolicyEngine> {
+  return (await import('./engine/open.ts')).openEngine(config, deps)
 }
 
 /** An upstream to log in at, or out of. */

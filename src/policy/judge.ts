@@ -27,6 +27,8 @@ export interface BoundRules {
   readonly engines: readonly { readonly id: string; readonly mode: PolicyMode }[]
   /** Duties of every call. */
   readonly always: readonly Obligation[]
+  /** The rules that read an argument of which the call has a second spelling; absent: none reads any. */
+  readonly twins?: (args: JsonObject) => readonly string[] | undefined
   /** The arguments that they read; absent: none. */
   readonly facts?: Facts
   /** Of what they read of the past. */
@@ -84,6 +86,7 @@ function judge(bound: BoundRules, given: Case): Decision {
   const found: Found = { determining: [], errors: [] }
   const shadow = shadowOf(bound, call)
   const forbidden = sift(bound.forbid, call, found)
+  const twins = bound.twins?.(call.args)
   const said = asked ? enginesSaid(bound, call) : undefined
   const noted = { ...(said && { engines: said.facts }) }
   const denied = (reason: 'forbidden' | 'evaluation_error' | 'engine_unavailable'): Decision => {
@@ -100,6 +103,11 @@ function judge(bound: BoundRules, given: Case): Decision {
   if (forbidden.length > 0) {
     // Where one rule forbids outright, another that could not be evaluated changes nothing.
     return denied(forbidden.length > found.errors.length ? 'forbidden' : 'evaluation_error')
+  }
+  if (twins) {
+    found.determining.push(...twins)
+    found.errors.push(...twins)
+    return denied('evaluation_error')
   }
   if (said?.denied) {
     found.determining.push(...said.determining)

@@ -129,21 +129,14 @@ export function createFront(options: FrontOptions): Front {
     mandate.mandate.grants.some((one) => grantNames(one, server))
   const notices = new Notices({ ...common, flood, mandate: { names } })
   Object.assign(parts, { notices, asks, catalog })
-  const { task } = options
-  task.track(mandate.queries)
-  const unhear = mandate.onSwap?.(() => {
-    task.track(mandate.queries)
-    notices.swapped()
-  })
+  const unhear = followPolicies(options, notices)
   const subscribe = (underway: Underway, uri: string): Promise<boolean> =>
     subscribed(underway, uri, ports)
   const locals = new Locals({ ...common, self, mandate, openingMs, subscribe })
   const bridge = new Bridge(seal, asks)
   const relay = new Relay({ ...common, ports, locals, bridge, parking })
-  const settled = (patienceMs: number): Promise<void> => {
-    const patience = new Promise<void>((resolve) => void timers.after(patienceMs, resolve))
-    return Promise.race([relay.settled(), patience])
-  }
+  const settled = (patienceMs: number): Promise<void> =>
+    Promise.race([relay.settled(), patience(timers, patienceMs)])
   const goDown = (): void => {
     state.down = true
     audience.dismiss()
@@ -162,6 +155,21 @@ export function createFront(options: FrontOptions): Front {
     },
   }
 }
+
+function patience(timers: Timers, ms: number): Promise<void> {
+  return new Promise((resolve) => void timers.after(ms, resolve))
+}
+
+/** What policies may ask of the past is kept from now on, and agents hear of what others hide or show. */
+function followPolicies({ mandate, task }: FrontOptions, notices: Notices): Unhear {
+  task.track(mandate.queries)
+  return mandate.onSwap?.(() => {
+    task.track(mandate.queries)
+    notices.swapped()
+  })
+}
+
+type Unhear = (() => void) | undefined
 
 function floodOf({ clock, operational }: FrontOptions, record: Record): Flood {
   return new Flood(clock, (server, kind, dropped) => {
