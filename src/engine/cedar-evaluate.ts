@@ -34,6 +34,7 @@ export async function loadCedar(job: CedarJob): Promise<(question: ThreadQuestio
   const cedar = await loadLibrary()
   const policies = policiesOf(job.policies, cedar)
   const mentioned = actionsIn(policies)
+  warmUp(cedar)
   const kept = new Map<string, Prepared>()
   return ({ input, schema = '{}' }) => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the guard's own thread wrote it
@@ -47,6 +48,15 @@ export async function loadCedar(job: CedarJob): Promise<(question: ThreadQuestio
       ? judge(evaluation, { about, prepared, cedar })
       : failed(prepared.fault)
   }
+}
+
+/** What is evaluated for the first time takes long, and would take it from somebody's deadline. */
+function warmUp(cedar: CedarLibrary): void {
+  const one = { type: 'Agent', id: '' }
+  const policies = { staticPolicies: 'permit (principal, action, resource);' }
+  const call = { principal: one, action: { type: 'Action', id: '' }, resource: one, context: {} }
+  cedar.validate({ schema: {}, policies })
+  cedar.isAuthorized({ ...call, policies, entities: [] })
 }
 
 interface About {

@@ -84,7 +84,8 @@ function exchange(outgoing: Outgoing, common: Common): Promise<Answered | 'stale
     const request = send(outgoing.url, optionsOf(outgoing, common), (response) => {
       const fault = faultOf(response)
       if (fault) {
-        request.destroy()
+        response.on('error', () => {})
+        response.destroy()
         resolve({ wrong: fault })
       } else gather(response, resolve)
     })

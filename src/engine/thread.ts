@@ -1,6 +1,6 @@
 /**
- * An engine that computes has a thread of its own: WebAssembly cannot be interrupted, a thread can be ended. One that does
- * not answer in time is ended with whatever else it was asked, and another takes its place.
+ * An engine that computes has a thread of its own: WebAssembly cannot be interrupted, a thread can be ended. One that is
+ * still at a question long after its deadline is ended with whatever else it was asked, and another takes its place.
  */
 import { Worker } from 'node:worker_threads'
 import { GuardError } from '../model/error.ts'
@@ -39,6 +39,10 @@ export interface Thread {
 }
 
 const START_MS = 30_000
+/** What comes late may only have been parsed for the first time: ended at once, a slow machine would never get there. */
+const GRACE_MS = 2_000
+/** Most questions that wait in a thread, those included that nobody waits for any longer. */
+const MOST_WAITING = 64
 const HEAP_MB = 256
 
 /**
@@ -59,16 +63,20 @@ export async function openThread(job: Job, timers: Timers): Promise<Thread> {
   return {
     ask: async (question, signal) => {
       const asked = current
-      const stop = (): void => {
-        if (asked === current) replace()
+      let takeBack = (): void => {}
+      const late = (): void => {
+        takeBack = timers.after(GRACE_MS, () => {
+          if (asked === current) replace()
+        })
       }
-      signal.addEventListener('abort', stop, { once: true })
+      signal.addEventListener('abort', late, { once: true })
       try {
         const wrong = await asked.ready
         if (wrong !== undefined && asked === current) replace()
         return wrong === undefined ? await asked.ask(question) : unreachable(wrong)
       } finally {
-        signal.removeEventListener('abort', stop)
+        signal.removeEventListener('abort', late)
+        takeBack()
       }
     },
     close: async () => {
@@ -129,6 +137,7 @@ function startOf(job: Job, timers: Timers): Running {
     ready: started.promise,
     ask: (question) => {
       if (over !== undefined) return Promise.resolve(unreachable(over))
+      if (waiting.size >= MOST_WAITING) return Promise.resolve(unreachable('its thread is busy'))
       const id = (next += 1)
       return new Promise((resolve) => {
         waiting.set(id, resolve)

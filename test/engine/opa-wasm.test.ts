@@ -5,6 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { readBundle } from '../../src/engine/bundle.ts'
 import { openEngine } from '../../src/engine/open.ts'
+import { openThread } from '../../src/engine/thread.ts'
 import type { PolicyEngine } from '../../src/model/port.ts'
 import { BASE, engineDeps, questionOf } from '../fakes/engine.ts'
 
@@ -86,12 +87,9 @@ describe('compiled Rego', () => {
     expect((await engine.ask(questionOf({ answer: true }))).effect).toBe('permit')
   })
 
-  test('that does not end is ended at its deadline, and asked again in another thread', async () => {
-    const deps = engineDeps({ read: () => BUNDLE })
-    const config = { ...BASE, type: 'opa_wasm', bundle: 'b', entrypoint: 'chaperone/slow' } as const
-    const slow = await openEngine(config, deps)
-    open.push(slow)
-    const [first, second] = [slow.ask(questionOf({})), slow.ask(questionOf({}))]
+  test('that does not end is an error at its deadline, and its thread is ended after a while', async () => {
+    const { engine, deps } = await rego('chaperone/slow')
+    const [first, second] = [engine.ask(questionOf({})), engine.ask(questionOf({}))]
     deps.clock.advance(5_000)
     expect(await first).toMatchObject({
       effect: 'error',
@@ -99,9 +97,26 @@ describe('compiled Rego', () => {
       tookMs: 5000,
     })
     expect((await second).effect).toBe('error')
-    const third = slow.ask(questionOf({}))
-    deps.clock.advance(5_000)
-    expect((await third).effect).toBe('error')
+    const third = engine.ask(questionOf({}))
+    deps.clock.advance(2_000)
+    expect(await third).toMatchObject({
+      effect: 'error',
+      detail: 'it was ended with another question that took too long',
+    })
+  })
+
+  test('keeps no more than 64 questions in its thread', async () => {
+    const { clock } = engineDeps()
+    const job = { kind: 'rego', ...readBundle(BUNDLE), entrypoint: 'chaperone/slow' } as const
+    const thread = await openThread(job, clock)
+    const { signal } = new AbortController()
+    const asked = Array.from({ length: 64 }, () => thread.ask({ input: '{}' }, signal))
+    expect(await thread.ask({ input: '{}' }, signal)).toMatchObject({
+      effect: 'error',
+      detail: 'its thread is busy',
+    })
+    await thread.close()
+    for (const said of await Promise.all(asked)) expect(said.effect).toBe('error')
   })
 
   test('answers again after one question was too slow for its thread', async () => {
