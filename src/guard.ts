@@ -3,17 +3,20 @@ import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
 import type { HttpUpstream } from './config/upstream-entry.ts'
+import type { EngineDeps } from './engine/open.ts'
 import { lenderEvents, lent } from './credential/lend.ts'
 import type { LoginOutcome } from './credential/login.ts'
 import { LoginFile } from './credential/login-file.ts'
 import type { LogoutOptions, LogoutOutcome } from './credential/logout.ts'
 import type { CompiledMandate } from './model/authority.ts'
 import type { UpstreamRequest } from './model/call.ts'
+import type { EngineConfig } from './model/engine.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { JsonObject } from './model/json.ts'
 import type { Lock } from './model/lock.ts'
-import type { AuditLog, OperationalLog } from './model/port.ts'
+import type { AuditLog, OperationalLog, PolicyEngine } from './model/port.ts'
 import type { EventName } from './model/record.ts'
+import type { WebhookEntry } from './model/webhook.ts'
 import { timeKeeper } from './pipeline/time.ts'
 import type { ListenerOptions } from './proxy/downstream/http/listener.ts'
 import type { ServerOptions } from './proxy/downstream/http/server.ts'
@@ -37,6 +40,7 @@ import { connectHttp } from './proxy/upstream/http/connection.ts'
 import { fetchWith } from './proxy/upstream/http/fetch.ts'
 import { startProcess } from './proxy/upstream/process.ts'
 import { Task } from './state/task.ts'
+import { webhooks } from './webhook/webhooks.ts'
 
 export type { LoginOutcome } from './credential/login.ts'
 export type { LogoutOutcome } from './credential/logout.ts'
@@ -45,6 +49,8 @@ export type { GuardedUpstream } from './proxy/front.ts'
 /** How upstreams are reached and the patience of an opening have working defaults. */
 type House = Omit<HouseOptions, 'start' | 'openingMs' | 'pins'> &
   Partial<Pick<HouseOptions, 'start' | 'openingMs'>> & {
+    /** Whom `notify` duties tell, by name. */
+    readonly webhooks?: ReadonlyMap<string, WebhookEntry>
     /** What is approved; without it, definitions are pinned as they are first seen. */
     readonly lock?: Lock
     /** Where `chaperone login` keeps what upstreams are shown; absent: they are shown their entries' headers alone. */
@@ -133,7 +139,10 @@ function housed<T extends House & { readonly log: AuditLog }>(
   given: T,
 ): T & Pick<HouseOptions, 'start' | 'openingMs' | 'pins'> {
   const upstreams = withLogins(given)
-  return { start: connect, openingMs: OPENING_MS, ...given, upstreams, pins: new Pins(given.lock) }
+  const { clock, timers, webhooks: hooks } = given
+  const notifier = hooks && webhooks(hooks, { fetch: fetchWith(timers), clock, timers })
+  const pins = new Pins(given.lock)
+  return { start: connect, openingMs: OPENING_MS, notifier, ...given, upstreams, pins }
 }
 
 /** Calls are named after the guard, in the order in which they came. */
@@ -347,6 +356,18 @@ function quietLinks(
         callTimeoutMs: settings.startTimeoutMs,
       }),
   )
+}
+
+/**
+ * Opens an external policy engine; its library is loaded only now.
+ *
+ * @throws GuardError ERR_CONFIG_INVALID when its package is not installed, or what it decides by does not load
+ */
+export async function openPolicyEngine(
+  config: EngineConfig,
+  deps: EngineDeps,
+): Promise<PolicyEngine> {
+  return (await import('./engine/open.ts')).openEngine(config, deps)
 }
 
 /** An upstream to log in at, or out of. */

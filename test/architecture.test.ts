@@ -19,6 +19,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   approval: ['model'],
   credential: ['model'],
   state: ['model'],
+  webhook: ['model'],
   pipeline: ['model', 'mandate', 'policy'],
   proxy: ['model', 'pipeline'],
   config: ['model', 'document'],
@@ -37,6 +38,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'approval',
     'credential',
     'state',
+    'webhook',
     'pipeline',
     'proxy',
     'config',
@@ -52,6 +54,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['config/operational.ts'],
   '@modelcontextprotocol/client': ['credential/oauth/'],
   'undici/lib/dispatcher/pool.js': ['proxy/upstream/http/pool.ts'],
+  '@cedar-policy/cedar-wasm/nodejs': ['engine/cedar-library.ts'],
   // Its types alone.
   undici: ['proxy/upstream/http/undici-pool.d.ts'],
 }

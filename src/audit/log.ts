@@ -13,14 +13,14 @@ import type { Acting, EntryBody, Receipt, RecordHead } from '../model/record.ts'
 import { Chain, type WriteEntry } from './chain.ts'
 import { KEY_BYTES, keyedDigest } from './digest.ts'
 import { readFrom, realDisk, writeWhole, type Disk } from './disk.ts'
-import { entryWriter } from './entry.ts'
+import { entryWriter, type WriteOptions } from './entry.ts'
 import { keepObject } from './objects.ts'
 import { logFileName, logFiles, readTail, type Tail } from './tail.ts'
 
 const KEY_FILE = 'args.key'
 const OBJECTS = 'objects'
 
-export interface LogOptions {
+export interface LogOptions extends WriteOptions {
   /** The folder of this log alone; made when it is not there. */
   readonly dir: string
   readonly head: RecordHead
@@ -61,7 +61,7 @@ export function openLog(options: LogOptions): FileLog {
     const opened = openFile(disk, dir, head.log)
     const digest = keyedDigest(argsKey(disk, dir))
     const writer = (acting: Partial<Acting>): WriteEntry =>
-      entryWriter({ log: head.log, ...acting }, digest)
+      entryWriter({ log: head.log, ...acting }, digest, options)
     const chain = new Chain(writer(head), { seq: opened.tail.seq, prev: opened.tail.prev })
     const look = { holdsMs: options.lookHoldsMs ?? 0, clock: options.clock }
     const log = new LogOnDisk({ disk, dir, opened, chain, look, writer })

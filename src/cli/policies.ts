@@ -63,13 +63,13 @@ function enginesIn(file: PolicyFile, problems: Problems): readonly EngineConfig[
 /** The files that engines decide by; several may share one. */
 function bundlesOf(
   engines: readonly EngineConfig[],
-  { read }: ReturnType<typeof readPolicyFiles>,
+  folder: ReturnType<typeof readPolicyFiles>,
   problems: Problems,
 ): readonly PolicyFile[] {
   const all = new Map<string, PolicyFile>()
   for (const engine of engines) {
     for (const name of engineFiles(engine)) {
-      const file = read(name, engine, problems)
+      const file = folder.read(name, engine, problems)
       if (file) all.set(file.relative, file)
     }
   }

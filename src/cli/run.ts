@@ -36,6 +36,7 @@ permits is listed, every call is decided when it is made, and every decision is 
 
 ${LAUNCH_HELP}
   --max-result <size>     larger results are withheld; default 16MiB
+  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 

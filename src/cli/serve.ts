@@ -46,6 +46,7 @@ ${LAUNCH_HELP}
   --max-sessions <number> sessions of legacy clients at once; default 1000, or 64 where upstreams are processes
   --session-idle <time>   a session that is not used for so long ends; default 30m
   --max-result <size>     larger results are withheld; default 16MiB
+  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 
@@ -115,7 +116,9 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
     const bound = await listen(guard, { host, port })
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}/mcp`
     operational.info({ url, agents: agents.length, record }, 'guarding')
+    const unhear = keeper && io.onHangup?.(() => keeper.look())
     await whileServing(io, (reason) => guard.stop(reason))
+    unhear?.()
   } finally {
     await keeper?.close()
     await operational.close()

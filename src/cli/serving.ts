@@ -10,7 +10,7 @@ import { stateDir } from '../config/state-dir.ts'
 import { systemClock, systemTimers, systemWatch } from '../config/system.ts'
 import { expand } from '../config/variable.ts'
 import { version } from '../config/version.ts'
-import type { GuardOptions } from '../guard.ts'
+import { type GuardOptions, openPolicyEngine } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Principal } from '../model/call.ts'
 import { Problems } from '../model/document.ts'
@@ -59,6 +59,7 @@ export function houseOf(
     startTimeoutMs: settings.startTimeoutMs,
     callTimeoutMs: settings.callTimeoutMs,
     maxAnswerBytes: settings.maxResultBytes,
+    webhooks: settings.webhooks,
     stateDir: state,
   }
 }
@@ -77,10 +78,9 @@ export async function policiesInForce(
   if (!policySet) return undefined
   const { webhooks } = settings
   const parts = { clock: systemClock, timers: systemTimers, watch: systemWatch }
-  const open: KeeperParts['open'] = async (config, { documents }) => {
-    const { openEngine } = await import('../engine/open.ts')
+  const open: KeeperParts['open'] = (config, { documents }) => {
     const read = (path: string): Uint8Array => bytesOf(path, documents)
-    return openEngine(config, { ...parts, expand: (text) => expanded(text, env), read })
+    return openPolicyEngine(config, { ...parts, expand: (text) => expanded(text, env), read })
   }
   const keeper = await PolicyKeeper.start(
     { ...parts, log, operational, webhooks, open },

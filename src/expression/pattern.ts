@@ -2,6 +2,7 @@
 import { clause, type ClauseParser, TAKES } from './clause.ts'
 import { listed, textsOf } from './reader.ts'
 import { compilePattern, type Pattern } from './regex.ts'
+import { MAX_STEPS } from './run.ts'
 
 export const pattern: ClauseParser = (node, { problems }) => {
   const texts = textsOf(node, problems)
@@ -23,6 +24,11 @@ export const pattern: ClauseParser = (node, { problems }) => {
     'pattern',
     `matches the pattern ${listed(texts.map((item) => item.text))} from end to end`,
     TAKES.text,
-    (value) => typeof value === 'string' && patterns.some((compiled) => compiled.matches(value)),
+    (value) => typeof value === 'string' && patterns.some((compiled) => isMatch(compiled, value)),
   )
+}
+
+/** What would take too long to find out does not match. */
+function isMatch(compiled: Pattern, value: string): boolean {
+  return compiled.steps(value.length) <= MAX_STEPS && compiled.matches(value)
 }

@@ -22,8 +22,8 @@ export const settle: StageRow<Screened, Settled> = {
 }
 
 function recorded(screened: Screened, ports: LinePorts): Promise<Settled | Refusal> {
-  const { call, request } = screened
-  const { answer, equipped } = screened.forwarded
+  const { answer, call, request } = screened
+  const { equipped } = screened.forwarded
   const { startedMs } = equipped.committed.steppedUp.decided.resolved.bound.identified.admitted
   const entry = {
     type: 'outcome',

@@ -3,6 +3,7 @@
  * the decisions come.
  */
 import { factsOf } from '../mandate/facts.ts'
+import { declaredNames, twinFinder } from '../mandate/twin.ts'
 import type { Authority, CompiledMandate } from '../model/authority.ts'
 import {
   type CallContext,
@@ -13,6 +14,7 @@ import {
 import type { Decision } from '../model/decision.ts'
 import type { Mandate } from '../model/mandate.ts'
 import { type Detector, DETECTORS, type Obligation } from '../model/policy.ts'
+import { inputSchema, type ToolDefinition } from '../model/tool.ts'
 import type { CompiledPolicies } from './compile.ts'
 import { conditionsOf, policyConjuncts } from './conjuncts.ts'
 import { type BoundRules, judgeUnder } from './judge.ts'
@@ -45,10 +47,12 @@ export function guarded(
   const live = new Set(rules)
   // The mandate's own authorities are remembered by it; what policies make of each is remembered with it.
   const known = new WeakMap<Authority, GuardedAuthority>()
-  const under = (base: Authority, named: Omit<Subject, 'effects' | 'data'>): GuardedAuthority => {
+  const under = (base: Authority, named: Named, tool?: ToolDefinition): GuardedAuthority => {
     const found = known.get(base)
     if (found) return found
-    const made = guard(base, named, { mandate: mandate.mandate, policies, live })
+    const declared = declaredNames(tool && inputSchema(tool))
+    const house = { mandate: mandate.mandate, policies, live, declared }
+    const made = guard(base, named, house)
     known.set(base, made)
     return made
   }
@@ -60,7 +64,8 @@ export function guarded(
     queries: [...mandate.queries, ...policies.queries],
     tool: (definition) => {
       const { server, name } = definition
-      return under(mandate.tool(definition), { kind: 'tool', server, name })
+      const named: Named = { kind: 'tool', server, name }
+      return under(mandate.tool(definition), named, definition)
     },
     resource,
     prompt: (server, name) => under(mandate.prompt(server, name), { kind: 'prompt', server, name }),
@@ -83,13 +88,13 @@ interface House {
   readonly policies: CompiledPolicies
   /** The rules that hold for this mandate at all. */
   readonly live: ReadonlySet<CompiledRule>
+  /** The arguments that the tool declares. */
+  readonly declared: readonly string[]
 }
 
-function guard(
-  base: Authority,
-  named: Omit<Subject, 'effects' | 'data'>,
-  house: House,
-): GuardedAuthority {
+type Named = Omit<Subject, 'effects' | 'data'>
+
+function guard(base: Authority, named: Named, house: House): GuardedAuthority {
   const { policies, live } = house
   const said = policies.classified(named)
   const effects = strictest(base.effects, said.effects)
@@ -139,13 +144,16 @@ function strictest(
 function bind(
   about: readonly CompiledRule[],
   subject: Subject,
-  { mandate, policies }: House,
+  { mandate, policies, declared }: House,
 ): BoundRules {
   const enforced = (effect: string): readonly CompiledRule[] =>
     about.filter(({ source }) => source.mode === 'enforce' && source.effect === effect)
   const facts = readerOf(about)
   const past = pastOf(about)
+  const reading = about.filter(({ source }) => source.mode === 'enforce')
+  const twins = twinsOf(reading, declared)
   return {
+    ...(twins && { twins }),
     revision: policies.revision,
     forbid: enforced('forbid'),
     ask: enforced('require_approval').map((rule) => ({
@@ -178,6 +186,25 @@ function approversOf({ source }: CompiledRule, mandate: Mandate): readonly strin
   return from.filter((one) => !excepted.has(one))
 }
 
+/**
+ * Finds a second spelling of an argument that a rule in force reads: an upstream may take the one for the other, and then
+ * the rule has judged what nobody acts on. What a rule exempts in a closed world has none.
+ */
+function twinsOf(rules: readonly CompiledRule[], declared: readonly string[]): BoundRules['twins'] {
+  const reading = rules.filter(
+    (rule) => rule.source.effect !== 'oblige' && readsOf(rule).length > 0,
+  )
+  if (reading.length === 0) return undefined
+  const names = reading.flatMap(readsOf).map((path) => path.split('.', 1)[0] ?? path)
+  const find = twinFinder(names, declared)
+  const rule = reading.map(({ source }) => source.name)
+  return (args) => (find(args) === undefined ? undefined : rule)
+}
+
+function readsOf({ when, unless, exempt }: CompiledRule): readonly string[] {
+  return [...(when?.reads ?? []), ...(unless?.reads ?? []), ...(exempt?.names ?? [])]
+}
+
 /** Reads what the rules read of a call's arguments. */
 function readerOf(about: readonly CompiledRule[]): BoundRules['facts'] {
   const exempt = about.flatMap((rule) => rule.exempt?.names ?? [])
@@ -194,5 +221,6 @@ function pastOf(about: readonly CompiledRule[]): BoundRules['past'] {
     .flatMap(({ when, unless }) => [when, unless])
     .filter((one) => one !== undefined && one.history.length > 0)
   if (all.length === 0) return undefined
-  return (call) => Object.assign({}, ...all.map((one) => one?.historyFacts(call)))
+  return (call) =>
+    Object.fromEntries(all.flatMap((one) => Object.entries(one?.historyFacts(call) ?? {})))
 }

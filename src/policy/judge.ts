@@ -27,6 +27,8 @@ export interface BoundRules {
   readonly engines: readonly { readonly id: string; readonly mode: PolicyMode }[]
   /** Duties of every call. */
   readonly always: readonly Obligation[]
+  /** The rules that read an argument of which the call has a second spelling; absent: none reads any. */
+  readonly twins?: (args: JsonObject) => readonly string[] | undefined
   /** The arguments that they read; absent: none. */
   readonly facts?: Facts
   /** Of what they read of the past. */
@@ -112,6 +114,11 @@ function judge(plan: Plan, base: Decision, call: CallContext): Decision {
     const reason = determining.length > errors.length ? 'forbidden' : 'evaluation_error'
     const policy = traceOf(bound, forbidding, beside)
     return { effect: 'deny', reason, grants, facts, policy }
+  }
+  const twins = bound.twins?.(call.args)
+  if (twins) {
+    const policy = traceOf(bound, { determining: twins, errors: twins }, beside)
+    return { effect: 'deny', reason: 'evaluation_error', grants, facts, policy }
   }
   if (said?.denied) {
     const policy = traceOf(bound, { determining: said.determining, errors: NONE }, beside)

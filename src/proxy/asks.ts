@@ -8,6 +8,7 @@ import { isObject, type Json, type JsonObject } from '../model/json.ts'
 import type { AuditLog, OperationalLog, Timers } from '../model/port.ts'
 import type { TimeKeeper } from '../pipeline/port.ts'
 import type { Errand } from './errand.ts'
+import type { Overhear } from './overhear.ts'
 import type { Parking } from './parking.ts'
 import { CODE, errorText, notificationFrame, requestFrame, type RequestId } from './protocol.ts'
 import { declares, isImproper, kindOf, onward } from './question.ts'
@@ -19,6 +20,7 @@ export interface AskOptions {
   readonly standing: Session | undefined
   readonly mandate: CompiledMandate
   readonly parking: Parking
+  readonly overhear: Overhear
   readonly log: AuditLog
   readonly time: TimeKeeper
   readonly timers: Timers
@@ -77,13 +79,21 @@ export class Asks {
     const errand = call === undefined ? undefined : link.errandOf(call)
     const reason = this.#refusal(link, request, errand)
     const passes = await this.#recorded(link.server, request.method, reason)
-    if (reason !== undefined || !passes) {
+    const heard = reason === undefined && passes ? this.#heard(link, request) : undefined
+    if (!heard) {
       this.#decline(link, request)
       return
     }
     const { standing, parking } = this.#options
-    if (standing?.era === 'legacy') await this.#passOn(link, request, { standing, call, errand })
-    else if (call === undefined || !parking.ask(link, call, request)) this.#decline(link, request)
+    if (standing?.era === 'legacy') await this.#passOn(link, heard, { standing, call, errand })
+    else if (call === undefined || !parking.ask(link, call, heard)) this.#decline(link, request)
+  }
+
+  /** As the agent may hear it; undefined where it may not. */
+  #heard({ server }: Link, request: UpstreamRequestLine): UpstreamRequestLine | undefined {
+    const text = this.#options.overhear.text(server, request.text ?? '{}')
+    if (text === undefined) return undefined
+    return request.text === undefined ? request : { ...request, text }
   }
 
   /** Asks a legacy agent. */

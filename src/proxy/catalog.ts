@@ -20,6 +20,7 @@ import type { Pins } from './pins.ts'
 import { PublicNames } from './public-name.ts'
 import { newShelf, outdated, type Shelf } from './shelf.ts'
 import { type CatalogEvents, sight } from './sighting.ts'
+import type { Overhear } from './overhear.ts'
 import { heldDetail, isWhole, stateOf } from './standing.ts'
 import { Supply, type SupplyOptions } from './supply.ts'
 import { spans } from './template.ts'
@@ -33,6 +34,7 @@ export interface CatalogOptions extends Omit<SupplyOptions, 'onFetched'> {
   /** Shared by all catalogs of one guard. */
   readonly pins: Pins
   readonly events: CatalogEvents
+  readonly overhear: Overhear
 }
 
 /** A list as the agent may see it. */
@@ -42,6 +44,8 @@ export interface View {
   readonly offered: number
   readonly hidden: number
   readonly digest: Sha256
+  /** The upstreams that something in it is of. */
+  readonly servers: ReadonlySet<string>
 }
 
 const UNAPPROVED = 'hidden: nobody approved its definition'
@@ -341,15 +345,21 @@ export class Catalog implements CatalogPort {
     }
     const lost = contested(method, shown)
     const texts: string[] = []
+    const servers = new Set<string>()
     for (const { server, item } of shown) {
       const found = lost.get(item)
       if (found) {
         const kind = KIND_OF[method] ?? 'resource'
         this.#options.events.onHidden(server, kind, found.uri, found.why)
-      } else texts.push(this.#itemText(method, server, item))
+        continue
+      }
+      const text = this.#itemText(method, server, item)
+      if (text === undefined) continue
+      texts.push(text)
+      servers.add(server)
     }
     const offered = texts.length
-    return { itemsText: `[${texts.join(',')}]`, offered, hidden: all - offered, digest }
+    return { itemsText: `[${texts.join(',')}]`, offered, hidden: all - offered, digest, servers }
   }
 
   #visible(method: ListMethod, shelf: Shelf, item: Listed): boolean {
@@ -402,7 +412,13 @@ export class Catalog implements CatalogPort {
     return authority.listed
   }
 
-  #itemText(method: ListMethod, server: string, item: Listed): string {
+  /** The definition of a tool is whole, or it is not what was approved; of others, what policies take out is left out. */
+  #itemText(method: ListMethod, server: string, item: Listed): string | undefined {
+    const text = this.#namedText(method, server, item)
+    return method === 'tools/list' ? text : this.#options.overhear.clean(server, text)
+  }
+
+  #namedText(method: ListMethod, server: string, item: Listed): string {
     const named = method === 'tools/list' || method === 'prompts/list'
     const name: Json | undefined = item.value['name']
     if (!named || typeof name !== 'string' || !this.#names.renames) return printExact(item.exact)

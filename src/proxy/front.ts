@@ -28,6 +28,7 @@ import { Flood } from './flood.ts'
 import { Levels, setLevel } from './level.ts'
 import { Locals } from './local.ts'
 import { Notices } from './notice.ts'
+import { Overhear } from './overhear.ts'
 import { Parking } from './parking.ts'
 import type { Pins } from './pins.ts'
 import type { Self } from './protocol.ts'
@@ -104,46 +105,40 @@ export function createFront(options: FrontOptions): Front {
   const events = linkEvents(parts, { record, operational })
   const links = options.upstreams.map((upstream) => linkTo(upstream, options, events))
   const wish = (server: string): Wish => wishOf(server, standing, mandate)
+  const overhear = new Overhear(options)
   const catalog = new Catalog({
     ...options,
     links,
     wish,
+    overhear,
     events: catalogEvents(record, operational, pins),
   })
   const hearing = new Hearing(self, timers)
-  const watch = new Watch(hearing)
+  const watch = new Watch(hearing, overhear)
   const seal = new Seal(options.clock)
   const parking = new Parking(seal, timers)
   const audience = new Audience()
   const byName = new Map(links.map((link) => [link.server, link]))
   const flood = floodOf(options, record)
   const levels = new Levels()
-  const way = { links: byName, self, mandate, wish, parking, watch, seal, levels, flood }
+  const heard = { self, mandate, parking, watch, overhear }
+  const way = { ...heard, links: byName, wish, seal, levels, flood }
   const stopping = (): boolean => state.down
   const upstreams = asDecided(departures(way), catalog)
   const ports = linePorts(options, { catalog, upstreams, stopping })
   const unbound = (): DenyReason | undefined => standingOf(ports)?.reason
-  const asks = new Asks({ standing, mandate, parking, log, time, timers, operational, unbound })
+  const asks = new Asks({ ...heard, standing, log, time, timers, operational, unbound })
   const common = { standing, audience, catalog, asks, watch, hearing, operational, timers, links }
-  const names = (server: string): boolean =>
-    mandate.mandate.grants.some((one) => grantNames(one, server))
-  const notices = new Notices({ ...common, flood, mandate: { names } })
+  const notices = new Notices({ ...common, flood, overhear, mandate: naming(mandate) })
   Object.assign(parts, { notices, asks, catalog })
-  const { task } = options
-  task.track(mandate.queries)
-  const unhear = mandate.onSwap?.(() => {
-    task.track(mandate.queries)
-    notices.swapped()
-  })
+  const unhear = followPolicies(options, notices)
   const subscribe = (underway: Underway, uri: string): Promise<boolean> =>
     subscribed(underway, uri, ports)
   const locals = new Locals({ ...common, self, mandate, openingMs, subscribe })
   const bridge = new Bridge(seal, asks)
-  const relay = new Relay({ ...common, ports, locals, bridge, parking })
-  const settled = (patienceMs: number): Promise<void> => {
-    const patience = new Promise<void>((resolve) => void timers.after(patienceMs, resolve))
-    return Promise.race([relay.settled(), patience])
-  }
+  const relay = new Relay({ ...common, ports, locals, bridge, parking, overhear })
+  const settled = (patienceMs: number): Promise<void> =>
+    Promise.race([relay.settled(), patience(timers, patienceMs)])
   const goDown = (): void => {
     state.down = true
     audience.dismiss()
@@ -162,6 +157,21 @@ export function createFront(options: FrontOptions): Front {
     },
   }
 }
+
+function patience(timers: Timers, ms: number): Promise<void> {
+  return new Promise((resolve) => void timers.after(ms, resolve))
+}
+
+/** What policies may ask of the past is kept from now on, and agents hear of what others hide or show. */
+function followPolicies({ mandate, task }: FrontOptions, notices: Notices): Unhear {
+  task.track(mandate.queries)
+  return mandate.onSwap?.(() => {
+    task.track(mandate.queries)
+    notices.swapped()
+  })
+}
+
+type Unhear = (() => void) | undefined
 
 function floodOf({ clock, operational }: FrontOptions, record: Record): Flood {
   return new Flood(clock, (server, kind, dropped) => {
@@ -183,6 +193,11 @@ async function subscribed(underway: Underway, uri: string, ports: LinePorts): Pr
     ports,
   )
   return 'answer' in concluded && concluded.answer.outcome === 'complete'
+}
+
+/** Whether any grant is about a server. */
+function naming({ mandate }: CompiledMandate): { names: (server: string) => boolean } {
+  return { names: (server) => mandate.grants.some((one) => grantNames(one, server)) }
 }
 
 /** A server pattern with a wildcard may name any server: what it then may do is decided call by call. */

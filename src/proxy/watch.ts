@@ -3,6 +3,7 @@ import { member, type Json, type JsonObject } from '../model/json.ts'
 import { GuardError } from '../model/error.ts'
 import type { UpstreamAnswer } from '../model/port.ts'
 import type { Called, Way } from './departure.ts'
+import type { Overhear } from './overhear.ts'
 import { CODE, errorText, META, notificationFrame, type RequestId } from './protocol.ts'
 import type { Session } from './session.ts'
 import type { Hearing } from './upstream/changes.ts'
@@ -21,11 +22,13 @@ const DONE: UpstreamAnswer = { kind: 'result', text: '{}', outcome: 'complete' }
 
 export class Watch {
   readonly #hearing: Hearing
+  readonly #overhear: Overhear
   /** By server, then by URI. */
   readonly #watched = new Map<string, Map<string, Set<Watcher>>>()
 
-  constructor(hearing: Hearing) {
+  constructor(hearing: Hearing, overhear: Overhear) {
     this.#hearing = hearing
+    this.#overhear = overhear
   }
 
   /** A judged subscription leaves for its upstream, in the way of its era. */
@@ -85,7 +88,10 @@ export class Watch {
   updated(server: string, params: JsonObject): void {
     const uri = member(params, 'uri')
     if (typeof uri !== 'string' || this.#hearing.isEcho(server, params)) return
-    for (const watcher of this.#watched.get(server)?.get(uri) ?? []) {
+    const watchers = this.#watched.get(server)?.get(uri)
+    // The address is the agent's own; that something happened there is the upstream's word.
+    if (!watchers || !this.#overhear.marks(server)) return
+    for (const watcher of watchers) {
       if (watcher.told) say(watcher, uri)
       else watcher.missed = true
     }

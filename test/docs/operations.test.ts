@@ -81,9 +81,9 @@ describe('the record of a real guard', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>)
     const found = new Set(entries.flatMap((entry) => Object.keys(entry)))
     for (const member of found) expect(explained, member).toContain(member)
-    // This run had nothing to leave out and no upstream that asked the client for anything.
+    // This run had nothing to leave out, captured nothing, and no upstream asked the client for anything.
     const unseen = explained.filter((member) => !found.has(member))
-    expect(new Set(unseen)).toEqual(new Set(['erased', 'input_digest', 'server']))
+    expect(new Set(unseen)).toEqual(new Set(['args', 'erased', 'input_digest', 'server']))
     expect(new Set(entries.map(({ type }) => type))).toEqual(
       new Set(['event', 'listed', 'intent', 'outcome', 'refusal']),
     )
@@ -126,6 +126,7 @@ test('its example of settings is read without a complaint', () => {
       policies: join(folder, 'guardrails'),
       risk: 'elevated',
       environment: 'prod',
+      capture: 'arguments',
       webhooks: new Map([['security', { url: 'https://hooks.example/1' }]]),
     })
   } finally {

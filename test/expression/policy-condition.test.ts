@@ -282,26 +282,30 @@ describe('hostile input', () => {
         .array(fc.tuple(fc.oneof(text, fc.constantFrom('a', 'b', 'c', '0')), tie('json')), {
           maxLength: 5,
         })
-        .map((entries) => Object.fromEntries(entries) as JsonObject),
+        .map((entries): Json => Object.fromEntries(entries)),
     ),
   }))
 
-  const judge = (args: JsonObject): void => {
+  /** What is wrong with the answers, if anything. */
+  const faults = (args: JsonObject): readonly unknown[] => {
     const call = callOf(args)
-    for (const each of compiled) {
+    return compiled.filter((each) => {
       const answer = each.evaluate(call)
-      expect([true, false, 'error']).toContain(answer)
       const results = each.explain(call, 'p#r').map((conjunct) => conjunct.result)
-      expect(results.every((result) => result === 'holds')).toBe(answer === true)
-      expect(Object.values(each.historyFacts(call))).toStrictEqual([])
-    }
+      const holds = results.every((result) => result === 'holds')
+      const known = answer === true || answer === false || answer === 'error'
+      return (
+        !known || holds !== (answer === true) || Object.keys(each.historyFacts(call)).length > 0
+      )
+    })
   }
 
   it('never throws, whatever stands in it', () => {
     fc.assert(
       fc.property(json, json, (a, b) => {
-        judge({ a, b })
-        judge(JSON.parse(JSON.stringify({ a, ['__proto__']: b, b })) as JsonObject)
+        expect(faults({ a, b })).toStrictEqual([])
+        const text = JSON.stringify({ a, ['__proto__']: b, b })
+        expect(faults(JSON.parse(text) as JsonObject)).toStrictEqual([])
       }),
       { numRuns: 400 },
     )
@@ -312,7 +316,7 @@ describe('hostile input', () => {
       let a: Json = 'x'
       let b: Json = 'x'
       for (let level = 0; level < 10_000; level += 1) [a, b] = [wrap(a), wrap(b)]
-      judge({ a, b })
+      expect(faults({ a, b })).toStrictEqual([])
     }
   })
 })

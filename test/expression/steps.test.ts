@@ -33,6 +33,8 @@ function run(source: string, args: JsonObject): { readonly value: Value; readonl
   return { value: built.run(frame), steps: frame.steps }
 }
 
+const faultOf = (value: Value): string =>
+  typeof value === 'symbol' ? (value.description ?? '') : 'none'
 const many = (count: number, of: (at: number) => Json): readonly Json[] =>
   Array.from({ length: count }, (_, at) => of(at))
 const members = (count: number): JsonObject =>
@@ -80,7 +82,7 @@ describe('work that grows with the input', () => {
     ],
   ])('%s charges for it', (source, args) => {
     const [small, large] = [run(source, args(512)), run(source, args(1024))]
-    expect(String(small.value)).not.toContain('too many steps')
+    expect(faultOf(small.value)).not.toContain('too many steps')
     expect(large.steps - small.steps).toBeGreaterThan(small.steps * 0.6)
     expect(large.steps).toBeGreaterThan(1024 / 20)
   })
@@ -123,7 +125,7 @@ describe('an input of a mebibyte', () => {
     ],
     ['!pattern(args.b, ".*x.{100}y.{100}z")', { b: 'xyz'.repeat(5000) }],
   ])('%s is given up', (source, args) => {
-    expect(String(run(source, args).value)).toMatch(/too many steps|is longer than/)
+    expect(faultOf(run(source, args).value)).toMatch(/too many steps|is longer than/)
   })
 
   it('is searched and measured once', () => {
@@ -182,7 +184,7 @@ describe('whatever is nested in whatever', () => {
     let spent = 0
     fc.assert(
       fc.property(source, fc.record({ a: value, b: value, c: value }), (text, given) => {
-        const meter = metered(given as JsonObject)
+        const meter = metered(given)
         const { steps } = run(text, meter.args)
         if (steps > MAX_STEPS) spent += 1
         // A node reads a few things: the member of `args`, the length of a list, its element.

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readText } from '../../src/document/read.ts'
 import { compileMandate } from '../../src/mandate/compile.ts'
 import { parseMandate } from '../../src/mandate/parse.ts'
-import type { Authority, CompiledMandate } from '../../src/model/authority.ts'
+import type { Authority, CompiledMandate, Overheard } from '../../src/model/authority.ts'
 import { problemText, Problems } from '../../src/model/document.ts'
 import { GuardError } from '../../src/model/error.ts'
 import { callId, sha256 } from '../../src/model/id.ts'
@@ -140,4 +140,9 @@ export function fakeLine({
       ...ports,
     },
   }
+}
+
+/** The same mandate beside a policy that says this of everything an upstream says by itself. */
+export function overhearing(mandate: CompiledMandate, overheard: Overheard): CompiledMandate {
+  return { ...mandate, overheard: () => overheard }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { GuardError } from '../../src/model/error.ts'
 import type { JsonObject } from '../../src/model/json.ts'
-import type { Notifier } from '../../src/model/port.ts'
+import type { Obligation } from '../../src/model/policy.ts'
+import type { Notifier, UpstreamAnswer } from '../../src/model/port.ts'
 import { STAGES } from '../../src/model/verdict.ts'
 import { noticesOf } from '../../src/pipeline/duty/notify.ts'
 import { LINE, takeCall } from '../../src/pipeline/line.ts'
@@ -586,4 +587,86 @@ tools: { vendors/search: { effect: read, when: risk == "normal" } }
   expect(line.departed.map((departure) => departure.call.risk)).toEqual(['normal'])
   expect(line.log.entries.at(-1)).toMatchObject({ type: 'refusal', state: { risk: 'high' } })
   expect(asked).toEqual([line.clock.now() - 1000, line.clock.now()])
+})
+
+describe('duties about a result', () => {
+  const KEY = `AKIA${'ABCDEFGH'.repeat(2)}`
+  const REDACT = {
+    type: 'redact',
+    rule: 'p#r',
+    detectors: ['secrets'],
+    paths: ['_meta.x'],
+  } as const
+  const CUT = { type: 'limit_output', rule: 'p#c', bytes: 300, over: 'cut' } as const
+  const REFUSE = { type: 'limit_output', rule: 'p#f', bytes: 300, over: 'refuse' } as const
+  const answering = async (obligations: readonly Obligation[], answer: UpstreamAnswer) => {
+    const line = fakeLine({ mandate: obliging(MANDATE, obligations), tools: TOOLS })
+    line.answerWith(answer)
+    return { ...line, concluded: await takeCall(PERMITTED, line.ports) }
+  }
+  const complete = (value: JsonObject): UpstreamAnswer => ({
+    kind: 'result',
+    text: JSON.stringify(value),
+    outcome: 'complete',
+  })
+  const long = (text: string): JsonObject => ({ content: [{ type: 'text', text }] })
+
+  test('are done before it comes back, and its size is the one it has then', async () => {
+    const { concluded, log } = await answering([REDACT], complete({ a: KEY, _meta: { x: [1] } }))
+    const text = '{"a":"[redacted:secrets]","_meta":{"x":"[redacted]"}}'
+    expect(concluded).toHaveProperty('answer.text', text)
+    expect(log.entries[1]).toMatchObject({ bytes: text.length })
+  })
+
+  test('are done for errors and tool errors as well', async () => {
+    const error = JSON.stringify({ code: -1, message: KEY })
+    const failed = await answering([REDACT], {
+      kind: 'error',
+      text: error,
+      code: -1,
+      outcome: 'error',
+    })
+    expect(failed.concluded).toHaveProperty('answer.text', error.replace(KEY, '[redacted:secrets]'))
+    expect(failed.concluded).toHaveProperty('answer.code', -1)
+    const tool = { kind: 'result', text: JSON.stringify(long(KEY)), outcome: 'tool_error' } as const
+    expect((await answering([REDACT], tool)).concluded).not.toHaveProperty('answer.text', tool.text)
+  })
+
+  test('take out first, and cut what is left', async () => {
+    const text = `${KEY} ${'a'.repeat(500)}`
+    const { concluded } = await answering([CUT, REDACT], complete(long(text)))
+    expect(concluded).toHaveProperty(
+      'answer.text',
+      expect.stringMatching(/^.*"\[redacted:secrets\] a+\[cut by policy: \d+ bytes left out\]"/),
+    )
+  })
+
+  test('leave the state of a question alone', async () => {
+    const mandate = mandateOf(`
+mandate: m
+agent: intake-bot
+purpose: p
+valid: { until: 2026-12-01T00:00:00Z }
+tools: { vendors/search: { effect: read } }
+requests: { vendors: [elicitation] }
+`)
+    const line = fakeLine({ mandate: obliging(mandate, [REDACT]), tools: TOOLS })
+    const text = JSON.stringify({ requestState: KEY, inputRequests: { q: { message: KEY } } })
+    line.answerWith({ kind: 'result', text, outcome: 'input_required', asks: ['elicitation'] })
+    const concluded = await takeCall(call('search'), line.ports)
+    const shown = { requestState: KEY, inputRequests: { q: { message: '[redacted:secrets]' } } }
+    expect(concluded).toHaveProperty('answer.text', JSON.stringify(shown))
+  })
+
+  test.each([
+    ['too long', [REFUSE], complete(long('a'.repeat(500)))],
+    ['too long and cannot be cut', [CUT], complete({ structuredContent: long('a'.repeat(500)) })],
+    ['unreadable', [REDACT], { kind: 'result', text: '{"a":', outcome: 'complete' }],
+  ] as const)('withhold what is %s', async (_name, obligations, answer) => {
+    const { concluded, log, ports } = await answering(obligations, answer)
+    expect(concluded).toHaveProperty('refusal.reason', 'output_refused')
+    expect(log.entries.at(-1)).toMatchObject({ verdict: { stage: 'screen' } })
+    const completed = { key: 'completed', kind: 'completed', matches: () => true } as const
+    expect(ports.task.facts.history?.read(completed, ports.time.read().at)).toBe(0)
+  })
 })

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { CallContext } from '../../src/model/call.ts'
 import type { Decision } from '../../src/model/decision.ts'
+import type { JsonObject } from '../../src/model/json.ts'
 import { guarded } from '../../src/policy/guarded.ts'
 import { mandateOf, tool } from '../fakes/line.ts'
 import { callOf } from '../expression/call.ts'
@@ -107,15 +108,15 @@ describe('a forbid', () => {
     unlessArgs: { to: { each: { email: { domain: [acme.example] } } }, cc: { optional: true, size: 0..2 } }`
     const mandate = under(ruled(rule))
     expect(reason(decided(mandate, { args: { to: ['a@acme.example'] } }))).toBe('permitted')
-    for (const args of [
+    const others: readonly JsonObject[] = [
       {},
       { to: ['a@evil.test'] },
       { to: 'a@acme.example' },
       { to: ['a@acme.example'], bcc: ['b@evil.test'] },
       { to: ['a@acme.example'], cc: ['1', '2', '3'] },
-      JSON.parse('{"to":["a@acme.example"],"__proto__":1}'),
-    ])
-      expect(reason(decided(mandate, { args }))).toBe('forbidden')
+      JSON.parse('{"to":["a@acme.example"],"__proto__":1}') as JsonObject,
+    ]
+    for (const args of others) expect(reason(decided(mandate, { args }))).toBe('forbidden')
   })
 
   test('by resource matches what either reading of its pattern does', () => {
@@ -341,6 +342,20 @@ describe('engines', () => {
       })
     }
   })
+})
+
+test('a second spelling of an argument that a rule reads denies, unless the tool declares both', () => {
+  const mandate = under(ruled('  - { id: a, effect: forbid, when: args.amount > 100 }'))
+  const args = { amount: 1, Amount: 5000 }
+  expect(decided(mandate, { args })).toMatchObject({
+    reason: 'evaluation_error',
+    policy: { determining: ['acme#a'], errors: ['acme#a'] },
+  })
+  expect(reason(decided(mandate, { args: { amount: 1, note: 'x' } }))).toBe('permitted')
+  const both = tool('mail', 'send', {
+    inputSchema: { type: 'object', properties: { amount: {}, Amount: {} } },
+  })
+  expect(reason(decided(mandate, { tool: both, args }))).toBe('permitted')
 })
 
 test('facts hold what rules read, of the arguments and of the past', () => {

@@ -19,7 +19,9 @@ interface Cedar {
 export async function cedarEngine(): Promise<Engine> {
   const cedar = (await import(LIBRARY)) as Cedar
   for (const [tool, rules] of FLAT) {
-    const staticPolicies = ['permit (principal, action, resource);', ...rules.map(forbid)].join('\n')
+    const staticPolicies = ['permit (principal, action, resource);', ...rules.map(forbid)].join(
+      '\n',
+    )
     const parsed = cedar.preparsePolicySet(tool, { staticPolicies })
     if (parsed.type !== 'success') throw new Error(`${tool}: ${JSON.stringify(parsed)}`)
   }

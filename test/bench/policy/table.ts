@@ -210,7 +210,7 @@ function clock(hour: number): string {
 }
 
 /** Grants every tool there is: what is measured is what policies make of it. */
-export const MANDATE = `mandate: purchasing
+export const MANDATE: string = `mandate: purchasing
 agent: ${AGENT}
 purpose: { text: Approve class B vendors for the Q4 intake, ref: PROC-1182 }
 owner: dana@acme.example
