@@ -14,7 +14,7 @@ export interface Asked {
 }
 
 /** A Tuesday at ten in Berlin, and the Saturday after. */
-const TUESDAY = Date.UTC(2026, 10, 24, 9, 0, 0)
+export const TUESDAY: number = Date.UTC(2026, 10, 24, 9, 0, 0)
 const SATURDAY = TUESDAY + 4 * 86_400_000
 
 interface Kind {
