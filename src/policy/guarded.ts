@@ -12,12 +12,13 @@ import {
   type Environment,
 } from '../model/call.ts'
 import type { Decision } from '../model/decision.ts'
+import type { Sha256 } from '../model/id.ts'
 import type { Mandate } from '../model/mandate.ts'
-import { type Detector, DETECTORS, type Obligation } from '../model/policy.ts'
+import { type Detector, DETECTORS, type Obligation, type PolicyTrace } from '../model/policy.ts'
 import { inputSchema, type ToolDefinition } from '../model/tool.ts'
 import type { CompiledPolicies } from './compile.ts'
 import { conditionsOf, policyConjuncts } from './conjuncts.ts'
-import { type BoundRules, judgeUnder } from './judge.ts'
+import { type BoundRules, judgeUnder, quietTrace } from './judge.ts'
 import { type CompiledRule, concerns, isUnconditional, matches, type Subject } from './rule.ts'
 
 /** One rule that is about a call, and whether it matched. */
@@ -47,11 +48,12 @@ export function guarded(
   const live = new Set(rules)
   // The mandate's own authorities are remembered by it; what policies make of each is remembered with it.
   const known = new WeakMap<Authority, GuardedAuthority>()
+  const quiet = new Map<string, PolicyTrace>()
   const under = (base: Authority, named: Named, tool?: ToolDefinition): GuardedAuthority => {
     const found = known.get(base)
     if (found) return found
     const declared = declaredNames(tool && inputSchema(tool))
-    const house = { mandate: mandate.mandate, policies, live, declared }
+    const house = { mandate: mandate.mandate, policies, live, declared, quiet }
     const made = guard(base, named, house)
     known.set(base, made)
     return made
@@ -90,6 +92,8 @@ interface House {
   readonly live: ReadonlySet<CompiledRule>
   /** The arguments that the tool declares. */
   readonly declared: readonly string[]
+  /** Traces of calls that no rule matches, by their duties: whoever writes them down sees the same one again. */
+  readonly quiet: Map<string, PolicyTrace>
 }
 
 type Named = Omit<Subject, 'effects' | 'data'>
@@ -144,7 +148,7 @@ function strictest(
 function bind(
   about: readonly CompiledRule[],
   subject: Subject,
-  { mandate, policies, declared }: House,
+  { mandate, policies, declared, quiet }: House,
 ): BoundRules {
   const enforced = (effect: string): readonly CompiledRule[] =>
     about.filter(({ source }) => source.mode === 'enforce' && source.effect === effect)
@@ -152,6 +156,10 @@ function bind(
   const past = pastOf(about)
   const reading = about.filter(({ source }) => source.mode === 'enforce')
   const twins = twinsOf(reading, declared)
+  const always = [
+    ...policies.labelling(subject),
+    ...enforced('oblige').filter(isUnconditional).flatMap(dutyOf),
+  ]
   return {
     ...(twins && { twins }),
     revision: policies.revision,
@@ -163,13 +171,22 @@ function bind(
     oblige: enforced('oblige').filter((rule) => !isUnconditional(rule)),
     shadow: about.filter(({ source }) => source.mode === 'shadow'),
     engines: policies.enginesFor(subject).map(({ id, mode }) => ({ id, mode })),
-    always: [
-      ...policies.labelling(subject),
-      ...enforced('oblige').filter(isUnconditional).flatMap(dutyOf),
-    ],
+    always,
+    quiet: quietWith(always, policies.revision, quiet),
     ...(facts && { facts }),
     ...(past && { past }),
   }
+}
+
+function quietWith(
+  always: readonly Obligation[],
+  revision: Sha256,
+  known: Map<string, PolicyTrace>,
+): PolicyTrace {
+  const key = JSON.stringify(always)
+  const trace = known.get(key) ?? quietTrace(revision, always)
+  known.set(key, trace)
+  return trace
 }
 
 function dutyOf({ source }: CompiledRule): readonly Obligation[] {

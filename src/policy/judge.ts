@@ -27,6 +27,8 @@ export interface BoundRules {
   readonly engines: readonly { readonly id: string; readonly mode: PolicyMode }[]
   /** Duties of every call. */
   readonly always: readonly Obligation[]
+  /** The trace of a call that no rule matches; one object for all that have the same. */
+  readonly quiet: PolicyTrace
   /** The rules that read an argument of which the call has a second spelling; absent: none reads any. */
   readonly twins?: (args: JsonObject) => readonly string[] | undefined
   /** The arguments that they read; absent: none. */
@@ -79,8 +81,6 @@ interface Plan {
   /** What each rule that asks for an approval asks for. */
   readonly remedies: readonly Remedy[]
   readonly withEngines: boolean
-  /** The trace of a call that no rule matches. */
-  readonly quiet: PolicyTrace
 }
 
 function planOf(bound: BoundRules, engines: 'ask' | 'leave'): Plan {
@@ -92,7 +92,6 @@ function planOf(bound: BoundRules, engines: 'ask' | 'leave'): Plan {
     shadow: asked(bound.shadow),
     remedies: bound.ask.map(askedRemedy),
     withEngines: engines === 'ask' && bound.engines.length > 0,
-    quiet: traceOf(bound, NOTHING, { obligations: bound.always }),
   }
 }
 
@@ -138,7 +137,7 @@ function judge(plan: Plan, base: Decision, call: CallContext): Decision {
           { determining: NONE, errors: obliging?.errors ?? NONE },
           { ...beside, obligations: dutiesOf(bound, obliging) },
         )
-      : plan.quiet
+      : bound.quiet
   return { effect: 'permit', reason: 'permitted', grants, facts, policy }
 }
 
@@ -277,9 +276,14 @@ interface Beside {
   readonly said?: Said | undefined
 }
 
+/** The trace of a call that no rule matches, and that has these duties. */
+export function quietTrace(revision: Sha256, obligations: readonly Obligation[]): PolicyTrace {
+  return traceOf({ revision }, NOTHING, { obligations })
+}
+
 /** Put together by hand: every denial has one, and spreading costs more than all of the rest of it. */
 function traceOf(
-  { revision }: BoundRules,
+  { revision }: Pick<BoundRules, 'revision'>,
   { determining, errors }: Pick<Found, 'determining' | 'errors'>,
   { obligations = [], shadow, said }: Beside,
 ): PolicyTrace {

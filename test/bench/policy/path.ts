@@ -12,7 +12,7 @@ import { decide } from '../../../src/pipeline/decide.ts'
 import { identify } from '../../../src/pipeline/identify.ts'
 import type { Inbound, LinePorts } from '../../../src/pipeline/port.ts'
 import { resolve } from '../../../src/pipeline/resolve.ts'
-import { begin, type Line } from '../../../src/pipeline/stage.ts'
+import { begin, type Line, type Walk } from '../../../src/pipeline/stage.ts'
 import { stepUp } from '../../../src/pipeline/step-up.ts'
 import { Task } from '../../../src/state/task.ts'
 import { memoryDisk } from '../../fakes/disk.ts'
@@ -106,19 +106,18 @@ function walkerOf(mandate: CompiledMandate, calls: readonly Asked[]): Walker {
   const log = forgetfulLog()
   const ports = portsOf(mandate, calls, log)
   const messages = calls.map(inboundOf)
-  const walk = async (index: number): Promise<Committed> => {
-    const ended = await TO_COMMIT.walk(messages[index % messages.length]!, ports)
-    if (ended.refusal) throw new Error(`refused at ${ended.refusal.stage}: ${ended.refusal.reason}`)
-    return ended.proof
-  }
+  const walk = (index: number): ReturnType<typeof TO_COMMIT.walk> =>
+    TO_COMMIT.walk(messages[index % messages.length]!, ports)
   return {
     flight: async (from, count) => {
-      for (let at = from; at < from + count; at += IN_FLIGHT)
-        await Promise.all(Array.from({ length: IN_FLIGHT }, (_, index) => walk(at + index)))
+      for (let at = from; at < from + count; at += IN_FLIGHT) {
+        const walks = Array.from({ length: IN_FLIGHT }, (_, index) => walk(at + index))
+        for (const ended of await Promise.all(walks)) committed(ended)
+      }
     },
     one: async (index) => {
       const began = performance.now()
-      const { call } = await walk(index)
+      const { call } = committed(await walk(index))
       const took = (performance.now() - began) * 1000
       const verdict = { outcome: 'forwarded', result: 'complete' } as const
       await log.append({
@@ -133,6 +132,11 @@ function walkerOf(mandate: CompiledMandate, calls: readonly Asked[]): Walker {
     },
     close: () => log.close(),
   }
+}
+
+function committed(ended: Walk<Inbound, Committed>): Committed {
+  if (!ended.refusal) return ended.proof
+  throw new Error(`refused at ${ended.refusal.stage}: ${ended.refusal.reason}`)
 }
 
 function inboundOf({ tool, call }: Asked): Inbound {
