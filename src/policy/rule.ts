@@ -41,7 +41,9 @@ export function compileRule(
   const unless = condition(source.unless)
   const exempt = source.unlessArgs && compileExempt(source.unlessArgs, sets, found)
   for (const problem of found.list) {
-    problems.add({ remedy: 'correct it here: docs/policy.md shows how it is written', ...problem })
+    const message = `in the rule \`${source.id}\`: ${problem.message}`
+    const remedy = 'correct it here: docs/policy.md shows how it is written'
+    problems.add({ remedy, ...problem, message })
   }
   if (found.bad) return undefined
   return {
