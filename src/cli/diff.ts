@@ -1,9 +1,9 @@
 /** `chaperone diff`: what does a change of policies permit that was not, and what no longer? */
 import { readFileSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { posix, resolve } from 'node:path'
 import { digestOf } from '../model/digest.ts'
 import type { Problem } from '../model/document.ts'
-import type { EngineConfig } from '../model/engine.ts'
+import { type EngineConfig, engineFiles } from '../model/engine.ts'
 import { GuardError } from '../model/error.ts'
 import { countsOf, diffPolicies } from '../policy/diff/diff.ts'
 import type { Direction } from '../policy/diff/change.ts'
@@ -113,7 +113,7 @@ function folderSide(path: string): Read {
 function fingerprint(config: EngineConfig, { documents }: PolicyLoad): string {
   const { place: _, targets: __, effects: ___, mode: ____, ...rest } = config
   const headers = 'headers' in rest ? [...rest.headers] : []
-  const names = 'bundle' in rest ? [rest.bundle] : 'policies' in rest ? rest.policies : []
+  const names = engineFiles(config).map((name) => posix.normalize(name))
   const files = documents.filter(({ relative }) => names.includes(relative))
   return JSON.stringify([rest, headers, files.map(({ relative, digest }) => [relative, digest])])
 }

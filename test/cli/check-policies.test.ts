@@ -139,3 +139,15 @@ test('--offline holds policies against nothing but themselves', async () => {
   expect(out).toContain('`when` is never true')
   expect(out).not.toContain('aprove')
 })
+
+test('what an engine is asked about has to be there, too', async () => {
+  here.write(
+    'policies/engines.yaml',
+    'engines: [ { id: house, type: cedar, policies: [g.cedar], tools: [vendors/aprove] } ]\n',
+  )
+  here.write('policies/g.cedar', 'forbid(principal, action, resource);')
+  const { code, out } = await check()
+  expect(code).toBe(1)
+  expect(out).toContain('policies/engines.yaml:1:')
+  expect(out).toContain('did you mean `vendors/approve`?')
+})

@@ -114,3 +114,22 @@ test('whom a rule tells stands in the settings: it is not asked for', async () =
   here.write('b/p.yaml', tells('two'))
   expect((await diff('a', 'b', '--fail-on', 'unclear')).code).toBe(1)
 })
+
+test('an engine that decides by another file, and one that is asked about less', async () => {
+  const engines = (more: string): string =>
+    `engines: [ { id: cedar, type: cedar, policies: [./guard.cedar]${more} } ]\n`
+  for (const folder of ['a', 'b', 'c']) {
+    here.write(`${folder}/p.yaml`, policy(100))
+    here.write(`${folder}/engines.yaml`, engines(folder === 'c' ? ', effects: [send]' : ''))
+    here.write(
+      `${folder}/guard.cedar`,
+      folder === 'b' ? 'forbid(principal, action, resource);' : '',
+    )
+  }
+  expect((await diff('a', 'b')).out).toContain(
+    'unclear  engine:cedar: it decides by something else',
+  )
+  expect((await diff('a', 'c')).out).toContain(
+    'widened  engine:cedar: effects: no longer any but `send`',
+  )
+})
