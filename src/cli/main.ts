@@ -52,6 +52,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./risk.ts')).command,
   },
   {
+    name: 'diff',
+    summary: 'what a change of policies widens, and what it narrows',
+    load: async () => (await import('./diff.ts')).command,
+  },
+  {
     name: 'log',
     summary: 'read the record: who called what, what was decided, and why',
     load: async () => (await import('./log.ts')).command,
