@@ -25,12 +25,17 @@ export interface Known {
 
 export function policyFindings({ load }: PolicySet, known: Known): readonly Finding[] {
   const { policies, engines, folder } = load
-  const { mandates, servers, lock, probed } = known
-  const tools = probed.length > 0 ? offeredBy(probed, lock) : lock && approvedBy(lock)
+  const { mandates, servers, probed } = known
+  const tools = toolsKnown(known)
   const tests = rulesTested(testsIn(folder), policies)
   const failed = probed.flatMap((one) => one.failed.map(({ server }) => server))
   const silent = new Set(failed)
   return lint({ policies, mandates, ...(tools && { tools }), servers, silent, tests, engines })
+}
+
+/** Undefined where nobody was asked and nothing is approved. */
+export function toolsKnown({ lock, probed }: Known): readonly ToolDefinition[] | undefined {
+  return probed.length > 0 ? offeredBy(probed, lock) : lock && approvedBy(lock)
 }
 
 /** Each tool once, with the effect that the lock file gives it. */

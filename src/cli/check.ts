@@ -14,7 +14,7 @@ import type { ToolDefinition } from '../model/tool.ts'
 import { guarded } from '../policy/guarded.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import { type AgentRow, type CheckReport, printReport, type UpstreamRow } from './check-report.ts'
-import { policyFindings } from './check-policies.ts'
+import { policyFindings, toolsKnown } from './check-policies.ts'
 import type { CliIo, Command } from './io.ts'
 import { pinningOf, type Prepared, prepare, realpath, settingsOf } from './launch.ts'
 import { classified, judgeOffer, reportOffer } from './offered.ts'
@@ -86,7 +86,7 @@ async function check(argv: readonly string[], io: CliIo, parts: CheckParts): Pro
     agents.push({ mandate: mandate.mandate, upstreams })
     if (probed) all.push(probed)
   }
-  for (const found of findings(subject, all)) problems.add(found)
+  for (const found of await findings(subject, all, io)) problems.add(found)
   const report: CheckReport = {
     problems: inOrder(onceEach(problems.list)),
     agents,
@@ -101,11 +101,20 @@ async function check(argv: readonly string[], io: CliIo, parts: CheckParts): Pro
   return problems.bad ? 3 : 0
 }
 
-function findings(subject: Subject, probed: readonly Probed[]): readonly Problem[] {
+async function findings(
+  subject: Subject,
+  probed: readonly Probed[],
+  { env }: Pick<CliIo, 'env'>,
+): Promise<readonly Problem[]> {
   const { policySet, mandates, upstreams, lock } = subject
   if (!policySet) return []
   const servers = upstreams.map(({ server }) => server)
-  return policyFindings(policySet, { mandates, servers, probed, ...(lock && { lock }) })
+  const known = { mandates, servers, probed, ...(lock && { lock }) }
+  const engines =
+    policySet.load.engines.length === 0
+      ? []
+      : await (await import('./engines.ts')).engineProblems(policySet.load, toolsKnown(known), env)
+  return [...policyFindings(policySet, known), ...engines]
 }
 
 /** What would run: under one mandate, or under that of each key. */

@@ -154,7 +154,7 @@ test('all agents of a guard are under the same policies', async () => {
   here.write('chaperone.yaml', SETTINGS.replaceAll('reader.yaml', 'reader/reader.yaml'))
   here.write('reader/policies/a.yaml', 'policy: a\n')
   expect((await check()).code).toBe(0)
-  here.write('policies/b.yaml', '')
+  here.write('policies/b.yaml', 'policy: b\n')
   const { code, out } = await check()
   expect(code).toBe(1)
   expect(out.match(/there are two folders of policies/g)).toHaveLength(1)
