@@ -32,6 +32,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./explain.ts')).command,
   },
   {
+    name: 'test',
+    summary: 'do the policies do what their tests say?',
+    load: async () => (await import('./test.ts')).command,
+  },
+  {
     name: 'pin',
     summary: 'approve what upstreams offer and how they are started, in chaperone.lock',
     load: async () => (await import('./pin.ts')).command,

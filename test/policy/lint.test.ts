@@ -405,6 +405,10 @@ ignore: [ { ${ignore}, reason: for the test } ]
       'no_test',
       'unused_ignore',
     ])
+    // What silences mistakes is looked for by `test --mutate`.
+    expect(ids(file('finding: mutant, rule: r'), { tests })).toEqual(['no_test'])
+    expect(ids(file('finding: "mutant:boundary"'), { tests })).toEqual(['no_test'])
+    expect(ids(file('finding: mutants'), { tests })).toEqual(['no_test', 'unused_ignore'])
   })
 })
 
