@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
 import type { HttpUpstream } from './config/upstream-entry.ts'
+import type { CedarCheck } from './engine/cedar-check.ts'
 import type { EngineDeps } from './engine/open.ts'
 import { lenderEvents, lent } from './credential/lend.ts'
 import type { LoginOutcome } from './credential/login.ts'
@@ -10,6 +11,7 @@ import { LoginFile } from './credential/login-file.ts'
 import type { LogoutOptions, LogoutOutcome } from './credential/logout.ts'
 import type { CompiledMandate } from './model/authority.ts'
 import type { UpstreamRequest } from './model/call.ts'
+import type { Problem } from './model/document.ts'
 import type { EngineConfig } from './model/engine.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { JsonObject } from './model/json.ts'
@@ -368,6 +370,15 @@ export async function openPolicyEngine(
   deps: EngineDeps,
 ): Promise<PolicyEngine> {
   return (await import('./engine/open.ts')).openEngine(config, deps)
+}
+
+/**
+ * Holds Cedar policies against the tools that they are about.
+ *
+ * @throws GuardError ERR_CONFIG_INVALID when the package is not installed
+ */
+export async function checkCedarPolicies(check: CedarCheck): Promise<readonly Problem[]> {
+  return (await import('./engine/cedar-check.ts')).validateCedar(check)
 }
 
 /** An upstream to log in at, or out of. */

@@ -25,7 +25,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: ['model', 'document'],
   console: ['config', 'model', 'guard'],
   // A command may call one room's offline entry directly.
-  cli: ['config', 'model', 'document', 'mandate', 'policy', 'audit', 'guard', 'cli'],
+  cli: ['config', 'model', 'document', 'mandate', 'policy', 'audit', 'state', 'guard', 'cli'],
   bin: ['cli'],
   guard: [
     'model',

@@ -32,6 +32,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./explain.ts')).command,
   },
   {
+    name: 'test',
+    summary: 'do the policies do what their tests say?',
+    load: async () => (await import('./test.ts')).command,
+  },
+  {
     name: 'pin',
     summary: 'approve what upstreams offer and how they are started, in chaperone.lock',
     load: async () => (await import('./pin.ts')).command,
@@ -50,6 +55,11 @@ export const COMMANDS: readonly CommandRow[] = [
     name: 'risk',
     summary: 'the risk posture that rules can ask for: what is in force, or set it',
     load: async () => (await import('./risk.ts')).command,
+  },
+  {
+    name: 'diff',
+    summary: 'what a change of policies widens, and what it narrows',
+    load: async () => (await import('./diff.ts')).command,
   },
   {
     name: 'log',

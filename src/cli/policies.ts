@@ -29,7 +29,7 @@ export interface ReadPolicies {
 }
 
 /** Goes on past the first problem; starts and opens nothing. */
-export function readPolicies(folder: string, webhooks: Webhooks): ReadPolicies {
+export function readPolicies(folder: string, webhooks: Pick<Webhooks, 'has'>): ReadPolicies {
   const problems = new Problems()
   const read = readPolicyFiles(folder)
   for (const problem of read.problems) problems.add(problem)
@@ -77,7 +77,7 @@ function bundlesOf(
 }
 
 /** A duty to tell somebody whom the settings do not know could never be met. */
-function untold(policies: CompiledPolicies, webhooks: Webhooks): readonly Problem[] {
+function untold(policies: CompiledPolicies, webhooks: Pick<Webhooks, 'has'>): readonly Problem[] {
   const problems = new Problems()
   for (const [name, { place }] of policies.webhooks) {
     if (webhooks.has(name)) continue

@@ -1,26 +1,22 @@
 /** What `run` and `serve` do alike once everything about them is right. */
-import { posix } from 'node:path'
 import type { FileLog } from '../audit/log.ts'
 import type { Upstream } from '../config/mcp-json.ts'
-import type { PolicyFile } from '../config/policy-files.ts'
 import { openPosture } from '../config/posture.ts'
 import { operationalLog, type ClosableLog } from '../config/operational.ts'
 import type { Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock, systemTimers, systemWatch } from '../config/system.ts'
-import { expand } from '../config/variable.ts'
 import { version } from '../config/version.ts'
-import { type GuardOptions, openPolicyEngine } from '../guard.ts'
+import type { GuardOptions } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Principal } from '../model/call.ts'
-import { Problems } from '../model/document.ts'
-import { GuardError } from '../model/error.ts'
 import type { Lock } from '../model/lock.ts'
 import type { OperationalLog } from '../model/port.ts'
 import { liveMandate } from '../policy/live.ts'
+import { engineOpener } from './engines.ts'
 import type { CliIo } from './io.ts'
 import type { PolicySet } from './launch.ts'
-import { type KeeperParts, PolicyKeeper } from './policy-keeper.ts'
+import { PolicyKeeper } from './policy-keeper.ts'
 
 /** Without --agent the launch line names nobody but the mandate: the agent is taken to be the one it was given to. */
 export function principalOf({ agent }: Settings, { mandate }: CompiledMandate): Principal {
@@ -78,30 +74,13 @@ export async function policiesInForce(
   if (!policySet) return undefined
   const { webhooks } = settings
   const parts = { clock: systemClock, timers: systemTimers, watch: systemWatch }
-  const open: KeeperParts['open'] = (config, { documents }) => {
-    const read = (path: string): Uint8Array => bytesOf(path, documents)
-    return openPolicyEngine(config, { ...parts, expand: (text) => expanded(text, env), read })
-  }
+  const open = engineOpener(env)
   const keeper = await PolicyKeeper.start(
     { ...parts, log, operational, webhooks, open },
     policySet.load,
   )
   keeper.watch(policySet.signature)
   return keeper
-}
-
-function bytesOf(path: string, documents: readonly PolicyFile[]): Uint8Array {
-  const file = documents.find(({ relative }) => relative === posix.normalize(path))
-  if (file) return file.bytes
-  throw new GuardError('ERR_CONFIG_INVALID', `there is no file \`${path}\` beside engines.yaml`)
-}
-
-/** @throws GuardError ERR_CONFIG_INVALID for a variable that is not set */
-function expanded(text: string, env: CliIo['env']): string {
-  const problems = new Problems()
-  const found = expand(text, { place: { file: 'engines.yaml', line: 1, column: 1 } }, env, problems)
-  if (found !== undefined) return found
-  throw new GuardError('ERR_CONFIG_INVALID', problems.list.map(({ message }) => message).join('; '))
 }
 
 /** A mandate under the policies in force. */

@@ -120,7 +120,7 @@ function report(flaw: Flaw, level: 'error' | 'warning', node: DocScalar, problem
  * Where an offset of the source stands in the file. Exact for a text on one line, with or without quotes but without
  * escapes; a text that was folded or broken over lines keeps the place where it begins.
  */
-function placeWithin(node: DocScalar, offset: number): Place {
+export function placeWithin(node: DocScalar, offset: number): Place {
   const source = String(node.value)
   if (/[\n\\]/.test(source)) return node.place
   // What YAML cannot hold plainly stood in quotes, and so does every text in JSON.

@@ -99,6 +99,11 @@ export function parts(expr: Expr): readonly Expr[] {
   }
 }
 
+/** An expression and all that stand within it. */
+export function everyExpr(expr: Expr): readonly Expr[] {
+  return [expr, ...parts(expr).flatMap(everyExpr)]
+}
+
 /** Number of nodes: what one evaluation costs at most, macros aside. */
 export function weight(expr: Expr): number {
   return parts(expr).reduce((sum, part) => sum + weight(part), 1)

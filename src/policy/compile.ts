@@ -55,19 +55,29 @@ export interface CompiledPolicies {
 
 type Place = Pick<Subject, 'kind' | 'server' | 'name'>
 
-/** The set compiled, or undefined when a problem of level error was reported. */
-export function compilePolicies(set: PolicySet, problems: Problems): CompiledPolicies | undefined {
+/**
+ * The set compiled, or undefined when a problem of level error was reported. `before`: one with the same sets and zones, of
+ * which the rules that are still the same objects are taken over.
+ */
+export function compilePolicies(
+  set: PolicySet,
+  problems: Problems,
+  before?: CompiledPolicies,
+): CompiledPolicies | undefined {
   const { files, engines, revision } = set
   const found = new Problems()
   refuseTwins(files, found)
   const sets = setsOf(files, found)
   const values = new Map([...sets].map(([name, one]) => [name, one.values]))
+  const known = new Map(before?.rules.map((rule) => [rule.source, rule]))
   const rules = files.flatMap((file) => {
     const { timezone } = file
     const scope: ConditionScope = {
       policy: { sets: values, ...(timezone !== undefined && { timezone }) },
     }
-    return file.rules.flatMap((rule) => compileRule(rule, scope, sets, found) ?? [])
+    return file.rules.flatMap(
+      (rule) => known.get(rule) ?? compileRule(rule, scope, sets, found) ?? [],
+    )
   })
   for (const problem of found.list) problems.add(problem)
   if (found.bad) return undefined

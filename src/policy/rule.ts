@@ -45,7 +45,9 @@ export function compileRule(
   const unless = condition(source.unless)
   const exempt = source.unlessArgs && compileExempt(source.unlessArgs, sets, found)
   for (const problem of found.list) {
-    problems.add({ remedy: 'correct it here: docs/policy.md shows how it is written', ...problem })
+    const message = `in the rule \`${source.id}\`: ${problem.message}`
+    const remedy = 'correct it here: docs/policy.md shows how it is written'
+    problems.add({ remedy, ...problem, message })
   }
   if (found.bad) return undefined
   const asked = { ...(when && { when }), ...(unless && { unless }), ...(exempt && { exempt }) }
@@ -115,7 +117,7 @@ export function concerns(rule: CompiledRule, mandate: Mandate, environment: stri
 /** True when nothing of the call matters: it always matches what it is about. */
 export function isUnconditional({ source, when, unless, exempt }: CompiledRule): boolean {
   if (source.risk.length > 0 || source.labels.length > 0 || unless || exempt) return false
-  return !when || when.source.trim() === 'true'
+  return !when || when.constant === true
 }
 
 /** Whether it matches this call; `error` counts as a match. */

@@ -18,7 +18,7 @@ import { contested, holderOf, type Shown } from './holder.ts'
 import { KIND_OF, type Listed, type ListMethod, type Offer } from './offer.ts'
 import type { Pins } from './pins.ts'
 import { PublicNames } from './public-name.ts'
-import { newShelf, outdated, type Shelf } from './shelf.ts'
+import { bareTool, newShelf, outdated, type Shelf } from './shelf.ts'
 import { type CatalogEvents, sight } from './sighting.ts'
 import type { Overhear } from './overhear.ts'
 import { heldDetail, isWhole, stateOf } from './standing.ts'
@@ -49,11 +49,6 @@ export interface View {
 }
 
 const UNAPPROVED = 'hidden: nobody approved its definition'
-
-/** A tool of which nothing is known but its name. */
-function bareTool({ link }: Shelf, name: string): ToolDefinition {
-  return { server: link.server, name, raw: {}, definition: digestOf('') }
-}
 
 export class Catalog implements CatalogPort {
   readonly #options: CatalogOptions

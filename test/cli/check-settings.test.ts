@@ -143,7 +143,7 @@ describe('the settings beside a mandate', () => {
   test('name policies that have to be there', async () => {
     const missing = await checkRun('policies: rules')
     expect([missing.code, missing.out]).toMatchObject([1, expect.stringContaining('/rules`')])
-    here.write('rules/a.yaml', '')
+    here.write('rules/a.yaml', 'policy: a\n')
     expect((await checkRun('policies: rules')).code).toBe(0)
     expect((await checkRun('policies: rules', '--policies', 'others')).code).toBe(1)
   })
@@ -152,9 +152,9 @@ describe('the settings beside a mandate', () => {
 test('all agents of a guard are under the same policies', async () => {
   here.write('reader/reader.yaml', READER)
   here.write('chaperone.yaml', SETTINGS.replaceAll('reader.yaml', 'reader/reader.yaml'))
-  here.write('reader/policies/a.yaml', '')
+  here.write('reader/policies/a.yaml', 'policy: a\n')
   expect((await check()).code).toBe(0)
-  here.write('policies/b.yaml', '')
+  here.write('policies/b.yaml', 'policy: b\n')
   const { code, out } = await check()
   expect(code).toBe(1)
   expect(out.match(/there are two folders of policies/g)).toHaveLength(1)
