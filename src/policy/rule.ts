@@ -1,13 +1,13 @@
 /** A rule compiled: whom and what it is about, and what has to hold at the call. */
-import { type Condition, compileCondition, type ConditionScope } from '../expression/condition.ts'
-import { type Constraint, parseConstraint } from '../expression/constraint.ts'
+import type { Condition } from '../expression/condition.ts'
+import type { Constraint } from '../expression/constraint.ts'
 import type { Glob } from '../expression/glob.ts'
 import type { CallContext, EffectClass } from '../model/call.ts'
 import { type DocNode, Problems } from '../model/document.ts'
 import type { Mandate } from '../model/mandate.ts'
 import type { RuleSource } from './language.ts'
 import { type CompiledTarget, compileTarget, globOf, names } from './target.ts'
-import { type Sets, withSets } from './sets.ts'
+import type { Shared } from './shared.ts'
 
 export interface CompiledRule {
   readonly source: RuleSource
@@ -34,16 +34,16 @@ export interface Exempt {
 /** Undefined when a problem was reported. */
 export function compileRule(
   source: RuleSource,
-  scope: ConditionScope,
-  sets: Sets,
+  timezone: string | undefined,
+  shared: Shared,
   problems: Problems,
 ): CompiledRule | undefined {
   const found = new Problems()
   const condition = (node: DocNode | undefined): Condition | undefined =>
-    node && compileCondition(node, scope, found)
+    node && shared.condition(node, timezone, found)
   const when = condition(source.when)
   const unless = condition(source.unless)
-  const exempt = source.unlessArgs && compileExempt(source.unlessArgs, sets, found)
+  const exempt = source.unlessArgs && compileExempt(source.unlessArgs, shared, found)
   for (const problem of found.list) {
     const message = `in the rule \`${source.id}\`: ${problem.message}`
     const remedy = 'correct it here: docs/policy.md shows how it is written'
@@ -61,17 +61,14 @@ export function compileRule(
   }
 }
 
-/** What constraints of policies may refer to: neither a purpose nor a context. */
-const NO_CONSTANTS = { purpose: '', context: new Map<string, readonly string[]>() }
-
 function compileExempt(
   { args, otherArgs }: NonNullable<RuleSource['unlessArgs']>,
-  sets: Sets,
+  shared: Shared,
   problems: Problems,
 ): Exempt {
   const constraints: Constraint[] = []
   for (const node of args.values()) {
-    const constraint = parseConstraint(withSets(node, sets, problems), NO_CONSTANTS, problems)
+    const constraint = shared.constraint(node, problems)
     if (constraint?.kinds.has('named_in') === true)
       problems.error(node, 'unknown_constraint', '`named_in` belongs to mandates', 'use a set')
     if (constraint) constraints.push(constraint)
