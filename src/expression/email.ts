@@ -1,7 +1,8 @@
 /** E-mail addresses: the plain `local@domain` of RFC 5321, and nothing that a mail program reads more into. */
 import type { Problems } from '../model/document.ts'
+import type { Json } from '../model/json.ts'
 import { parseAddress } from './address.ts'
-import { clause, type ClauseParser, TAKES } from './clause.ts'
+import { clause, type ClauseParser, TAKES, textSteps } from './clause.ts'
 import { hostsOf, readHost } from './host.ts'
 import { listed, membersOf, type PlacedText, textsOf } from './reader.ts'
 
@@ -67,12 +68,14 @@ export const email: ClauseParser = (node, { problems }) => {
   }
   const ofDomain = domains ? ` at ${domains.describe}` : ''
   const ofAddress = addressTexts ? ` ${listed(addressTexts.map((item) => item.text))}` : ''
-  return clause('email', `is the e-mail address${ofAddress}${ofDomain}`, TAKES.text, (value) => {
+  const holds = (value: Json): boolean => {
     const found = typeof value === 'string' ? readEmail(value) : undefined
     if (!found) return false
     if (domains && !domains.includes(found.domain)) return false
     return !addresses || addresses.has(`${found.local}@${found.domain}`)
-  })
+  }
+  const describe = `is the e-mail address${ofAddress}${ofDomain}`
+  return { ...clause('email', describe, TAKES.text, holds), cost: textSteps(40, 8) }
 }
 
 function addressesOf(

@@ -1,7 +1,8 @@
 /** Host names as DNS and URLs carry them (RFC 1123, LDH labels), and the lists of them that a mandate permits. */
 import type { Problems } from '../model/document.ts'
+import type { Json } from '../model/json.ts'
 import { parseAddress } from './address.ts'
-import { clause, type ClauseParser, TAKES } from './clause.ts'
+import { clause, type ClauseParser, TAKES, textSteps } from './clause.ts'
 import { listed, type PlacedText, textsOf } from './reader.ts'
 
 export interface HostList {
@@ -66,8 +67,10 @@ export const host: ClauseParser = (node, { problems }) => {
   const texts = textsOf(node, problems)
   const hosts = texts && hostsOf(texts, problems)
   if (!hosts) return undefined
-  return clause('host', `is the host ${hosts.describe}`, TAKES.text, (value) => {
+  const holds = (value: Json): boolean => {
     const found = typeof value === 'string' ? readHost(value) : undefined
     return found !== undefined && hosts.includes(found)
-  })
+  }
+  const describe = `is the host ${hosts.describe}`
+  return { ...clause('host', describe, TAKES.text, holds), cost: textSteps(40, 8) }
 }

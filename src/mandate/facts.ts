@@ -97,10 +97,10 @@ function cut(value: Json, depth: number, budget: Budget): Json {
     return value.map((item) => cut(item, depth + 1, budget))
   }
   if (!isObject(value)) return { $cut: true }
-  const entries = Object.entries(value)
-  if (entries.length > MAX_ITEMS) return { $length: entries.length, $cut: true }
+  const { length } = Object.keys(value)
+  if (length > MAX_ITEMS) return { $length: length, $cut: true }
   return Object.fromEntries(
-    entries.map(([key, item]) => [
+    Object.entries(value).map(([key, item]) => [
       key.slice(0, MAX_TEXT),
       isSecretName(key) ? SECRET : cut(item, depth + 1, budget),
     ]),
