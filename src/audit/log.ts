@@ -17,8 +17,8 @@ import { entryWriter, type WriteOptions } from './entry.ts'
 import { keepObject } from './objects.ts'
 import { logFileName, logFiles, readTail, type Tail } from './tail.ts'
 
-const KEY_FILE = 'args.key'
-const OBJECTS = 'objects'
+export const KEY_FILE = 'args.key'
+export const OBJECTS = 'objects'
 
 export interface LogOptions extends WriteOptions {
   /** The folder of this log alone; made when it is not there. */

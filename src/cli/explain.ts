@@ -16,6 +16,7 @@ import { readArgs } from './explain-args.ts'
 import { judge, type Supposed } from './explain-judge.ts'
 import { type Explained, printExplained } from './explain-report.ts'
 import { findTarget, namedServer, type Question } from './explain-target.ts'
+import { supposedEngines, supposedHistory } from './explain-suppose.ts'
 import type { CliIo, Command } from './io.ts'
 import { type Prepared, prepare, settingsOf } from './launch.ts'
 import type { Probe, Probed } from './probe.ts'
@@ -33,12 +34,15 @@ that decides, and the least that would have to be different. The tool is not cal
   --at <time>             at this time instead of now: 2026-11-24T10:30:00+01:00
   --risk <posture>        while the risk posture is this, instead of what it is now
   --label <name>          as if a result had left this label on the session; may be repeated
+  --history <tool>=<n>    as if server/tool had been called so often in this task; may be repeated
+  --engine <id>=<answer>  as if this external engine had said permit, deny or error; engines are never asked
 
 ${LAUNCH_HELP}
   --offline               do not start the upstream: whether it has the tool is not checked
   --json                  one JSON document instead of text
 
-Exit codes: 0 permitted, 1 denied (or the mandate or mcp.json is bad), 2 usage, 3 the upstream could not be asked.
+Exit codes: 0 permitted, 1 denied (or the mandate or mcp.json is bad), 2 usage, 3 the upstream could not be asked, or an
+engine that has a say was not.
 `
 
 const OPTIONS = {
@@ -49,6 +53,8 @@ const OPTIONS = {
   'args-file': { type: 'string' },
   at: { type: 'string' },
   label: { type: 'string', multiple: true },
+  history: { type: 'string', multiple: true },
+  engine: { type: 'string', multiple: true },
   offline: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
@@ -86,6 +92,11 @@ async function explainCall(
     allowPositionals: true,
   })
   const question = questionOf(positionals, values)
+  const engines = supposedEngines(values.engine)
+  const before = {
+    history: supposedHistory(values.history),
+    ...(engines.length > 0 && { engines }),
+  }
   const args = await readArgs({ text: values.args, file: values['args-file'] }, io)
   const files = launchFiles(values, io)
   const given = settingsOf(values, files.settings, io, 'ask')
@@ -113,7 +124,7 @@ async function explainCall(
   const seen = inForce(readRisk(riskFile(state)), settings.risk, at).risk
   const risk = values.risk === undefined ? seen : settings.risk
   const labels = [...new Set(values.label)]
-  const call = { target, args, agent, environment, risk, labels, at }
+  const call = { target, args, agent, environment, risk, labels, at, ...before }
   const supposed: Supposed = { ...call, ...approved, ...offer }
   const unasked = probed?.failed.find(({ server }) => server === target.server)
   const explained: Explained = {
@@ -124,7 +135,7 @@ async function explainCall(
   }
   printExplained(explained, io, values.json === true ? 'json' : 'text')
   if (explained.judgement.decision.effect === 'deny') return 1
-  return unasked ? 3 : 0
+  return unasked || explained.judgement.unasked.length > 0 ? 3 : 0
 }
 
 /** What keeps the question from being answered; that the mandate does not fit is part of the answer. */
