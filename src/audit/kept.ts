@@ -10,11 +10,15 @@ import { KEY_FILE, OBJECTS } from './log.ts'
 /** Why an object cannot be used. */
 export type Missing = 'missing' | 'altered'
 
+export function objectPath(log: string, name: Sha256): string {
+  return join(log, OBJECTS, name)
+}
+
 /** Bytes whose hash is the name, or why there are none. */
 export function readObject(log: string, name: Sha256): Uint8Array | Missing {
   let bytes: Uint8Array
   try {
-    bytes = readFileSync(join(log, OBJECTS, name))
+    bytes = readFileSync(objectPath(log, name))
   } catch {
     return 'missing'
   }

@@ -26,6 +26,7 @@ export interface RecordedPolicy {
 
 export interface Recorded {
   readonly log: string
+  readonly folder: string
   readonly ts: string
   readonly at: Instant
   readonly call: CallContext['id']
@@ -43,6 +44,8 @@ export interface Recorded {
   readonly task: string
   readonly labels: readonly string[]
   readonly outcome: Outcome
+  /** As it stands in the entry. */
+  readonly decision: JsonObject
   readonly grants: readonly string[]
   readonly remedy?: JsonObject
   readonly policy?: RecordedPolicy
@@ -78,7 +81,7 @@ function need<T>(value: T | undefined, what: string): T {
   return value
 }
 
-function read({ entry, log }: EntryItem): Recorded {
+function read({ entry, log, folder }: EntryItem): Recorded {
   const decision = member(entry, 'decision')
   if (!isObject(decision)) {
     const stage = textAt(entry, 'stage') ?? 'a stage'
@@ -94,6 +97,7 @@ function read({ entry, log }: EntryItem): Recorded {
   const policy = member(decision, 'policy')
   return {
     log,
+    folder,
     ts: entry.ts,
     at: need(rfc3339(entry.ts), 'when it was'),
     call: callId(need(textAt(entry, 'call'), 'which call it is about')),
@@ -119,6 +123,7 @@ function read({ entry, log }: EntryItem): Recorded {
     task: need(textAt(state, 'task'), 'the task'),
     labels: textsAt(state, 'labels'),
     outcome: outcomeOf(decision),
+    decision,
     grants: textsAt(decision, 'grants'),
     ...(isObject(remedy) && { remedy }),
     ...(isObject(policy) && { policy: policyOf(policy) }),

@@ -284,7 +284,10 @@ function naming(
 }
 
 /** The conjuncts that a denial comes from; a permit comes from all of them. */
-function decidingOf(decision: Decision, conjuncts: readonly Conjunct[]): readonly Conjunct[] {
+export function decidingOf(
+  decision: Decision,
+  conjuncts: readonly Conjunct[],
+): readonly Conjunct[] {
   if (decision.effect === 'permit') return []
   const counting = conjuncts.filter(({ of, shadow }) => of === undefined && shadow !== true)
   const { determining = [] } = decision.policy ?? {}

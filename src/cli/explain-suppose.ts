@@ -6,7 +6,15 @@ import type { EngineFact, History } from '../model/policy.ts'
 const SAID = ['permit', 'deny', 'error'] as const
 
 /** @throws GuardError ERR_USAGE */
-export function supposedEngines(given: readonly string[] = []): readonly EngineFact[] {
+export function supposedBefore(flags: {
+  readonly history?: readonly string[] | undefined
+  readonly engine?: readonly string[] | undefined
+}): { readonly history: History; readonly engines?: readonly EngineFact[] } {
+  const engines = supposedEngines(flags.engine)
+  return { history: supposedHistory(flags.history), ...(engines.length > 0 && { engines }) }
+}
+
+function supposedEngines(given: readonly string[] = []): readonly EngineFact[] {
   return given.map((text) => {
     const [engine = '', said = ''] = split(text)
     const effect = SAID.find((one) => one === said)
@@ -18,10 +26,8 @@ export function supposedEngines(given: readonly string[] = []): readonly EngineF
 /**
  * A history in which tools were called so often, each call completed, whatever window is asked about. `server/tool` names it
  * as it is called; what is not named was never called.
- *
- * @throws GuardError ERR_USAGE
  */
-export function supposedHistory(given: readonly string[] = []): History {
+function supposedHistory(given: readonly string[] = []): History {
   const counts = given.map((text) => {
     const [tool = '', written = ''] = split(text)
     const slash = tool.indexOf('/')

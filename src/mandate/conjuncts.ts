@@ -3,7 +3,7 @@ import type { Condition } from '../expression/condition.ts'
 import type { CallContext } from '../model/call.ts'
 import type { Conjunct } from '../model/decision.ts'
 import { isSecretName } from '../model/secret-name.ts'
-import { hasOthers, NOT_KEPT, seen } from '../model/veil.ts'
+import { hasOthers, NOT_KEPT, OTHER, seen } from '../model/veil.ts'
 import type { Argument, Rule } from './rule.ts'
 
 /** Longest value shown. */
@@ -34,7 +34,7 @@ export function onlyThese(closed: ReadonlySet<string>, rule: string, call: CallC
   const found = hasOthers(call, closed)
   if (found === false) return { ...base, result: 'holds' }
   if (found === 'unknown') return { ...base, result: 'unknown', hint: NOT_KEPT }
-  const others = Object.keys(call.args).filter((name) => !closed.has(name))
+  const others = Object.keys(call.args).filter((name) => name !== OTHER && !closed.has(name))
   if (others.length === 0) return { ...base, result: 'fails', hint: 'another one was given' }
   const read = shown(quoted(others))
   return { ...base, read, result: 'fails', hint: `leave out ${read}` }

@@ -4,7 +4,10 @@
  */
 import type { ArgumentReads } from '../model/authority.ts'
 import type { Veil } from '../model/call.ts'
+import { replayedHistory } from '../expression/replay-history.ts'
 import { isList, isObject, type Json, type JsonObject, member } from '../model/json.ts'
+import type { History } from '../model/policy.ts'
+import { OTHER } from '../model/veil.ts'
 
 /** What the record says of a call's arguments. */
 export interface Kept {
@@ -18,36 +21,57 @@ export interface Kept {
   readonly verify: (args: JsonObject) => boolean | undefined
 }
 
-export interface VeiledArgs {
+/** As much of a call as is kept. */
+export interface Veiled {
   readonly args: JsonObject
   readonly veil: Veil
-  /** Paths of the values that are not kept. */
+  /** Answers as they are among the facts. */
+  readonly history: History
+  /** Paths of the arguments whose values are not kept. */
   readonly missing: readonly string[]
 }
 
-/** Arguments of which everything is known. */
-export function wholeArgs(args: JsonObject): VeiledArgs {
-  return { args, veil: { touched: 0, knows: () => true, others: 'none' }, missing: [] }
-}
-
-export function keptArgs({ facts, erased, reads, verify }: Kept): VeiledArgs {
+/** `args`: all arguments as they were, where they are known. */
+export function keptCall(kept: Kept, args?: JsonObject): Veiled {
+  const { facts, erased, reads, verify } = kept
   const lost = lostIn(erased)
   const members = new Map<string, Part>()
-  if (reads) gather(reads, facts, lost, members)
+  if (reads && !args) gather(reads, facts, lost, members)
   const missing = hiddenIn(members)
-  const plain = missing.length === 0 && !lost.any ? plainOf(members) : undefined
-  const verified = plain && verify(plain)
-  if (plain && verified === true) return wholeArgs(plain)
+  const plain = args ?? (missing.length === 0 && !lost.any ? plainOf(members) : undefined)
+  const verified = args ? true : plain && verify(plain)
   const names = new Set(reads && namesIn(reads))
   const veil: Changing<Veil> = {
     touched: 0,
-    knows: (name) => members.has(name) || (names.has(name) && !lost.any),
-    others: verified === false && reads && isFlat(reads) ? 'some' : 'unknown',
+    knows: (name) => verified === true || members.has(name) || (names.has(name) && !lost.any),
+    others:
+      verified === true
+        ? 'none'
+        : verified === false && reads && isFlat(reads)
+          ? 'some'
+          : 'unknown',
   }
   const touch = (): void => {
     veil.touched += 1
   }
-  return { args: veiled(members, veil.knows, touch), veil, missing }
+  const shown = new Map(members)
+  if (veil.others === 'some') shown.set(OTHER, HIDDEN)
+  return {
+    args: plain && verified === true ? plain : veiled(shown, veil.knows, touch),
+    veil,
+    history: historyIn(facts, lost, touch),
+    missing,
+  }
+}
+
+function historyIn(facts: JsonObject, lost: Lost, touch: () => void): History {
+  const replayed = replayedHistory(facts)
+  return {
+    read: (query, at, value) => {
+      if (lost.any || lost.has(query.key)) touch()
+      return replayed.read(query, at, value)
+    },
+  }
 }
 
 type Changing<T> = { -readonly [Key in keyof T]: T[Key] }

@@ -15,7 +15,7 @@ export function possibleBy(
   twin: FindTwin,
   call: CallContext,
 ): ReadonlySet<Outcome> {
-  const spelt = rules.some((rule) => !rule.closed) ? hasTwin(twin, call) : false
+  const spelt = rules.some((rule) => !rule.closed) && readSome(rules) && hasTwin(twin, call)
   if (spelt === true) return new Set<Outcome>(['outside_mandate'])
   const found = new Set<Outcome>()
   const covers = rules.map((rule) => covering(rule, call))
@@ -32,6 +32,14 @@ export function possibleBy(
   if (onlyAsks || asks.some((one) => one !== false)) found.add('approval_required')
   if (may('holds') && !asks.includes(true)) found.add('permitted')
   return found
+}
+
+/** Of what nobody reads there is no second spelling. */
+function readSome(rules: readonly Rule[]): boolean {
+  return rules.some(
+    ({ args, when, approval }) =>
+      args.length + (when?.reads.length ?? 0) + (approval?.when?.reads.length ?? 0) > 0,
+  )
 }
 
 function hasTwin(twin: FindTwin, call: CallContext): boolean | 'unknown' {

@@ -1,6 +1,6 @@
 /** What the policy says about a call. Two effects, never three: code that reads only `effect` fails closed. */
 import type { JsonObject } from './json.ts'
-import type { PolicyTrace } from './policy.ts'
+import type { PolicyTrace, RuleEffect } from './policy.ts'
 
 /**
  * Why the guard refused: closed and append-only. A retired reason is never given a new meaning.
@@ -94,7 +94,8 @@ export interface Conjunct {
   readonly result: 'holds' | 'fails' | 'error' | 'asks' | 'unknown'
   /** What would make it hold, where that can be said. */
   readonly hint?: string
-  /** Of a policy's rule: does it apply to this call? What its own conditions said follows it. */
+  /** Of a policy's rule: what it does, and whether it applies to this call. What its own conditions said follows it. */
+  readonly effect?: RuleEffect
   readonly applies?: Applies
   /** A condition of this rule of a policy: it says whether the rule applies, and nothing is wrong where it does not hold. */
   readonly of?: string

@@ -4,6 +4,9 @@ import type { CallContext } from './call.ts'
 /** Said of a conjunct that read such a value. */
 export const NOT_KEPT = 'it reads what is not kept'
 
+/** Stands among the names of arguments for one whose name is not kept: no call that is admitted has it. */
+export const OTHER = '\u0000'
+
 /** What `read` finds out, or `unknown` where it read something that is not known. */
 export function seen<T>({ veil }: CallContext, read: () => T): T | 'unknown' {
   const before = veil?.touched
@@ -23,7 +26,7 @@ export function hasOthers(
     return false
   }
   const known = Object.keys(args)
-  if (known.some((key) => !names.has(key))) return true
+  if (known.some((key) => key !== OTHER && !names.has(key))) return true
   if (veil.others === 'none') return false
   // What is there beside the known ones may be one of these, where nobody knows whether it is there.
   return veil.others === 'some' && [...names].every((name) => veil.knows(name)) ? true : 'unknown'

@@ -35,6 +35,7 @@ function ruleConjunct(
     expected: expectedOf(rule, asking),
     result: effect === 'oblige' ? 'holds' : RESULTS[effect][applies],
     ...(description !== undefined && { hint: description }),
+    effect,
     applies,
     ...(mode === 'shadow' && { shadow: true }),
   }
