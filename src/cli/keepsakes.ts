@@ -36,20 +36,26 @@ export interface KeptSet {
 /** What is remembered of compiled documents: a record names few of them, again and again. */
 const MOST = 64
 
+/** What was compiled, shared by the logs of a record: what has the same hash is the same. */
+export class Library {
+  readonly mandates: Once<CompiledMandate> = new Once()
+  readonly sets: Once<KeptSet> = new Once()
+  readonly under: Once<CompiledMandate> = new Once()
+  readonly tools: Once<ToolDefinition> = new Once()
+  readonly locks: Once<Lock> = new Once()
+}
+
 export class Keepsakes {
   readonly #folder: string
+  readonly #library: Library
   readonly check: ReturnType<typeof argsCheck>
   readonly #roles = new Map<Sha256, ReadonlyMap<string, Sha256>>()
   #lock: Sha256 | undefined
-  readonly #mandates = new Once<CompiledMandate>()
-  readonly #sets = new Once<KeptSet>()
-  readonly #under = new Once<CompiledMandate>()
-  readonly #tools = new Once<ToolDefinition>()
-  readonly #locks = new Once<Lock>()
 
   /** Of the log in this folder. */
-  constructor(folder: string) {
+  constructor(folder: string, library: Library = new Library()) {
     this.#folder = folder
+    this.#library = library
     this.check = argsCheck(folder)
   }
 
@@ -72,7 +78,7 @@ export class Keepsakes {
   mandate(digest: Sha256): CompiledMandate {
     const roles = this.#roles.get(digest)
     const key = `mandate ${digest} ${JSON.stringify([...(roles ?? [])])}`
-    return this.#mandates.get(key, () => this.#compiledMandate(digest, roles))
+    return this.#library.mandates.get(key, () => this.#compiledMandate(digest, roles))
   }
 
   /**
@@ -81,7 +87,7 @@ export class Keepsakes {
    * @throws Unkept
    */
   policies(revision: Sha256): KeptSet {
-    return this.#sets.get(revision, () => this.#compiledPolicies(revision))
+    return this.#library.sets.get(revision, () => this.#compiledPolicies(revision))
   }
 
   /** @throws Unkept */
@@ -91,7 +97,7 @@ export class Keepsakes {
     const { policies } = this.policies(revision)
     const roles = JSON.stringify([...(this.#roles.get(digest) ?? [])])
     const key = `under ${digest} ${roles} ${revision} ${environment}`
-    return this.#under.get(key, () => guarded(mandate, policies, environment))
+    return this.#library.under.get(key, () => guarded(mandate, policies, environment))
   }
 
   /**
@@ -105,7 +111,7 @@ export class Keepsakes {
     definition,
   }: Pick<Recorded, 'server' | 'name' | 'definition'>): ToolDefinition {
     if (definition === undefined) throw new Unkept('the entry does not name the definition')
-    return this.#tools.get(`${server}/${name} ${definition}`, () => {
+    return this.#library.tools.get(`${server}/${name} ${definition} ${this.#lock ?? ''}`, () => {
       const raw: unknown = JSON.parse(
         this.#text(definition, `the definition of \`${server}/${name}\``),
       )
@@ -168,7 +174,7 @@ export class Keepsakes {
   #effectOf(server: string, name: string): EffectClass | undefined {
     const digest = this.#lock
     if (digest === undefined) return undefined
-    const lock = this.#locks.get(digest, () => {
+    const lock = this.#library.locks.get(digest, () => {
       const read = readLock(objectPath(this.#folder, digest))
       if (read.lock?.digest === digest) return read.lock
       throw new Unkept(`the lock file is not kept beside the log as it was (${digest})`)
@@ -184,29 +190,17 @@ export class Keepsakes {
   }
 }
 
-/** What is made of documents, once; what fails once fails again. */
+/** What is made of documents, once. */
 class Once<T> {
-  readonly #known = new Map<string, { readonly made: T } | { readonly failed: Error }>()
+  readonly #known = new Map<string, T>()
 
   get(key: string, make: () => T): T {
-    const known = this.#known.get(key) ?? this.#make(key, make)
-    if ('made' in known) return known.made
-    throw known.failed
-  }
-
-  #make(key: string, make: () => T): { readonly made: T } | { readonly failed: Error } {
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const made = make()
     if (this.#known.size >= MOST) this.#known.clear()
-    const found = attempt(make)
-    this.#known.set(key, found)
-    return found
-  }
-}
-
-function attempt<T>(make: () => T): { readonly made: T } | { readonly failed: Error } {
-  try {
-    return { made: make() }
-  } catch (error) {
-    return { failed: error instanceof Error ? error : new Unkept(String(error)) }
+    this.#known.set(key, made)
+    return made
   }
 }
 

@@ -228,7 +228,8 @@ function oneOf(
   throw new GuardError('ERR_USAGE', `\`${flag} ${given}\` is no such value (${hint})`)
 }
 
-function timeOf(
+/** RFC 3339 in UTC of a moment, or of one so long ago. @throws GuardError ERR_USAGE */
+export function timeOf(
   flag: string,
   given: string | undefined,
   clock: LogParts['clock'],

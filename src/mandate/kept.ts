@@ -29,6 +29,8 @@ export interface Veiled {
   readonly history: History
   /** Paths of the arguments whose values are not kept. */
   readonly missing: readonly string[]
+  /** Something was read that is not known. */
+  touch(): void
 }
 
 /** `args`: all arguments as they were, where they are known. */
@@ -61,6 +63,7 @@ export function keptCall(kept: Kept, args?: JsonObject): Veiled {
     veil,
     history: historyIn(facts, lost, touch),
     missing,
+    touch,
   }
 }
 

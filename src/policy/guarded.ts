@@ -11,7 +11,7 @@ import {
   type EffectClass,
   type Environment,
 } from '../model/call.ts'
-import type { Decision } from '../model/decision.ts'
+import type { Decision, Outcome } from '../model/decision.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Mandate } from '../model/mandate.ts'
 import { type Detector, DETECTORS, type Obligation } from '../model/policy.ts'
@@ -31,6 +31,8 @@ export interface Examined {
 export interface GuardedAuthority extends Authority {
   /** Every rule that is about it under this mandate, without short-circuit. */
   examine(call: CallContext): readonly Examined[]
+  /** What is possible where this is all that the mandate may say. */
+  possibleFrom(base: ReadonlySet<Outcome>, call: CallContext): ReadonlySet<Outcome>
 }
 
 export interface GuardedMandate extends CompiledMandate {
@@ -115,6 +117,7 @@ function guard(base: Authority, named: Named, house: House): GuardedAuthority {
     decide,
     explain: (call) => [...base.explain(call), ...policyConjuncts(about, bound, call)],
     possible: (call) => possibleUnder(bound, base.possible(call), call),
+    possibleFrom: (from, call) => possibleUnder(bound, from, call),
     reads: () => together(base.reads(), argumentsOf(about)),
     examine: (call) => about.map((rule) => ({ rule, matched: safely(rule, call) })),
     ...(bound.engines.length > 0 && {

@@ -5,7 +5,7 @@ import { factsOf } from '../../src/mandate/facts.ts'
 import type { CallContext } from '../../src/model/call.ts'
 import { callId, instant } from '../../src/model/id.ts'
 import type { JsonObject } from '../../src/model/json.ts'
-import type { EngineFact } from '../../src/model/policy.ts'
+import type { ToolDefinition } from '../../src/model/tool.ts'
 import { guarded } from '../../src/policy/guarded.ts'
 import { mandateWith, policiesOf } from '../fakes/kept-record.ts'
 import { tool } from '../fakes/line.ts'
@@ -19,7 +19,7 @@ tools:
     args: { to: { one_of: [a, b, c] }, n: { range: { max: 5 }, optional: true }, o: { optional: true } }
     when: '!has(args.n) || args.n != 3'
     approval: { when: args.to == "c", from: [lee] }
-  mail/s*:
+  mail/sort:
     args: { to: { named_in: [purpose] }, n: { int: true, optional: true } }
     approval: { when: 'false', from: [kim, lee] }
   mail/open: { when: 'args.n < 4' }
@@ -39,7 +39,7 @@ rules:
 })
 
 const HOUSE = guarded(MANDATE, policies, 'dev')
-const TOOLS = ['send', 'open', 'free'].map((name) => tool('mail', name))
+const TOOLS = ['send', 'sort', 'open', 'free'].map((name) => tool('mail', name))
 
 const args: fc.Arbitrary<JsonObject> = fc.record(
   {
@@ -52,15 +52,21 @@ const args: fc.Arbitrary<JsonObject> = fc.record(
   { requiredKeys: [] },
 )
 
-const scene = fc.record({
+interface Scene {
+  readonly tool: ToolDefinition
+  readonly args: JsonObject
+  readonly labels: readonly string[]
+  readonly risk: CallContext['risk']
+}
+
+const scene: fc.Arbitrary<Scene> = fc.record({
   tool: fc.constantFrom(...TOOLS),
   args,
   labels: fc.constantFrom([], ['untrusted']),
   risk: fc.constantFrom('normal' as const, 'high' as const),
-  engine: fc.constantFrom<EngineFact['effect'] | undefined>('permit', 'deny', 'error', undefined),
 })
 
-function callOf(given: fc.TypeOf<typeof scene>): CallContext {
+function callOf(given: Scene): CallContext {
   const { definition, name } = given.tool
   return {
     id: callId('c'),
