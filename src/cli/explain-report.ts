@@ -118,7 +118,7 @@ export function conjunctLines(conjunct: Shown, io: CliIo): readonly string[] {
   const [mark, style] = shadow === true ? (['~', 'dim'] as const) : MARKS[result]
   const word = WORDS[result] ?? ''
   const tail = decides ? paint(io, style, '   ← decides') : ''
-  const mode = shadow === true ? `   (shadow${result === 'holds' ? '' : ': it would not'})` : ''
+  const mode = shadow === true ? `   (shadow${result === 'holds' ? '' : ': it would apply'})` : ''
   const line = `${paint(io, style, mark)} ${paint(io, 'dim', printable(rule))}  ${printable(expected)}${value}${word}${appliesText(conjunct)}${mode}${tail}`
   const helps = hint !== undefined && result !== 'holds'
   return helps ? [line, `    ${printable(hint)}`] : [line]

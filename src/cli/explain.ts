@@ -50,8 +50,8 @@ ${LAUNCH_HELP}
   --offline               do not start the upstream: whether it has the tool is not checked
   --json                  one JSON document instead of text
 
-Exit codes: 0 permitted, 1 denied (or the mandate or mcp.json is bad), 2 usage, 3 the upstream could not be asked, or an
-engine that has a say was not. With --decision: 0 the same decision, 1 another one, 3 it cannot be made again.
+Exit codes: 0 permitted (--decision: the same again), 1 denied, or the mandate or mcp.json is bad (--decision: not the same),
+2 usage, 3 the upstream could not be asked, or an engine that has a say was not (--decision: it cannot be made again).
 `
 
 const OPTIONS = {

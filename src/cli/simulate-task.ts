@@ -59,7 +59,9 @@ export class SimulatedTasks {
   /** To be told of every entry, in order, before it is decided about. */
   note({ entry, log }: EntryItem): void {
     if (!this.#whole.has(log)) this.#whole.set(log, entry.seq === 0)
-    if (entry.type === 'outcome') this.#settle(`${log} ${String(entry['call'])}`, entry['verdict'])
+    const call = entry['call']
+    if (entry.type === 'outcome' && typeof call === 'string')
+      this.#settle(`${log} ${call}`, entry['verdict'])
   }
 
   /** Something of this log cannot be read: nothing is known of what its tasks did. */

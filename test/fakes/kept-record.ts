@@ -29,11 +29,11 @@ export interface KeptRecord {
   /** What reached upstreams. */
   readonly called: () => readonly string[]
   /** Calls a tool as the agent; resolves with the call's id on record. */
-  call(tool: string, args?: object): Promise<string>
+  readonly call: (tool: string, args?: object) => Promise<string>
   /** Puts another policy set in force. */
-  swap(policies: Files): void
-  close(): Promise<void>
-  remove(): void
+  readonly swap: (policies: Files) => void
+  readonly close: () => Promise<void>
+  readonly remove: () => void
 }
 
 export interface KeptOptions {
@@ -141,8 +141,8 @@ export async function keptRecord(options: KeptOptions): Promise<KeptRecord> {
       ),
     call: async (tool, args = {}) => {
       calls += 1
-      const public_ = several ? tool.replace('/', '__') : tool.replace(/^.*?\//, '')
-      await guard.ask('tools/call', { name: public_, arguments: args })
+      const shownAs = several ? tool.replace('/', '__') : tool.replace(/^.*?\//, '')
+      await guard.ask('tools/call', { name: shownAs, arguments: args })
       return `${name}-${calls}`
     },
     swap: (set) => live?.swap(load(set)),
