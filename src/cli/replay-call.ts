@@ -59,12 +59,13 @@ export function keptOf(
   authorities: { readonly base: Authority; readonly whole: Authority } | undefined,
   check: Keepsakes['check'],
 ): Veiled {
-  const { args, argsDigest, facts, erased } = recorded
+  const { args, argsDigest, facts, erased, outcome } = recorded
   const verify = (given: JsonObject): boolean | undefined => check?.(given, argsDigest)
   const reads = authorities && readsOf(recorded, authorities)
   // Captured arguments may be cut or masked: what the digest does not stand for was not given.
   const captured = args && verify(args) !== false ? args : undefined
-  return keptCall({ facts, erased, reads, verify }, captured)
+  const passed = outcome === 'permitted' || outcome === 'approval_required'
+  return keptCall({ facts, erased, reads, verify, passed }, captured)
 }
 
 function readsOf(

@@ -37,9 +37,7 @@ export function replay(recorded: Recorded, keepsakes: Keepsakes): Replayed {
   const call = callOf(recorded, mandate, kept)
   const conjuncts = whole.explain(call)
   const outcomes = [...whole.possible(call)]
-  const known =
-    outcomes.length === 1 &&
-    conjuncts.every(({ rule, result }) => result !== 'unknown' || rule.startsWith('engine:'))
+  const known = outcomes.length === 1 && isKnown(conjuncts, askedPolicies(recorded))
   const found = known
     ? wholeDifferences(recorded, whole, call)
     : knownDifferences(recorded, outcomes, conjuncts)
@@ -55,6 +53,16 @@ export function replay(recorded: Recorded, keepsakes: Keepsakes): Replayed {
     differences: found,
     missing: kept.missing,
   }
+}
+
+/** Where the mandate said no by itself, nothing hangs on policies; and on an engine nothing that was denied without it. */
+function isKnown(conjuncts: readonly Conjunct[], policies: boolean): boolean {
+  return conjuncts
+    .filter(({ rule, applies, of }) => {
+      if (rule.startsWith('engine:')) return false
+      return policies || (applies === undefined && of === undefined)
+    })
+    .every(({ result }) => result !== 'unknown')
 }
 
 /** Everything that was read is known: the decisions have to be equal in every word. */

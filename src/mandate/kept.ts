@@ -19,6 +19,8 @@ export interface Kept {
   readonly reads: ArgumentReads | undefined
   /** Are these all arguments, with these values? Undefined where that cannot be found out. */
   readonly verify: (args: JsonObject) => boolean | undefined
+  /** True where a call was let through that had no second spelling of what was read. */
+  readonly passed: boolean
 }
 
 /** As much of a call as is kept. */
@@ -35,7 +37,7 @@ export interface Veiled {
 
 /** `args`: all arguments as they were, where they are known. */
 export function keptCall(kept: Kept, args?: JsonObject): Veiled {
-  const { facts, erased, reads, verify } = kept
+  const { facts, erased, reads, verify, passed } = kept
   const lost = lostIn(erased)
   const members = new Map<string, Part>()
   if (reads && !args) gather(reads, facts, lost, members)
@@ -52,6 +54,7 @@ export function keptCall(kept: Kept, args?: JsonObject): Veiled {
         : verified === false && reads && isFlat(reads)
           ? 'some'
           : 'unknown',
+    plain: passed ? new Set(reads && firstNames(reads)) : new Set(),
   }
   const touch = (): void => {
     veil.touched += 1
@@ -105,6 +108,10 @@ function lostIn(erased: readonly string[]): Lost {
 
 function namesIn({ names, paths }: ArgumentReads): readonly string[] {
   return [...names, ...paths.filter((path) => !path.includes('.'))]
+}
+
+function firstNames({ names, paths }: ArgumentReads): readonly string[] {
+  return [...names, ...paths.map((path) => path.split('.', 1)[0] ?? path)]
 }
 
 /** True where whole arguments are read: whatever else there is then has a name of its own. */

@@ -4,7 +4,7 @@
  */
 import type { CallContext } from '../model/call.ts'
 import type { Outcome } from '../model/decision.ts'
-import { hasOthers, seen } from '../model/veil.ts'
+import { hasOthers, mayHaveTwin, seen } from '../model/veil.ts'
 import type { Judgement } from '../expression/constraint.ts'
 import type { Argument, Rule } from './rule.ts'
 import type { FindTwin } from './twin.ts'
@@ -15,11 +15,12 @@ export function possibleBy(
   twin: FindTwin,
   call: CallContext,
 ): ReadonlySet<Outcome> {
-  const spelt = rules.some((rule) => !rule.closed) && readSome(rules) && hasTwin(twin, call)
-  if (spelt === true) return new Set<Outcome>(['outside_mandate'])
+  const open = rules.some((rule) => !rule.closed)
+  if (open && twin(call.args) !== undefined) return new Set<Outcome>(['outside_mandate'])
   const found = new Set<Outcome>()
   const covers = rules.map((rule) => covering(rule, call))
-  if (spelt === 'unknown' || covers.every((one) => one.has('fails'))) found.add('outside_mandate')
+  const mayBeSpelt = open && mayHaveTwin(call, namesIn(rules))
+  if (mayBeSpelt || covers.every((one) => one.has('fails'))) found.add('outside_mandate')
   const may = (judgement: Judgement): boolean => covers.some((one) => one.has(judgement))
   const outright = covers.some((one) => one.size === 1 && one.has('holds'))
   // Where no grant covers it outright, those that cover it once they are asked ask.
@@ -34,17 +35,14 @@ export function possibleBy(
   return found
 }
 
-/** Of what nobody reads there is no second spelling. */
-function readSome(rules: readonly Rule[]): boolean {
-  return rules.some(
-    ({ args, when, approval }) =>
-      args.length + (when?.reads.length ?? 0) + (approval?.when?.reads.length ?? 0) > 0,
-  )
-}
-
-function hasTwin(twin: FindTwin, call: CallContext): boolean | 'unknown' {
-  if (twin(call.args) !== undefined) return true
-  return call.veil && call.veil.others !== 'none' ? 'unknown' : false
+/** The arguments that the rules read: of others, a second spelling does not matter. */
+function namesIn(rules: readonly Rule[]): readonly string[] {
+  const paths = rules.flatMap(({ args, when, approval }) => [
+    ...args.map(({ name }) => name),
+    ...(when?.reads ?? []),
+    ...(approval?.when?.reads ?? []),
+  ])
+  return paths.map((path) => path.split('.', 1)[0] ?? path)
 }
 
 /** What the grant's arguments may come to. One that asks and has no approval does not cover the call. */

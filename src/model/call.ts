@@ -95,4 +95,6 @@ export interface Veil {
   knows(name: string): boolean
   /** Are there arguments beside those of which that is known? */
   readonly others: 'none' | 'some' | 'unknown'
+  /** The rules of then read these arguments, and found no second spelling of them. */
+  readonly plain: ReadonlySet<string>
 }

@@ -31,3 +31,10 @@ export function hasOthers(
   // What is there beside the known ones may be one of these, where nobody knows whether it is there.
   return veil.others === 'some' && [...names].every((name) => veil.knows(name)) ? true : 'unknown'
 }
+
+/** May there be a second spelling of one of these arguments that nobody knows of? */
+export function mayHaveTwin({ veil }: CallContext, names: readonly string[]): boolean {
+  return (
+    veil !== undefined && veil.others !== 'none' && !names.every((name) => veil.plain.has(name))
+  )
+}

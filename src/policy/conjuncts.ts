@@ -3,6 +3,7 @@ import { conditionConjuncts, constraintConjuncts, onlyThese } from '../mandate/c
 import type { CallContext } from '../model/call.ts'
 import type { Applies, Conjunct } from '../model/decision.ts'
 import type { Obligation } from '../model/policy.ts'
+import { mayHaveTwin, NOT_KEPT } from '../model/veil.ts'
 import type { AskingRule, BoundRules } from './judge.ts'
 import type { ObligationSource } from './language.ts'
 import { appliesTo } from './possible.ts'
@@ -19,8 +20,26 @@ export function policyConjuncts(
       const asking = bound.ask.find((one) => one.rule === rule)
       return [ruleConjunct(rule, asking, call), ...conditionsOf(rule, call)]
     }),
+    ...spellings(bound, call),
     ...bound.engines.map((engine) => engineConjunct(engine, call)),
   ]
+}
+
+/** What a rule reads and what an upstream acts on are the same argument. */
+function spellings({ twins, twinned = [] }: BoundRules, call: CallContext): readonly Conjunct[] {
+  const [rule] = twins?.(call.args) ?? []
+  const expected = 'no argument is a second spelling of one that a rule reads'
+  const hint = 'an upstream may take the one for the other'
+  if (rule !== undefined)
+    return [{ rule, expected, result: 'error', hint, effect: 'forbid', applies: 'error' }]
+  if (!mayHaveTwin(call, twinned)) return []
+  const unknown = {
+    result: 'unknown',
+    hint: NOT_KEPT,
+    effect: 'forbid',
+    applies: 'unknown',
+  } as const
+  return [{ rule: 'args', expected, ...unknown }]
 }
 
 function ruleConjunct(

@@ -156,9 +156,8 @@ function bind(
   const facts = readerOf(about)
   const past = pastOf(about)
   const reading = about.filter(({ source }) => source.mode === 'enforce')
-  const twins = twinsOf(reading, declared)
   return {
-    ...(twins && { twins }),
+    ...twinsOf(reading, declared),
     revision: policies.revision,
     forbid: enforced('forbid'),
     ask: enforced('require_approval').map((rule) => ({
@@ -195,15 +194,18 @@ function approversOf({ source }: CompiledRule, mandate: Mandate): readonly strin
  * Finds a second spelling of an argument that a rule in force reads: an upstream may take the one for the other, and then
  * the rule has judged what nobody acts on. What a rule exempts in a closed world has none.
  */
-function twinsOf(rules: readonly CompiledRule[], declared: readonly string[]): BoundRules['twins'] {
+function twinsOf(
+  rules: readonly CompiledRule[],
+  declared: readonly string[],
+): Pick<BoundRules, 'twins' | 'twinned'> {
   const reading = rules.filter(
     (rule) => rule.source.effect !== 'oblige' && readsOf(rule).length > 0,
   )
-  if (reading.length === 0) return undefined
+  if (reading.length === 0) return {}
   const names = reading.flatMap(readsOf).map((path) => path.split('.', 1)[0] ?? path)
   const find = twinFinder(names, declared)
   const rule = reading.map(({ source }) => source.name)
-  return (args) => (find(args) === undefined ? undefined : rule)
+  return { twins: (args) => (find(args) === undefined ? undefined : rule), twinned: names }
 }
 
 function readsOf({ when, unless, exempt }: CompiledRule): readonly string[] {

@@ -4,7 +4,7 @@
  */
 import type { CallContext } from '../model/call.ts'
 import type { Applies, Outcome } from '../model/decision.ts'
-import { hasOthers, seen } from '../model/veil.ts'
+import { hasOthers, mayHaveTwin, seen } from '../model/veil.ts'
 import type { BoundRules } from './judge.ts'
 import type { CompiledRule, Exempt } from './rule.ts'
 
@@ -41,7 +41,7 @@ type Denial = 'forbidden' | 'evaluation_error'
 
 /** `base`: what the mandate may say. */
 export function possibleUnder(
-  { forbid, ask, engines }: BoundRules,
+  { forbid, ask, engines, twins, twinned = [] }: BoundRules,
   base: ReadonlySet<Outcome>,
   call: CallContext,
 ): ReadonlySet<Outcome> {
@@ -51,6 +51,9 @@ export function possibleUnder(
   const forbidden = forbiddenBy(forbid.map((rule) => appliesTo(rule, call)))
   for (const one of forbidden) if (one !== 'not') found.add(one)
   if (!forbidden.has('not')) return found
+  const spelt = twins?.(call.args) !== undefined
+  if (spelt || mayHaveTwin(call, twinned)) found.add('evaluation_error')
+  if (spelt) return found
   const said = engines.filter(({ mode }) => mode === 'enforce').map(({ id }) => answerOf(id, call))
   if (said.includes('deny')) return found.add('forbidden')
   if (said.includes('error')) {

@@ -149,10 +149,11 @@ describe('what is not kept', () => {
       const found = await told(id)
       expect(found).toMatchObject({ exit: 0, comparison: 'as_far_as_kept', missing: ['body'] })
       expect(found.replayed).toContain(found.recorded.reason)
-      expect(found.conjuncts.filter(({ result }) => result === 'unknown')).toMatchObject([
-        { rule: 'tools.mail/send.args' },
-        { rule: 'tools.mail/send.args.body' },
-      ])
+      expect(
+        found.conjuncts.filter(
+          ({ rule, result }) => rule.startsWith('tools') && result === 'unknown',
+        ),
+      ).toMatchObject([{ rule: 'tools.mail/send.args' }, { rule: 'tools.mail/send.args.body' }])
     }
   })
 

@@ -508,4 +508,41 @@ rules:
     const { code, err } = await explain([...call(small), ...flags])
     expect([code, err]).toEqual([2, expect.stringMatching(why)])
   })
+
+  describe('and an external engine', () => {
+    beforeEach(() => {
+      const url = 'http://127.0.0.1:1'
+      here.write(
+        'policies/engines.yaml',
+        `engines: [{ id: cerbos, type: authzen, url: "${url}" }]\n`,
+      )
+    })
+
+    test('is not asked: nobody knows yet', async () => {
+      const { code, told: said, out } = await told(call(small))
+      expect([code, said.permitted]).toEqual([3, true])
+      expect(JSON.parse(out)).toMatchObject({ unasked: ['cerbos'] })
+      expect(said.conjuncts.at(-1)).toMatchObject({ rule: 'engine:cerbos', result: 'unknown' })
+      expect((await explain(call(small))).out).toContain(
+        'not asked: cerbos, which could deny it still (suppose an answer with --engine cerbos=permit)',
+      )
+    })
+
+    test.each([
+      ['permit', 0, 'permitted', []],
+      ['deny', 1, 'forbidden', ['engine:cerbos']],
+      ['error', 1, 'engine_unavailable', ['engine:cerbos']],
+    ])('supposed to answer %s', async (answer, code, reason, deciding) => {
+      const ran = await told([...call(small), '--engine', `cerbos=${answer}`])
+      expect([ran.code, ran.told.reason]).toEqual([code, reason])
+      const { conjuncts } = ran.told
+      expect(conjuncts.filter(({ decides }) => decides).map(({ rule }) => rule)).toEqual(deciding)
+    })
+
+    test('has no say about what is denied without it', async () => {
+      const { code, told: said, out } = await told([...call(small), '--label', 'untrusted'])
+      expect([code, said.reason]).toEqual([1, 'forbidden'])
+      expect(JSON.parse(out)).not.toHaveProperty('unasked')
+    })
+  })
 })

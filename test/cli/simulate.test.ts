@@ -227,6 +227,17 @@ describe('unknown', () => {
     expect(await against(forbid, ['--fail-on', 'changed'])).toMatchObject({ exit: 1 })
   })
 
+  test('is what an engine would have to be asked about, and no more', async () => {
+    await recorded([['mail/send', A], ['mail/read']])
+    const engines =
+      'engines: [{ id: cerbos, type: authzen, url: "http://127.0.0.1:1", effects: [send] }]\n'
+    const found = await against({ ...NONE, 'engines.yaml': engines })
+    expect(found).toMatchObject({ unknown: 1, unchanged: 1 })
+    expect(found.examples['unknown']).toMatchObject([{ call: 'i-1', by: ['engine:cerbos'] }])
+    const forbid = policy('  - { id: all, effect: forbid }\n')
+    expect(await against({ ...forbid, 'engines.yaml': engines })).toMatchObject({ newly_denied: 2 })
+  })
+
   test('is a call whose definition is not kept', async () => {
     await recorded([['mail/read']])
     const { definition } = entryOf('intent').request

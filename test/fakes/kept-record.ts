@@ -137,7 +137,9 @@ export async function keptRecord(options: KeptOptions): Promise<KeptRecord> {
     clock,
     called: () =>
       Object.entries(upstreams).flatMap(([server, upstream]) =>
-        upstream.calls('tools/call').map(({ params }) => `${server}/${String(params?.['name'])}`),
+        upstream
+          .calls('tools/call')
+          .map(({ params }) => `${server}/${JSON.stringify(params?.['name'])}`.replaceAll('"', '')),
       ),
     call: async (tool, args = {}) => {
       calls += 1

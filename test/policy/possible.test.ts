@@ -111,6 +111,7 @@ test('where values are missing, what was decided is still possible, and one outc
           facts: Object.fromEntries(facts) as JsonObject,
           erased: [],
           reads,
+          passed: ['permitted', 'approval_required'].includes(authority.decide(call).reason),
           verify: (found) => (key === 'unknown' ? undefined : sorted(found) === sorted(call.args)),
         })
         const veiled = { ...call, args: kept.args, veil: kept.veil }

@@ -67,5 +67,7 @@ function permit(effect: EffectClass | undefined): Authority {
     problems: [],
     decide: () => decision,
     explain: () => [],
+    possible: () => new Set(['permitted']),
+    reads: () => ({ names: [], paths: [] }),
   }
 }
