@@ -28,6 +28,13 @@ export interface ReadPolicies {
   readonly problems: readonly Problem[]
 }
 
+/** Files that decide and are no policies: engines, and what these decide by, each with its hash. */
+export function decidesBeside({ documents }: PolicyLoad): readonly string[] {
+  return documents
+    .filter(({ kind }) => kind !== 'policy')
+    .map(({ relative, digest }) => `${relative} ${digest}`)
+}
+
 /** Goes on past the first problem; starts and opens nothing. */
 export function readPolicies(folder: string, webhooks: Pick<Webhooks, 'has'>): ReadPolicies {
   const problems = new Problems()
@@ -49,7 +56,8 @@ export function readPolicies(folder: string, webhooks: Pick<Webhooks, 'has'>): R
   const loaded = loadPolicies(texts, engines, revisionOf(documents))
   for (const problem of loaded.problems) problems.add(problem)
   const { policies } = loaded
-  for (const problem of policies ? untold(policies, webhooks) : []) problems.add(problem)
+  const unknown = policies && webhooks !== 'any' ? untold(policies, webhooks) : []
+  for (const problem of unknown) problems.add(problem)
   if (problems.bad || !policies) return { signature, problems: problems.list }
   const load = { folder, policies, engines, documents, manifest: revisionManifest(documents) }
   return { load, signature, problems: problems.list }
