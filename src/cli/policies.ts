@@ -56,8 +56,7 @@ export function readPolicies(folder: string, webhooks: Pick<Webhooks, 'has'>): R
   const loaded = loadPolicies(texts, engines, revisionOf(documents))
   for (const problem of loaded.problems) problems.add(problem)
   const { policies } = loaded
-  const unknown = policies && webhooks !== 'any' ? untold(policies, webhooks) : []
-  for (const problem of unknown) problems.add(problem)
+  for (const problem of policies ? untold(policies, webhooks) : []) problems.add(problem)
   if (problems.bad || !policies) return { signature, problems: problems.list }
   const load = { folder, policies, engines, documents, manifest: revisionManifest(documents) }
   return { load, signature, problems: problems.list }

@@ -41,7 +41,7 @@ type Denial = 'forbidden' | 'evaluation_error'
 
 /** `base`: what the mandate may say. */
 export function possibleUnder(
-  { forbid, ask, engines }: BoundRules,
+  { forbid, ask, engines, twins }: BoundRules,
   base: ReadonlySet<Outcome>,
   call: CallContext,
 ): ReadonlySet<Outcome> {
@@ -51,6 +51,9 @@ export function possibleUnder(
   const forbidden = forbiddenBy(forbid.map((rule) => appliesTo(rule, call)))
   for (const one of forbidden) if (one !== 'not') found.add(one)
   if (!forbidden.has('not')) return found
+  if (twins?.(call.args)) return found.add('evaluation_error')
+  // A second spelling is read by nobody, so it is not kept with what was read.
+  if (twins && call.veil && call.veil.others !== 'none') found.add('evaluation_error')
   const said = engines.filter(({ mode }) => mode === 'enforce').map(({ id }) => answerOf(id, call))
   if (said.includes('deny')) return found.add('forbidden')
   if (said.includes('error')) {
