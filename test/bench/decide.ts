@@ -4,7 +4,7 @@ import type { CallContext } from '../../src/model/call.ts'
 import type { ToolDefinition } from '../../src/model/tool.ts'
 import { callContexts, definitions, mandateText, type Case } from './decision-case.ts'
 import { median, percentile } from './numbers.ts'
-import { BATCH, clockCost, takeWindow, timed } from './timing.ts'
+import { BATCH, clockCost, takeWindow, timed, type Run } from './timing.ts'
 
 export interface DecidePlan {
   /** How many grants the mandate holds; the targets are about the most. */
@@ -105,16 +105,20 @@ function prepare(one: Case, compile: Compile, plan: DecidePlan): Subject {
 }
 
 function countWindow(each: Subject, windowMs: number): void {
-  const { done, wrong, perCpuSecond } = takeWindow(each.decider.run, windowMs, 1000)
+  const { done, wrong, perCpuSecond } = takeWindow(runOf(each.decider), windowMs, 1000)
   each.wrong += wrong
   each.rates.push(perCpuSecond)
   each.decisions += done
 }
 
+function runOf(decider: Decider): Run {
+  return (from, count) => decider.run(from, count)
+}
+
 function conclude(each: Subject, plan: DecidePlan): DecideResult {
   const { one, decider, compileMs, rates } = each
-  const batches = timed(decider.run, plan.samples, BATCH)
-  const singles = timed(decider.run, plan.samples, 1)
+  const batches = timed(runOf(decider), plan.samples, BATCH)
+  const singles = timed(runOf(decider), plan.samples, 1)
   const wrong = each.wrong + batches.wrong + singles.wrong
   if (wrong > 0) throw new Error(`${wrong} decisions were not \`${one.expected}\``)
   return {

@@ -161,6 +161,7 @@ export function policyPlan(quick: boolean): PolicyPlan {
     path: {
       windows: quick ? 3 : 9,
       calls: quick ? 6_400 : 19_200,
+      warmUp: quick ? 64_000 : 128_000,
       samples: quick ? 2_000 : 20_000,
     },
     loads: quick ? 1 : 5,

@@ -50,7 +50,7 @@ function text(value: string | readonly string[]): string {
 /** Whole numbers that the guard worked out are int; those of JSON are double. */
 function inputOf({ weekday, minute, bytes, ...facts }: Prepared): Record<string, CelInput> {
   const whole = { weekday: BigInt(weekday), minute: BigInt(minute), bytes: BigInt(bytes) }
-  return { ...facts, ...whole, personal: false } as unknown as Record<string, CelInput>
+  return { ...facts, ...whole, personal: false }
 }
 
 export function celEngine(): Engine {

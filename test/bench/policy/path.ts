@@ -23,8 +23,9 @@ import { AGENT } from './table.ts'
 
 export interface PathPlan {
   readonly windows: number
-  /** Calls of a window, and of the warm-up. */
+  /** Calls of a window. */
   readonly calls: number
+  readonly warmUp: number
   readonly samples: number
 }
 
@@ -54,7 +55,7 @@ const LOOK_HOLDS_MS = 20
 export async function measurePath(mandate: CompiledMandate, plan: PathPlan): Promise<PathResult> {
   const calls = permittedCalls(POOL)
   const walker = walkerOf(mandate, calls)
-  await walker.flight(0, plan.calls)
+  await walker.flight(0, plan.warmUp)
   const rates: number[] = []
   for (let window = 0; window < plan.windows; window += 1) {
     const before = process.cpuUsage()
@@ -68,7 +69,7 @@ export async function measurePath(mandate: CompiledMandate, plan: PathPlan): Pro
     perCpuSecond: median(rates),
     p50Us: percentile(sortedUs, 0.5),
     p99Us: percentile(sortedUs, 0.99),
-    calls: (plan.windows + 1) * plan.calls + plan.samples * 2,
+    calls: plan.warmUp + plan.windows * plan.calls + plan.samples * 2,
   }
 }
 
@@ -106,8 +107,10 @@ function walkerOf(mandate: CompiledMandate, calls: readonly Asked[]): Walker {
   const log = forgetfulLog()
   const ports = portsOf(mandate, calls, log)
   const messages = calls.map(inboundOf)
-  const walk = (index: number): ReturnType<typeof TO_COMMIT.walk> =>
-    TO_COMMIT.walk(messages[index % messages.length]!, ports)
+  const walk = (index: number): Promise<Walk<Inbound, Committed>> => {
+    const ended = TO_COMMIT.walk(messages[index % messages.length]!, ports)
+    return ended instanceof Promise ? ended : Promise.resolve(ended)
+  }
   return {
     flight: async (from, count) => {
       for (let at = from; at < from + count; at += IN_FLIGHT) {

@@ -8,7 +8,7 @@ import { FLAT } from './flat.ts'
 const SDK: string = '@open-policy-agent/opa-wasm'
 
 interface Sdk {
-  loadPolicy(wasm: Uint8Array): Promise<{
+  readonly loadPolicy: (wasm: Uint8Array) => Promise<{
     setData(data: unknown): void
     evaluate(input: unknown, entrypoint: string): readonly { readonly result: unknown }[]
   }>

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { celEngine } from './cel.ts'
 import { cedarEngine } from './cedar.ts'
 import type { Engine, Missing } from './engine.ts'
-import { together, type LoadOnce, type LoadResult } from './load.ts'
+import { loadOnce, together, type LoadOnce, type LoadResult } from './load.ts'
 import { measureEngines, type EnginePlan, type EngineResult } from './measure.ts'
 import { ownEngine, ownMandate } from './own.ts'
 import { measurePath, type PathPlan, type PathResult } from './path.ts'
@@ -20,31 +20,48 @@ export interface PolicyPlan {
   readonly runs: number
 }
 
-export interface Measured {
+export interface PolicyResult {
   readonly engines: readonly EngineResult[]
   readonly path: PathResult
+  readonly load: LoadResult
+  /** The worst first. */
   readonly worst: readonly WorstResult[]
 }
 
-export interface PolicyResult extends Measured {
-  readonly load: LoadResult
+/**
+ * What can be asked of a process of its own: nothing else has warmed, or worn, its just-in-time compiler.
+ *
+ * @throws Error where our own engine gives one wrong answer; another that cannot be opened has a line that says why
+ */
+export const PARTS: {
+  readonly [P in keyof Parts]: (plan: PolicyPlan) => Parts[P] | Promise<Parts[P]>
+} = {
+  engines: ({ engines }) => measureAll(engines),
+  path: ({ path }) => measurePath(ownMandate(), path),
+  worst: ({ runs }) => measureWorst(runs),
+  yaml: () => loadOnce('yaml'),
+  json: () => loadOnce('json'),
 }
 
-/** @throws Error where our own engine gives one wrong answer; another's is left out with the reason */
-export async function measurePolicies(plan: PolicyPlan): Promise<Measured> {
-  const mandate = ownMandate()
-  const own = ownEngine(mandate)
+interface Parts {
+  readonly engines: readonly EngineResult[]
+  readonly path: PathResult
+  readonly worst: readonly WorstResult[]
+  readonly yaml: LoadOnce
+  readonly json: LoadOnce
+}
+
+async function measureAll(plan: EnginePlan): Promise<readonly EngineResult[]> {
+  const own = ownEngine()
   const others = [
     present('@bufbuild/cel', () => celEngine()),
     await attempted('opa-wasm', regoEngine),
     await attempted('cedar-wasm', cedarEngine),
   ]
-  const engines = [
-    ...measureEngines([own, ...others], 'twelve kinds', plan.engines),
-    ...measureEngines([own], 'every tool', plan.engines),
+  return [
+    ...measureEngines([own, ...others], 'twelve kinds', plan),
+    ...measureEngines([own], 'every tool', plan),
   ]
-  const path = await measurePath(mandate, plan.path)
-  return { engines, path, worst: measureWorst(plan.runs) }
 }
 
 function present(name: string, open: () => Engine): Engine | Missing {
@@ -82,16 +99,21 @@ export async function runPolicy(
   const once: LoadOnce[] = []
   for (let load = 0; load < loads; load += 1) {
     say(`policy: load ${load + 1} of ${loads}`)
-    const yaml = await printed<LoadOnce>(['yaml'])
-    const { jsonMs } = await printed<LoadOnce>(['json'])
+    const yaml = await printed('yaml', quick)
+    const { jsonMs } = await printed('json', quick)
     once.push({ ...yaml, jsonMs })
   }
-  say('policy: engines, path and worst cases, in a process of their own')
-  const measured = await printed<Measured>(quick ? ['--quick'] : [])
-  return { ...measured, load: together(once) }
+  say('policy: the engines, beside one another')
+  const engines = await printed('engines', quick)
+  say('policy: admit to commit')
+  const path = await printed('path', quick)
+  say('policy: the worst cases')
+  const worst = await printed('worst', quick)
+  return { engines, path, worst, load: together(once) }
 }
 
-function printed<Result>(args: readonly string[]): Promise<Result> {
+function printed<P extends keyof Parts>(part: P, quick: boolean): Promise<Parts[P]> {
+  const args = [part, ...(quick ? ['--quick'] : [])]
   const file = fileURLToPath(new URL('../process/policy.ts', import.meta.url))
   return new Promise((resolve, reject) => {
     execFile(
@@ -100,7 +122,7 @@ function printed<Result>(args: readonly string[]): Promise<Result> {
       { timeout: PATIENCE_MS, maxBuffer: 1 << 24 },
       (error, stdout, stderr) => {
         if (error) reject(new Error(/^\w*Error: (.*)$/m.exec(stderr)?.[1] ?? error.message))
-        else resolve(JSON.parse(stdout) as Result)
+        else resolve(JSON.parse(stdout) as Parts[P])
       },
     )
   })

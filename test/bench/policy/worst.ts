@@ -35,7 +35,7 @@ function many(count: number, of: (at: number) => Json): readonly Json[] {
   return Array.from({ length: count }, (_, at) => of(at))
 }
 function members(count: number): JsonObject {
-  return Object.fromEntries(many(count, (at) => at).map((at) => [`k${String(at)}`, 1]))
+  return Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, 1]))
 }
 function nested(depth: number): Json {
   let value: Json = 'x'
@@ -111,9 +111,13 @@ const CONDITIONS: readonly Hard[] = [
     a: repeated('x', MIB / 2),
     b: repeated('y', MIB / 2),
   })),
-  when('many conjuncts', many(20, () => 'args.a.contains("yyyyyyyyz")').join(' || '), () => ({
-    a: repeated('yyyyyyyy '),
-  })),
+  when(
+    'many conjuncts',
+    Array.from({ length: 20 }, () => 'args.a.contains("yyyyyyyyz")').join(' || '),
+    () => ({
+      a: repeated('yyyyyyyy '),
+    }),
+  ),
 ]
 
 const CONSTRAINTS: readonly Hard[] = [
@@ -181,7 +185,7 @@ const CONSTRAINTS: readonly Hard[] = [
 ]
 
 const FACTS: Hard = when('facts of a large object', 'has(args.a)', () => ({
-  a: Object.fromEntries(many(64, (at) => at).map((at) => [`k${String(at)}`, members(64)])),
+  a: Object.fromEntries(Array.from({ length: 64 }, (_, at) => [`k${at}`, members(64)])),
 }))
 
 /** The worst first. */
