@@ -135,5 +135,7 @@ function explainElements(
     if (parts.length >= MAX_EXPLAINED) break
     if (inner.judge(item) !== 'holds') parts.push(...inner.explain(item, `${rule}[${index}]`))
   }
+  if (costOfList(value, inner) > MAX_STEPS)
+    return [{ ...whole, hint: 'the list takes too much work to judge' }, ...parts]
   return [whole, ...parts]
 }
