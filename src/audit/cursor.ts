@@ -11,6 +11,7 @@ export interface EntryItem {
   readonly kind: 'entry'
   /** The folder of the log, by its own name. */
   readonly log: string
+  readonly folder: string
   readonly entry: Entry
   /** As it stands in the file. */
   readonly line: string
@@ -135,7 +136,8 @@ export class LogCursor {
       const message = `entry ${entry.seq} stands where ${expected} should`
       this.#items.push(this.#damage(number, 'out_of_sequence', message))
     }
-    this.#items.push({ kind: 'entry', log: this.#log, entry, line: text, time: this.#time })
+    const [log, folder, time] = [this.#log, this.#folder, this.#time]
+    this.#items.push({ kind: 'entry', log, folder, entry, line: text, time })
   }
 
   #damage(line: number, problem: Damage['problem'], message: string): Damage {

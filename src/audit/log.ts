@@ -17,8 +17,9 @@ import { entryWriter, type WriteOptions } from './entry.ts'
 import { keepObject } from './objects.ts'
 import { logFileName, logFiles, readTail, type Tail } from './tail.ts'
 
-const KEY_FILE = 'args.key'
-const OBJECTS = 'objects'
+export const KEY_FILE = 'args.key'
+export const OBJECTS = 'objects'
+const MOST_KEPT = 100_000
 
 export interface LogOptions extends WriteOptions {
   /** The folder of this log alone; made when it is not there. */
@@ -146,6 +147,8 @@ class LogOnDisk implements FileLog {
   #waiting: Waiting[] = []
   /** Calls whose intent is on record and whose outcome is not. */
   #underWay = 0
+  /** Texts that are known to be kept. */
+  readonly #kept = new Set<Sha256>()
 
   constructor(parts: {
     readonly disk: Disk
@@ -168,7 +171,11 @@ class LogOnDisk implements FileLog {
 
   under(acting: Acting): AuditLog {
     const write = this.#writer(acting)
-    return { append: (entry) => this.append(entry, write), close: () => Promise.resolve() }
+    return {
+      append: (entry) => this.append(entry, write),
+      keep: (name, text) => this.keep(name, text),
+      close: () => Promise.resolve(),
+    }
   }
 
   writable(): boolean {
@@ -199,6 +206,14 @@ class LogOnDisk implements FileLog {
 
   putObject(bytes: Uint8Array): Sha256 {
     return keepObject(this.#disk, join(this.#dir, OBJECTS), bytes)
+  }
+
+  keep(name: Sha256, text: () => string): void {
+    if (this.#kept.has(name)) return
+    this.putObject(Buffer.from(text()))
+    // Names come from upstreams: what was forgotten is found on the disk.
+    if (this.#kept.size >= MOST_KEPT) this.#kept.clear()
+    this.#kept.add(name)
   }
 
   close(): Promise<void> {

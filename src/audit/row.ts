@@ -24,6 +24,10 @@ export interface Row {
   readonly result?: string
   readonly reason?: string
   readonly tookMs?: number
+  /** Rules of policies that decided: `acme-guardrails#no-exfiltration`, of an engine `engine:cerbos`. */
+  readonly rules: readonly string[]
+  /** Those in shadow mode that would have. */
+  readonly shadow: readonly string[]
 }
 
 /** Intents without outcome are held up to this many; the oldest goes out as unsettled then. */
@@ -117,8 +121,21 @@ function base(kind: RowKind, item: EntryItem): Row {
     ...optional('call', textOf(entry['call'])),
     ...optional('server', textOf(request['server'])),
     name: textOf(name) ?? entry.type,
-    effects: isList(effects) ? effects.filter((effect) => typeof effect === 'string') : [],
+    effects: textsOf(effects),
+    ...rulesOf(objectOf(objectOf(entry['decision'])['policy'])),
   }
+}
+
+/** Rules that laid on duties count as well: they decided what was done with the call. */
+function rulesOf(policy: JsonObject): Pick<Row, 'rules' | 'shadow'> {
+  const named = (list: Json | undefined): readonly string[] =>
+    textsOf(isList(list) ? list.map((one) => objectOf(one)['rule'] ?? null) : undefined)
+  const rules = [...textsOf(policy['determining']), ...named(policy['obligations'])]
+  return { rules: [...new Set(rules)], shadow: named(policy['shadow']) }
+}
+
+function textsOf(list: Json | undefined): readonly string[] {
+  return isList(list) ? list.filter((one) => typeof one === 'string') : []
 }
 
 /** `server/name`, as mandates write it. */

@@ -31,6 +31,8 @@ interface Cells {
   readonly took: string
   /** In place of effect, verdict and time taken, for what has none. */
   readonly note: string
+  /** Rules of policies, behind the rest. */
+  readonly rules: string
 }
 
 export interface Table {
@@ -71,11 +73,12 @@ export function tableOf(io: CliIo, rows: readonly Row[] | 'any'): Table {
             row.took.padStart(TOOK_WIDTH),
           ]
         : [fit(row.note, Math.max(io.columns - width.time - 1 - name - 3 * GAP.length, NAME.least))]
-    return [...left, ...right].join(GAP).trimEnd()
+    const line = [...left, ...right].join(GAP)
+    return row.rules === '' ? line.trimEnd() : under(line, row.rules, io)
   }
   const titles = { time: 'time', name: 'call', effect: 'effect', verdict: 'verdict', took: 'took' }
   return {
-    head: paint(io, 'dim', line(' ', { ...titles, note: '' })),
+    head: paint(io, 'dim', line(' ', { ...titles, note: '', rules: '' })),
     line: (row) => {
       const found = cellsOf(row)
       return line(paint(io, found.style, found.mark), found)
@@ -103,7 +106,23 @@ function cells(row: Row, time: (ts: string) => string): Cells {
     verdict: printable(row.reason ?? row.result ?? row.verdict ?? ''),
     note: printable(noteText(row)),
     took: tookMs === undefined ? '' : tookText(tookMs),
+    rules: printable(rulesText(row)),
   }
+}
+
+/** What decided stands in a line of its own below the call, so that the columns stay what they are. */
+function under(line: string, rules: string, io: CliIo): string {
+  const most = Math.max(io.columns - INDENT.length, NAME.least)
+  return `${line.trimEnd()}\n${INDENT}${paint(io, 'dim', fit(rules, most).trimEnd())}`
+}
+
+const INDENT = '    '
+
+/** Labels that every call leaves would stand below every call: duties are shown where a rule forbade, or asked. */
+function rulesText({ rules, shadow, verdict }: Row): string {
+  const decided = verdict === 'refused' ? rules : []
+  const all = [...decided.map((rule) => `by ${rule}`), ...shadow.map((rule) => `shadow ${rule}`)]
+  return all.join(', ')
 }
 
 function markOf(row: Row): { readonly mark: string; readonly style: Style } {

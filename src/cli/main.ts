@@ -37,6 +37,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./test.ts')).command,
   },
   {
+    name: 'simulate',
+    summary: 'what would other policies, or another mandate, have said to the calls on record',
+    load: async () => (await import('./simulate.ts')).command,
+  },
+  {
     name: 'pin',
     summary: 'approve what upstreams offer and how they are started, in chaperone.lock',
     load: async () => (await import('./pin.ts')).command,

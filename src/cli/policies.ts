@@ -28,6 +28,13 @@ export interface ReadPolicies {
   readonly problems: readonly Problem[]
 }
 
+/** Files that decide and are no policies: engines, and what these decide by, each with its hash. */
+export function decidesBeside({ documents }: PolicyLoad): readonly string[] {
+  return documents
+    .filter(({ kind }) => kind !== 'policy')
+    .map(({ relative, digest }) => `${relative} ${digest}`)
+}
+
 /** Goes on past the first problem; starts and opens nothing. */
 export function readPolicies(folder: string, webhooks: Pick<Webhooks, 'has'>): ReadPolicies {
   const problems = new Problems()

@@ -5,6 +5,7 @@ import type { DocNode, DocScalar, Place, Problems } from '../model/document.ts'
 import { callId, instant, sha256 } from '../model/id.ts'
 import { isObject, type Json, type JsonObject, member } from '../model/json.ts'
 import type { HistoryQuery } from '../model/policy.ts'
+import { NOT_KEPT, seen } from '../model/veil.ts'
 import { build } from './build.ts'
 import type { Asked, Building } from './building.ts'
 import { parseCel } from './cel.ts'
@@ -31,6 +32,8 @@ export interface Condition {
   readonly constant?: boolean | 'error'
   /** Anything but a real boolean, and any fault, is `error`. */
   readonly evaluate: (call: CallContext) => boolean | 'error'
+  /** The same where not every value is known; `unknown` where it hangs on one that is not. */
+  readonly answer: (call: CallContext) => boolean | 'error' | 'unknown'
   /** The top-level `&&` conjuncts one by one, with the values they read. */
   readonly explain: (call: CallContext, rule: string) => readonly Conjunct[]
   /** The answers of the history that it read, by the key of the query; a question without an answer is left out. */
@@ -141,6 +144,7 @@ function together(parts: readonly Part[], scope: Scope): Omit<Condition, 'source
     history: [...asks.values()].map(({ query }) => query),
     ...(constant !== undefined && { constant }),
     evaluate: evaluatorOf(parts.map((part) => part.run)),
+    answer: (call) => answerAll(parts, call),
     explain: (call, rule) => parts.map((part) => explainPart(part, scope, call, rule)),
     historyFacts: asks.size === 0 ? () => NO_FACTS : (call) => answers(asks, call),
   }
@@ -155,6 +159,14 @@ function evaluatorOf(runs: readonly Run[]): Condition['evaluate'] {
       return 'error'
     }
   }
+}
+
+/** What is known to be false decides, whatever the others would say. */
+function answerAll(parts: readonly Part[], call: CallContext): boolean | 'error' | 'unknown' {
+  const all = parts.map(({ run }) => seen(call, () => answerOf(run, call)))
+  if (all.includes(false)) return false
+  if (all.includes('unknown')) return 'unknown'
+  return all.every((one) => one === true) ? true : 'error'
 }
 
 function evaluateAll(runs: readonly Run[], frame: Frame): boolean | 'error' {
@@ -194,13 +206,20 @@ function frameOf(call: CallContext): Frame {
 }
 
 function explainPart(part: Part, scope: Scope, call: CallContext, rule: string): Conjunct {
-  const run = runSafely(part.run, call)
-  const value = typeof run === 'symbol' ? run : booleanOf(run)
-  const result = typeof value !== 'boolean' ? 'error' : value ? 'holds' : 'fails'
+  const value = seen(call, () => answerOf(part.run, call))
   const read = [
     ...[...part.reads.values()].map((path) => readText(path, scope, call)),
-    ...[...part.asks].map(([key, { run }]) => answerText(key, runSafely(run, call))),
+    ...[...part.asks].map(([key, { run }]) => askedText(key, run, call)),
   ].join(', ')
+  if (value === 'unknown')
+    return {
+      rule,
+      expected: exprText(part.expr),
+      read: shownText(read),
+      result: value,
+      hint: NOT_KEPT,
+    }
+  const result = typeof value !== 'boolean' ? 'error' : value ? 'holds' : 'fails'
   return {
     rule,
     expected: exprText(part.expr),
@@ -208,6 +227,11 @@ function explainPart(part: Part, scope: Scope, call: CallContext, rule: string):
     result,
     ...(typeof value === 'symbol' && { hint: value.description ?? '' }),
   }
+}
+
+function answerOf(run: Run, call: CallContext): boolean | symbol {
+  const value = runSafely(run, call)
+  return typeof value === 'symbol' ? value : booleanOf(value)
 }
 
 const BROKEN = Symbol('it cannot be decided')
@@ -229,14 +253,18 @@ function answers(asks: ReadonlyMap<string, Asked>, call: CallContext): JsonObjec
   return Object.fromEntries(facts)
 }
 
-function answerText(key: string, answer: Value): string {
+function askedText(key: string, run: Run, call: CallContext): string {
+  const answer = seen(call, () => runSafely(run, call))
   return typeof answer === 'symbol' ? `${key} is not known` : `${key} = ${JSON.stringify(answer)}`
 }
 
 function readText(path: readonly string[], scope: Scope, call: CallContext): string {
   const name = path.join('.')
-  const value = valueAt(path, scope, call)
-  return value === undefined ? `${name} is absent` : `${name} = ${shown(value, name)}`
+  const text = seen(call, () => {
+    const value = valueAt(path, scope, call)
+    return value === undefined ? `${name} is absent` : `${name} = ${shown(value, name)}`
+  })
+  return text === 'unknown' ? `${name} is not kept` : text
 }
 
 function valueAt(path: readonly string[], scope: Scope, call: CallContext): Json | undefined {

@@ -1,16 +1,17 @@
 /** What a mandate says of one tool, resource or prompt: is it listed, and what is decided when it is called. */
-import type { Authority } from '../model/authority.ts'
+import type { ArgumentReads, Authority } from '../model/authority.ts'
 import { type CallContext, EFFECT_CLASSES, type EffectClass } from '../model/call.ts'
-import type { Conjunct, Decision, DenyReason } from '../model/decision.ts'
+import type { Conjunct, Decision, DenyReason, Outcome } from '../model/decision.ts'
 import { type Problem, Problems } from '../model/document.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
 import { inputSchema, type ToolDefinition } from '../model/tool.ts'
 import type { CompileCondition } from './conditions.ts'
 import { conjunctsOf, shown } from './conjuncts.ts'
-import { type Facts, factsOf, type Reads } from './facts.ts'
+import { type Facts, factsOf } from './facts.ts'
 import type { GrantIndex } from './grant-index.ts'
 import { denyAlways, judgeBy } from './judge.ts'
+import { possibleBy } from './possible.ts'
 import { type CompiledGrant, compileRule, type Rule } from './rule.ts'
 import { isTemplate } from './template.ts'
 import { declaredNames, type FindTwin, twinFinder } from './twin.ts'
@@ -83,8 +84,12 @@ export function resourceAuthority(source: AuthoritySource, server: string, uri: 
     ...authority,
     decide: (call) =>
       call.action === 'completion/complete' ? authority.decide(call) : unread(call),
+    possible: (call) =>
+      call.action === 'completion/complete' ? authority.possible(call) : OUTSIDE,
   }
 }
+
+const OUTSIDE: ReadonlySet<Outcome> = new Set(['outside_mandate'])
 
 interface Parts {
   readonly source: AuthoritySource
@@ -114,8 +119,13 @@ function build(parts: Parts): Authority {
     problems,
     decide,
     explain: (call) => explain(parts, { rules, problems, twin }, call),
+    possible: (call) =>
+      hidden === undefined ? possibleBy(rules, twin, call) : new Set<Outcome>([hidden]),
+    reads: () => (hidden === undefined ? readsOf(rules) : NO_READS),
   }
 }
+
+const NO_READS: ArgumentReads = { names: [], paths: [] }
 
 interface Compiled extends Readers {
   readonly rules: readonly Rule[]
@@ -173,7 +183,7 @@ function firstStep(path: string): string {
   return path.split('.', 1)[0] ?? path
 }
 
-function readsOf(rules: readonly Rule[]): Reads {
+function readsOf(rules: readonly Rule[]): ArgumentReads {
   return {
     names: rules.flatMap(({ args }) => args.map(({ name }) => name)),
     paths: rules.flatMap(({ when, approval }) => [

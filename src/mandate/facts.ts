@@ -3,6 +3,7 @@
  * nothing from a field named like a secret.
  */
 import type { Condition } from '../expression/condition.ts'
+import type { ArgumentReads } from '../model/authority.ts'
 import type { CallContext } from '../model/call.ts'
 import { isList, isObject, type Json, type JsonObject, member } from '../model/json.ts'
 import { isSecretName } from '../model/secret-name.ts'
@@ -35,13 +36,7 @@ export function withHistory(
     ])
 }
 
-/** What rules read: arguments by their name, and paths into them that conditions name (`order.total`). */
-export interface Reads {
-  readonly names: readonly string[]
-  readonly paths: readonly string[]
-}
-
-export function factsOf({ names, paths }: Reads): Facts {
+export function factsOf({ names, paths }: ArgumentReads): Facts {
   // No document names it, and no call that is admitted has it: as a key it would set the prototype.
   const safe = (path: string): boolean => path !== '__proto__'
   const flat = paths.filter((path) => !path.includes('.'))

@@ -171,7 +171,7 @@ function askingRules(
   return asking ?? NOBODY
 }
 
-export function needsApproval(approval: NonNullable<Rule['approval']>, call: CallContext): boolean {
+function needsApproval(approval: NonNullable<Rule['approval']>, call: CallContext): boolean {
   return !approval.when || approval.when.evaluate(call) !== false
 }
 

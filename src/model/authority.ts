@@ -3,7 +3,7 @@
  * both come from this one object, so that what is hidden cannot be called and what is listed is granted.
  */
 import type { CallContext, EffectClass, UpstreamRequest } from './call.ts'
-import type { Conjunct, Decision } from './decision.ts'
+import type { Conjunct, Decision, Outcome } from './decision.ts'
 import type { Problem } from './document.ts'
 import type { Instant, Sha256 } from './id.ts'
 import type { Mandate } from './mandate.ts'
@@ -27,6 +27,16 @@ export interface Authority {
   readonly engines?: readonly string[]
   /** The decision as far as it does not depend on engines. */
   locally?(call: CallContext): Decision
+  /** Every outcome that the decision may have, where not all that it reads is known; one where all of that is. */
+  possible(call: CallContext): ReadonlySet<Outcome>
+  /** The arguments that are read for a decision, and kept with it. */
+  reads(): ArgumentReads
+}
+
+/** Arguments by their name, and paths into them that conditions name (`order.total`). */
+export interface ArgumentReads {
+  readonly names: readonly string[]
+  readonly paths: readonly string[]
 }
 
 /** What an upstream says without being asked: which labels it leaves, and what is taken out of it. */

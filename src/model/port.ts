@@ -1,6 +1,6 @@
 /** The interfaces that the stages ask for. Whoever implements one imports it from here. */
 import type { CallContext, RiskPosture, UpstreamRequest } from './call.ts'
-import type { Instant } from './id.ts'
+import type { Instant, Sha256 } from './id.ts'
 import type { JsonObject } from './json.ts'
 import type { EngineFact } from './policy.ts'
 import type { EntryBody, Receipt } from './record.ts'
@@ -20,6 +20,13 @@ export interface AuditLog {
    * @throws GuardError ERR_AUDIT_APPEND when it could not be written; whoever asked must refuse.
    */
   append(entry: EntryBody): Promise<Receipt>
+  /**
+   * Keeps the text that entries name by this hash, which is its SHA-256: once, and asked for only then. A log without one
+   * keeps none.
+   *
+   * @throws GuardError ERR_AUDIT_APPEND when it could not be kept; whoever asked must refuse.
+   */
+  keep?(name: Sha256, text: () => string): void
   close(): Promise<void>
 }
 

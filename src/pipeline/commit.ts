@@ -26,11 +26,26 @@ export const commit: StageRow<SteppedUp, Committed> = {
   run: (steppedUp, ports) => {
     if (steppedUp.decided.resolved.bound.identified.admitted.cancelled.aborted)
       return refusal('commit', 'cancelled')
+    const unkept = keepDefinition(steppedUp, ports)
+    if (unkept) return unkept
     // In one turn of the event loop with the decision: another call that is decided meanwhile sees this one.
     ports.task.label(labelsOf(obligationsOf(steppedUp)))
     const retract = ports.task.begin(steppedUp.call)
     return recorded(steppedUp, retract, ports)
   },
+}
+
+/** What is called was decided about by its definition: whoever looks at the decision later finds it. */
+function keepDefinition({ decided }: SteppedUp, { log }: LinePorts): Refusal | undefined {
+  const { tool } = decided.resolved
+  if (!tool?.text) return undefined
+  try {
+    log.keep?.(tool.definition, tool.text)
+    return undefined
+  } catch (error) {
+    if (error instanceof GuardError) return refusal('commit', 'audit_unavailable', error.message)
+    throw error
+  }
 }
 
 /** What comes with the permit that a call was given. */

@@ -4,21 +4,22 @@
  */
 import { factsOf } from '../mandate/facts.ts'
 import { declaredNames, twinFinder } from '../mandate/twin.ts'
-import type { Authority, CompiledMandate } from '../model/authority.ts'
+import type { ArgumentReads, Authority, CompiledMandate } from '../model/authority.ts'
 import {
   type CallContext,
   EFFECT_CLASSES,
   type EffectClass,
   type Environment,
 } from '../model/call.ts'
-import type { Decision } from '../model/decision.ts'
+import type { Decision, Outcome } from '../model/decision.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Mandate } from '../model/mandate.ts'
 import { type Detector, DETECTORS, type Obligation } from '../model/policy.ts'
 import { inputSchema } from '../model/tool.ts'
 import type { CompiledPolicies } from './compile.ts'
-import { conditionsOf, policyConjuncts } from './conjuncts.ts'
+import { policyConjuncts } from './conjuncts.ts'
 import { type BoundRules, judgeUnder } from './judge.ts'
+import { possibleUnder } from './possible.ts'
 import { type CompiledRule, concerns, isUnconditional, matches, type Subject } from './rule.ts'
 
 /** One rule that is about a call, and whether it matched. */
@@ -30,6 +31,8 @@ export interface Examined {
 export interface GuardedAuthority extends Authority {
   /** Every rule that is about it under this mandate, without short-circuit. */
   examine(call: CallContext): readonly Examined[]
+  /** What is possible where this is all that the mandate may say. */
+  possibleFrom(base: ReadonlySet<Outcome>, call: CallContext): ReadonlySet<Outcome>
 }
 
 export interface GuardedMandate extends CompiledMandate {
@@ -106,14 +109,16 @@ function guard(base: Authority, named: Named, house: House): GuardedAuthority {
   const judgeLocally = judgeUnder(bound, 'leave')
   const hiding = bound.forbid.filter(isUnconditional)
   const decide = (call: CallContext): Decision => judge(base.decide(call), call)
-  const conditions = about.map(conditionsOf)
   return {
     ...base,
     listed: base.listed && hiding.length === 0,
     effects,
     data,
     decide,
-    explain: (call) => [...base.explain(call), ...policyConjuncts(conditions, call)],
+    explain: (call) => [...base.explain(call), ...policyConjuncts(about, bound, call)],
+    possible: (call) => possibleUnder(bound, base.possible(call), call),
+    possibleFrom: (from, call) => possibleUnder(bound, from, call),
+    reads: () => together(base.reads(), argumentsOf(about)),
     examine: (call) => about.map((rule) => ({ rule, matched: safely(rule, call) })),
     ...(bound.engines.length > 0 && {
       engines: bound.engines.map(({ id }) => id),
@@ -151,9 +156,8 @@ function bind(
   const facts = readerOf(about)
   const past = pastOf(about)
   const reading = about.filter(({ source }) => source.mode === 'enforce')
-  const twins = twinsOf(reading, declared)
   return {
-    ...(twins && { twins }),
+    ...twinsOf(reading, declared),
     revision: policies.revision,
     forbid: enforced('forbid'),
     ask: enforced('require_approval').map((rule) => ({
@@ -190,15 +194,18 @@ function approversOf({ source }: CompiledRule, mandate: Mandate): readonly strin
  * Finds a second spelling of an argument that a rule in force reads: an upstream may take the one for the other, and then
  * the rule has judged what nobody acts on. What a rule exempts in a closed world has none.
  */
-function twinsOf(rules: readonly CompiledRule[], declared: readonly string[]): BoundRules['twins'] {
+function twinsOf(
+  rules: readonly CompiledRule[],
+  declared: readonly string[],
+): Pick<BoundRules, 'twins' | 'twinned'> {
   const reading = rules.filter(
     (rule) => rule.source.effect !== 'oblige' && readsOf(rule).length > 0,
   )
-  if (reading.length === 0) return undefined
+  if (reading.length === 0) return {}
   const names = reading.flatMap(readsOf).map((path) => path.split('.', 1)[0] ?? path)
   const find = twinFinder(names, declared)
   const rule = reading.map(({ source }) => source.name)
-  return (args) => (find(args) === undefined ? undefined : rule)
+  return { twins: (args) => (find(args) === undefined ? undefined : rule), twinned: names }
 }
 
 function readsOf({ when, unless, exempt }: CompiledRule): readonly string[] {
@@ -207,12 +214,19 @@ function readsOf({ when, unless, exempt }: CompiledRule): readonly string[] {
 
 /** Reads what the rules read of a call's arguments. */
 function readerOf(about: readonly CompiledRule[]): BoundRules['facts'] {
-  const exempt = about.flatMap((rule) => rule.exempt?.names ?? [])
-  const paths = about.flatMap(({ when, unless }) => [
-    ...(when?.reads ?? []),
-    ...(unless?.reads ?? []),
-  ])
-  return exempt.length + paths.length === 0 ? undefined : factsOf({ names: exempt, paths })
+  const reads = argumentsOf(about)
+  return reads.names.length + reads.paths.length === 0 ? undefined : factsOf(reads)
+}
+
+function argumentsOf(about: readonly CompiledRule[]): ArgumentReads {
+  return {
+    names: about.flatMap((rule) => rule.exempt?.names ?? []),
+    paths: about.flatMap(({ when, unless }) => [...(when?.reads ?? []), ...(unless?.reads ?? [])]),
+  }
+}
+
+function together(a: ArgumentReads, b: ArgumentReads): ArgumentReads {
+  return { names: [...a.names, ...b.names], paths: [...a.paths, ...b.paths] }
 }
 
 /** Reads what the rules read of the past. */

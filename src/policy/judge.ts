@@ -29,6 +29,8 @@ export interface BoundRules {
   readonly always: readonly Obligation[]
   /** The rules that read an argument of which the call has a second spelling; absent: none reads any. */
   readonly twins?: (args: JsonObject) => readonly string[] | undefined
+  /** The names of these arguments. */
+  readonly twinned?: readonly string[]
   /** The arguments that they read; absent: none. */
   readonly facts?: Facts
   /** Of what they read of the past. */

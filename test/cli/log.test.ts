@@ -310,3 +310,54 @@ test('a signal ends the reading: what was read is shown, and that it is not all'
   expect(out.length).toBeGreaterThan(0)
   expect(err).toContain('only a part of the record was read')
 })
+
+describe('rules of policies', () => {
+  const ruled = (id: string, policy: object, minute: number): EntryBody => {
+    const body = intent({ id, at: at(minute) })
+    const trace = { revision: sha256('d'.repeat(64)), ...policy }
+    return body.type === 'intent'
+      ? { ...body, decision: { ...body.decision, policy: trace } }
+      : body
+  }
+  const forbidden: EntryBody = {
+    ...refused(undefined, find, at(2)),
+    decision: {
+      effect: 'deny',
+      reason: 'forbidden',
+      grants: [],
+      facts: {},
+      policy: { revision: sha256('d'.repeat(64)), determining: ['acme#flow'] },
+    },
+  } as EntryBody
+
+  beforeEach(async () => {
+    await record.write('rules', [
+      ruled('r1', { shadow: [{ rule: 'acme#later', effect: 'forbid' }] }, 1),
+      ruled('r2', { obligations: [{ type: 'label', rule: 'acme#labels[0]', add: ['x'] }] }, 2),
+      forbidden,
+      ruled('r3', {}, 4),
+    ])
+  })
+
+  test.each([
+    ['acme', 3],
+    ['acme#flow', 1],
+    ['acme#l*', 2],
+    ['acme#later', 1],
+    ['acm', 0],
+  ])('--rule %s', async (rule, count) => {
+    const { out } = await log(['--rule', rule, '--json'])
+    expect(out).toHaveLength(count)
+  })
+
+  test('stand below the call that they forbade, or would have', async () => {
+    const { out } = await log(['--rule', 'acme'])
+    expect(out.slice(1, -1)).toEqual([
+      '2026-11-22 02:01:00  ?  vendors/approve  write   unsettled',
+      '    shadow acme#later',
+      '2026-11-22 02:02:00  ?  vendors/approve  write   unsettled',
+      '2026-11-22 02:02:00  ✗  crm/find         read    outside_mandate',
+      '    by acme#flow',
+    ])
+  })
+})

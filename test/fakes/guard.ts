@@ -1,6 +1,7 @@
 /** A whole guard in memory: real relay, line and catalog between a raw client and fake upstreams. */
 import { PassThrough } from 'node:stream'
 import { createGuard, type Guard, type GuardOptions } from '../../src/guard.ts'
+import type { CompiledMandate } from '../../src/model/authority.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
@@ -38,7 +39,7 @@ export interface MemoryGuard {
 }
 
 export function memoryGuard(
-  mandate: string,
+  mandate: string | CompiledMandate,
   upstreams: Readonly<Record<string, FakeUpstream>>,
   options: Partial<GuardOptions> = {},
 ): MemoryGuard {
@@ -68,7 +69,7 @@ export function memoryGuard(
   })
   const note = (_facts: JsonObject, message: string): void => void complaints.push(message)
   const guard = createGuard({
-    mandate: mandateOf(mandate),
+    mandate: typeof mandate === 'string' ? mandateOf(mandate) : mandate,
     upstreams: Object.keys(upstreams).map((server) => ({
       server,
       command: server,

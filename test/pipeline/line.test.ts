@@ -670,3 +670,35 @@ requests: { vendors: [elicitation] }
     expect(ports.task.facts.history?.read(completed, ports.time.read().at)).toBe(0)
   })
 })
+
+describe('the definition that a call is decided about', () => {
+  const DEFINED = TOOLS.map((found) =>
+    found.state === 'found'
+      ? { ...found, target: { ...found.target, text: () => `the text of ${found.target.name}` } }
+      : found,
+  )
+
+  test('is kept before the intent, and before a refusal that a decision gave', async () => {
+    const line = fakeLine({ mandate: MANDATE, tools: DEFINED })
+    const kept: string[] = []
+    const log = {
+      ...line.ports.log,
+      keep: (_: string, text: () => string) =>
+        void kept.push(`${text()} after ${line.log.entries.length}`),
+    }
+    await takeCall(PERMITTED, { ...line.ports, log })
+    await takeCall(call('approve', { class: 'A' }), { ...line.ports, log })
+    await takeCall(call('nothing', {}), { ...line.ports, log })
+    expect(kept).toEqual(['the text of approve after 0', 'the text of approve after 2'])
+  })
+
+  test('that cannot be kept is not called', async () => {
+    const line = fakeLine({ mandate: MANDATE, tools: DEFINED })
+    const keep = (): void => {
+      throw new GuardError('ERR_AUDIT_APPEND', 'no space left on device')
+    }
+    const ended = await takeCall(PERMITTED, { ...line.ports, log: { ...line.ports.log, keep } })
+    expect(ended).toMatchObject({ refusal: { stage: 'commit', reason: 'audit_unavailable' } })
+    expect(line.departed).toEqual([])
+  })
+})

@@ -1,4 +1,5 @@
 /** The mandate that policies are tested alone under: whoever it is for, everything is permitted. */
+import type { Outcome } from '../../model/decision.ts'
 import type { Authority, CompiledMandate } from '../../model/authority.ts'
 import { EFFECT_CLASSES, type EffectClass } from '../../model/call.ts'
 import { digestOf } from '../../model/digest.ts'
@@ -67,5 +68,10 @@ function permit(effect: EffectClass | undefined): Authority {
     problems: [],
     decide: () => decision,
     explain: () => [],
+    possible: () => PERMITTED,
+    reads: () => NOTHING,
   }
 }
+
+const PERMITTED: ReadonlySet<Outcome> = new Set(['permitted'])
+const NOTHING = { names: [], paths: [] }
