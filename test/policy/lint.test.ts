@@ -82,6 +82,13 @@ describe('arguments', () => {
     ])
     expect(ids(rule('tools: [mail/send], unlessArgs: { to: { present: true } }'))).toEqual([])
   })
+  test('what may be left out exempts all the same, and is doubted only where one tool is named', () => {
+    const exempt = 'unlessArgs: { to: { present: true }, too: { optional: true, length: 0..9 } }'
+    expect(lines(rule(`tools: [mail/send], ${exempt}`))).toEqual([
+      'error unknown_argument acme#r 3: the tool has no argument `too`, for `mail/send` (did you mean `to`?)',
+    ])
+    expect(ids(rule(`tools: ["mail/se*"], ${exempt}`))).toEqual([])
+  })
   test('a comparison of two kinds', () => {
     expect(ids(rule('tools: [vendors/approve], when: args.amount == "5"'))).toEqual([
       'type_mismatch',

@@ -119,21 +119,28 @@ function idOf(id: string, level: Problem['level']): FindingId {
   return level === 'error' ? 'type_mismatch' : 'impossible_value'
 }
 
-/** Names under `unlessArgs` that the tool does not have: no call of it is ever exempt. */
+/** Names under `unlessArgs` that the tool does not have: no call of it is ever exempt, unless they may be left out. */
 function checkExempt(rule: CompiledRule, selected: SelectedTool, gathered: Gathered): void {
   const { unlessArgs } = rule.source
   const known = argumentNames(inputSchema(selected.tool))
   if (!unlessArgs || !known) return
   for (const [name, node] of unlessArgs.args) {
-    if (known.has(name)) continue
+    const optional = mayBeLeftOut(rule, name)
+    // Of several tools not each has all that a call may say.
+    if (known.has(name) || (optional && !selected.literally)) continue
     const near = nearest(name, known)
-    const message = `the tool has no argument \`${name}\`, so that no call is exempt`
+    const so = optional ? '' : ', so that no call is exempt'
+    const message = `the tool has no argument \`${name}\`${so}`
     const remedy =
       near === undefined ? `there are ${someOf([...known])}` : `did you mean \`${near}\`?`
     const level = selected.literally ? 'error' : 'warning'
     const { place } = node
     gathered.note({ id: 'unknown_argument', place, message, remedy, level }, selected)
   }
+}
+
+function mayBeLeftOut({ exempt }: CompiledRule, name: string): boolean {
+  return exempt?.constraints[exempt.names.indexOf(name)]?.judge(undefined) === 'holds'
 }
 
 /** What a call may leave out makes the condition fail, and that counts as a match. */
