@@ -127,11 +127,14 @@ export class PolicyKeeper {
       return
     }
     if (load.policies.revision === this.#load.policies.revision) return
+    let engines: Map<string, Open> | undefined
     try {
-      const engines = await this.#opened(load)
+      engines = await this.#opened(load)
       await this.#recorded(load)
-      this.#swap(load, engines)
+      if (this.#closed) await this.#discard(engines)
+      else this.#swap(load, engines)
     } catch (error) {
+      if (engines) await this.#discard(engines)
       const message = error instanceof Error ? error.message : String(error)
       this.#refuse([{ id: 'policies_refused', level: 'error', message }])
     }
@@ -139,12 +142,14 @@ export class PolicyKeeper {
 
   /** All at once, in one turn of the event loop: no call sees the rules of one set and the engines of another. */
   #swap(load: PolicyLoad, engines: Map<string, Open>): void {
-    if (this.#closed) return
     const before = this.#engines
     this.#load = load
     this.#engines = engines
     for (const live of this.#lives) live.swap(load.policies)
-    this.#parts.operational.info(factsOf(load), 'other policies are in force')
+    const facts = factsOf(load)
+    if (load.policies.rules.length === 0 && load.engines.length === 0)
+      this.#parts.operational.warn(facts, 'policies are in force that say nothing at all')
+    else this.#parts.operational.info(facts, 'other policies are in force')
     const kept = new Set([...engines.values()].map(({ engine }) => engine))
     for (const { engine } of before.values()) {
       if (!kept.has(engine)) this.#parts.timers.after(LINGER_MS, () => void engine.close())
@@ -181,16 +186,31 @@ export class PolicyKeeper {
     await this.#parts.log.append({ type: 'event', at, event: 'policies_loaded', facts })
   }
 
-  /** Engines that are what they were stay open. */
+  /**
+   * Engines that are what they were stay open. Where one cannot be opened, those that were opened for it are closed.
+   *
+   * @throws what `open` throws
+   */
   async #opened(load: PolicyLoad): Promise<Map<string, Open>> {
     const opened = new Map<string, Open>()
-    for (const config of load.engines) {
-      const key = keyOf(config, load)
-      const known = this.#engines.get(config.id)
-      const engine = known?.key === key ? known.engine : await this.#parts.open(config, load)
-      opened.set(config.id, { key, engine })
+    try {
+      for (const config of load.engines) {
+        const key = keyOf(config, load)
+        const known = this.#engines.get(config.id)
+        const engine = known?.key === key ? known.engine : await this.#parts.open(config, load)
+        opened.set(config.id, { key, engine })
+      }
+      return opened
+    } catch (error) {
+      await this.#discard(opened)
+      throw error
     }
-    return opened
+  }
+
+  /** Closes engines that are not in force. */
+  async #discard(engines: ReadonlyMap<string, Open>): Promise<void> {
+    const inForce = new Set([...this.#engines.values()].map(({ engine }) => engine))
+    for (const { engine } of engines.values()) if (!inForce.has(engine)) await engine.close()
   }
 }
 

@@ -115,6 +115,7 @@ function build(parts: Parts): Authority {
   return {
     listed: hidden === undefined,
     effects: effectsOf(parts),
+    named: namedIn(parts),
     data: [...new Set(parts.naming.flatMap(({ grant }) => grant.data))].toSorted(),
     problems,
     decide,
@@ -159,10 +160,15 @@ function hiddenFor(
 }
 
 /** The strictest that anybody says, the grants or the lock file; where nobody says one, it counts as all of them. */
-function effectsOf({ naming, lockedEffect }: Parts): readonly EffectClass[] {
-  const said = [...naming.map(({ grant }) => grant.effect), lockedEffect]
-  const strictest = EFFECT_CLASSES.findLast((effect) => said.includes(effect))
+function effectsOf(parts: Parts): readonly EffectClass[] {
+  const strictest = namedIn(parts).at(-1)
   return strictest === undefined ? EFFECT_CLASSES : [strictest]
+}
+
+/** What anybody says, the strictest last. */
+function namedIn({ naming, lockedEffect }: Parts): readonly EffectClass[] {
+  const said = [...naming.map(({ grant }) => grant.effect), lockedEffect]
+  return EFFECT_CLASSES.filter((effect) => said.includes(effect))
 }
 
 /** The readers for the rules of one tool, shared with the tools whose rules read the same. */

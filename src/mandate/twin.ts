@@ -34,6 +34,6 @@ export function twinFinder(names: readonly string[], declared: readonly string[]
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu
 
 /** Compatibility normalisation, lower case, and nothing that is not seen. */
-function fold(name: string): string {
+export function fold(name: string): string {
   return name.normalize('NFKC').replaceAll(IGNORABLE, '').toLowerCase().normalize('NFKC')
 }

@@ -15,6 +15,8 @@ export interface Authority {
   readonly listed: boolean
   /** The strictest that the grants say; every class when none of them says one. */
   readonly effects: readonly EffectClass[]
+  /** Every class that a grant or the lock file says; empty where none does. */
+  readonly named: readonly EffectClass[]
   /** What kept it from compiling against the definition (a misspelt argument, a type error): it is hidden. */
   readonly problems: readonly Problem[]
   /** Pure and total: an error inside a rule denies with `evaluation_error`. */

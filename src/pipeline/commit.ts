@@ -4,7 +4,7 @@ import type { JsonObject } from '../model/json.ts'
 import type { Obligation } from '../model/policy.ts'
 import type { Receipt } from '../model/record.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
-import type { LinePorts } from './port.ts'
+import type { Inbound, LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
 import type { SteppedUp } from './step-up.ts'
 
@@ -30,7 +30,9 @@ export const commit: StageRow<SteppedUp, Committed> = {
     if (unkept) return unkept
     // In one turn of the event loop with the decision: another call that is decided meanwhile sees this one.
     ports.task.label(labelsOf(obligationsOf(steppedUp)))
-    const retract = ports.task.begin(steppedUp.call)
+    // A call that goes on was counted when it began.
+    const goesOn = inboundOf(steppedUp).continuation?.continues !== undefined
+    const retract = goesOn ? nothing : ports.task.begin(steppedUp.call)
     return recorded(steppedUp, retract, ports)
   },
 }
@@ -83,6 +85,13 @@ function recorded(
 }
 
 function inputOf(steppedUp: SteppedUp): JsonObject | undefined {
-  const { inbound } = steppedUp.decided.resolved.bound.identified.admitted
-  return inbound.continuation?.inputResponses
+  return inboundOf(steppedUp).continuation?.inputResponses
+}
+
+function inboundOf({ decided }: SteppedUp): Inbound {
+  return decided.resolved.bound.identified.admitted.inbound
+}
+
+function nothing(): void {
+  return undefined
 }

@@ -3,9 +3,10 @@ import type { Authority } from '../model/authority.ts'
 import { UPSTREAM_REQUESTS } from '../model/call.ts'
 import type { Decision } from '../model/decision.ts'
 import type { EngineFact } from '../model/policy.ts'
-import type { EngineQuestion } from '../model/port.ts'
+import type { EngineQuestion, PolicyEngine } from '../model/port.ts'
 import { inputSchema } from '../model/tool.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
+import { standing } from './bind.ts'
 import type { LinePorts } from './port.ts'
 import type { Resolved } from './resolve.ts'
 import type { StageRow } from './stage.ts'
@@ -46,8 +47,9 @@ function concluded(resolved: Resolved, decision: Decision): Decided | Refusal {
 }
 
 /**
- * External engines are asked only about what everything else permits. While they think, others go on: what was done
- * meanwhile, and the policies that came into force, count when the call is then decided, in one go with its commit.
+ * External engines are asked only about what everything else permits. While they think, others go on: the time, the mandate,
+ * what was done meanwhile and the policies that came into force count as they are when the call is then decided, in one go
+ * with its commit.
  */
 function afterEngines(
   resolved: Resolved,
@@ -57,20 +59,32 @@ function afterEngines(
   const local = resolved.authority.locally?.(resolved.call) ?? NEVER
   if (local.effect === 'deny' && !local.remedy) return concluded(resolved, local)
   const question = questionOf(resolved)
-  const asked = engines.map((id) => ask(id, question, ports))
-  return Promise.all(asked).then((answers) => {
+  const asked = engines.map((id) => ({ id, engine: ports.engines?.get(id) }))
+  return Promise.all(asked.map((one) => ask(one, question))).then((answers) => {
+    const unbound = standing(ports)
+    if (unbound) return unbound
     const authority = again(resolved)
-    const { call: before } = resolved
-    const risk = ports.posture.at(before.at)
-    const call = { ...before, risk, session: ports.task.facts, engines: answers }
+    const { at } = ports.time.read()
+    const facts = answers.map((fact, index) =>
+      ports.engines?.get(fact.engine) === asked[index]?.engine ? fact : replaced(fact),
+    )
+    const state = { at, risk: ports.posture.at(at), session: ports.task.facts, engines: facts }
+    const call = { ...resolved.call, ...state }
     return concluded({ ...resolved, authority, call }, authority.decide(call))
   })
 }
 
+/** What an engine said by policies that are in force no more is no answer of the one that stands in its place. */
+function replaced({ engine, tookMs }: EngineFact): EngineFact {
+  return { engine, effect: 'error', detail: 'it was replaced while it was asked', tookMs }
+}
+
 const NEVER: Decision = { effect: 'deny', reason: 'engine_unavailable', grants: [], facts: {} }
 
-function ask(id: string, question: EngineQuestion, { engines }: LinePorts): Promise<EngineFact> {
-  const engine = engines?.get(id)
+function ask(
+  { id, engine }: { readonly id: string; readonly engine: PolicyEngine | undefined },
+  question: EngineQuestion,
+): Promise<EngineFact> {
   if (engine) return engine.ask(question)
   return Promise.resolve({ engine: id, effect: 'error', detail: 'it is not open', tookMs: 0 })
 }

@@ -152,10 +152,17 @@ function selects(
   return effects.length === 0 || effects.some((one) => subject.effects.includes(one))
 }
 
+/** A file in shadow changes nothing: neither what tools count as, nor what sessions carry. */
+function inForce({ mode }: PolicyFile): boolean {
+  return mode === 'enforce'
+}
+
 function classifier(files: readonly PolicyFile[]): Pick<CompiledPolicies, 'classified'> {
-  const rows = files.flatMap(({ classify }) =>
-    classify.map((row) => ({ ...row, targets: row.targets.map(compileTarget) })),
-  )
+  const rows = files
+    .filter(inForce)
+    .flatMap(({ classify }) =>
+      classify.map((row) => ({ ...row, targets: row.targets.map(compileTarget) })),
+    )
   return {
     classified: ({ kind, server, name }) => {
       const own = rows.filter((row) => row.targets.some((one) => names(one, kind, server, name)))
@@ -174,7 +181,7 @@ type Labelling = Pick<CompiledPolicies, 'labelling' | 'overheard'>
  * these itself: the words come from the same place.
  */
 function labeller(files: readonly PolicyFile[], rules: readonly CompiledRule[]): Labelling {
-  const rows = files.flatMap(({ labels }) => labels.map(compileLabels))
+  const rows = files.filter(inForce).flatMap(({ labels }) => labels.map(compileLabels))
   const redacting = rules.filter(
     ({ source }) => source.mode === 'enforce' && source.obligation?.type === 'redact',
   )

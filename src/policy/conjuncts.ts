@@ -27,7 +27,7 @@ export function policyConjuncts(
 
 /** What a rule reads and what an upstream acts on are the same argument. */
 function spellings({ twins, twinned = [] }: BoundRules, call: CallContext): readonly Conjunct[] {
-  const [rule] = twins?.(call.args) ?? []
+  const [rule] = twins?.(call.args)?.rules ?? []
   const expected = 'no argument is a second spelling of one that a rule reads'
   const hint = 'an upstream may take the one for the other'
   if (rule !== undefined)

@@ -15,12 +15,21 @@ import type { Decision, Outcome } from '../model/decision.ts'
 import type { Sha256 } from '../model/id.ts'
 import type { Mandate } from '../model/mandate.ts'
 import { type Detector, DETECTORS, type Obligation, type PolicyTrace } from '../model/policy.ts'
+import { OTHER } from '../model/veil.ts'
 import { inputSchema, type ToolDefinition } from '../model/tool.ts'
 import type { CompiledPolicies } from './compile.ts'
 import { policyConjuncts } from './conjuncts.ts'
 import { type BoundRules, judgeUnder, quietTrace } from './judge.ts'
 import { possibleUnder } from './possible.ts'
-import { type CompiledRule, concerns, isUnconditional, matches, type Subject } from './rule.ts'
+import {
+  type CompiledRule,
+  concerns,
+  isUnconditional,
+  matches,
+  namesIt,
+  type Subject,
+} from './rule.ts'
+import { doubleSpelling, membersRead, spellingBelow } from './spelling.ts'
 
 /** One rule that is about a call, and whether it matched. */
 export interface Examined {
@@ -76,6 +85,8 @@ export function guarded(
     prompt: (server, name) => under(mandate.prompt(server, name), { kind: 'prompt', server, name }),
     resourceListed: (server, uri) =>
       mandate.resourceListed(server, uri) && resource(server, uri).listed,
+    templateListed: (server, template) =>
+      mandate.templateListed(server, template) && resource(server, template).listed,
     overheard: (server) => {
       const { labels, redacting } = policies.overheard(server)
       const wanted = redacting.filter((rule) => live.has(rule)).flatMap(detectorsOf)
@@ -104,14 +115,15 @@ type Named = Omit<Subject, 'effects' | 'data'>
 function guard(base: Authority, named: Named, house: House): GuardedAuthority {
   const { policies, live } = house
   const said = policies.classified(named)
-  const effects = strictest(base.effects, said.effects)
+  const effects = classesOf(base.named, said.effects)
   const data = [...new Set([...base.data, ...said.data])].toSorted()
   const subject: Subject = { ...named, effects, data }
   const about = policies.about(subject).filter((rule) => live.has(rule))
   const bound = bind(about, subject, house)
   const judge = judgeUnder(bound, 'ask')
   const judgeLocally = judgeUnder(bound, 'leave')
-  const hiding = bound.forbid.filter(isUnconditional)
+  // What only some expansions of a template would meet does not hide it: each of them is judged when it is read.
+  const hiding = bound.forbid.filter((rule) => isUnconditional(rule) && namesIt(rule, subject))
   const decide = (call: CallContext): Decision => judge(base.decide(call), call)
   return {
     ...base,
@@ -139,15 +151,16 @@ function safely(rule: CompiledRule, call: CallContext): boolean | 'error' {
   }
 }
 
-/** The strictest that anybody says; what nobody classified counts as every class. */
-function strictest(
-  own: readonly EffectClass[],
+/**
+ * Every class that grants, lock file and policies say: a rule about any of them is about it, so that who calls a tool that
+ * sends an `admin` tool takes it out of no rule. What nobody classified counts as every class.
+ */
+function classesOf(
+  named: readonly EffectClass[],
   policies: readonly EffectClass[],
 ): readonly EffectClass[] {
-  const said = own.length === EFFECT_CLASSES.length ? policies : [...own, ...policies]
-  const found = EFFECT_CLASSES.findLast((effect) => said.includes(effect))
-  if (found === undefined) return own
-  return own.length === 1 && own[0] === found ? own : [found]
+  const said = EFFECT_CLASSES.filter((one) => named.includes(one) || policies.includes(one))
+  return said.length === 0 ? EFFECT_CLASSES : said
 }
 
 function bind(
@@ -160,12 +173,13 @@ function bind(
   const facts = readerOf(about)
   const past = pastOf(about)
   const reading = about.filter(({ source }) => source.mode === 'enforce')
+  const engines = policies.enginesFor(subject).map(({ id, mode }) => ({ id, mode }))
   const always = [
     ...policies.labelling(subject),
     ...enforced('oblige').filter(isUnconditional).flatMap(dutyOf),
   ]
   return {
-    ...twinsOf(reading, declared),
+    ...twinsOf(reading, declared, engines),
     revision: policies.revision,
     forbid: enforced('forbid'),
     ask: enforced('require_approval').map((rule) => ({
@@ -174,7 +188,7 @@ function bind(
     })),
     oblige: enforced('oblige').filter((rule) => !isUnconditional(rule)),
     shadow: about.filter(({ source }) => source.mode === 'shadow'),
-    engines: policies.enginesFor(subject).map(({ id, mode }) => ({ id, mode })),
+    engines,
     always,
     quiet: quietWith(always, policies.revision, quiet),
     ...(facts && { facts }),
@@ -207,25 +221,37 @@ function approversOf({ source }: CompiledRule, mandate: Mandate): readonly strin
   return from.filter((one) => !excepted.has(one))
 }
 
-/**
- * Finds a second spelling of an argument that a rule in force reads: an upstream may take the one for the other, and then
- * the rule has judged what nobody acts on. What a rule exempts in a closed world has none.
- */
+/** The second spellings that a call must not have: of what rules in force read, and of anything where engines are told. */
 function twinsOf(
-  rules: readonly CompiledRule[],
+  about: readonly CompiledRule[],
   declared: readonly string[],
+  engines: BoundRules['engines'],
 ): Pick<BoundRules, 'twins' | 'twinned'> {
-  const reading = rules.filter(
-    (rule) => rule.source.effect !== 'oblige' && readsOf(rule).length > 0,
+  const reading = about.filter(
+    ({ source, ...rule }) => source.effect !== 'oblige' && readsOf(rule).length > 0,
   )
-  if (reading.length === 0) return {}
   const names = reading.flatMap(readsOf).map((path) => path.split('.', 1)[0] ?? path)
+  const below = reading.flatMap(membersRead)
+  const asked = engines.filter(({ mode }) => mode === 'enforce').map(({ id }) => `engine:${id}`)
+  if (reading.length + asked.length === 0) return {}
   const find = twinFinder(names, declared)
-  const rule = reading.map(({ source }) => source.name)
-  return { twins: (args) => (find(args) === undefined ? undefined : rule), twinned: names }
+  const findBelow = below.length > 0 ? spellingBelow(below) : undefined
+  const rules = reading.map(({ source }) => source.name)
+  const twins: BoundRules['twins'] = (args) => {
+    const path = rules.length > 0 ? (find(args) ?? findBelow?.(args)) : undefined
+    if (path !== undefined) return { rules, path }
+    const double = asked.length > 0 ? doubleSpelling(args) : undefined
+    return double === undefined ? undefined : { rules: asked, path: double }
+  }
+  // Of what engines are told, any name may be spelt twice.
+  return { twins, twinned: asked.length > 0 ? [...names, OTHER] : names }
 }
 
-function readsOf({ when, unless, exempt }: CompiledRule): readonly string[] {
+function readsOf({
+  when,
+  unless,
+  exempt,
+}: Pick<CompiledRule, 'when' | 'unless' | 'exempt'>): readonly string[] {
   return [...(when?.reads ?? []), ...(unless?.reads ?? []), ...(exempt?.names ?? [])]
 }
 

@@ -30,13 +30,19 @@ export interface BoundRules {
   /** The trace of a call that no rule matches; one object for all that have the same. */
   readonly quiet: PolicyTrace
   /** The rules that read an argument of which the call has a second spelling; absent: none reads any. */
-  readonly twins?: (args: JsonObject) => readonly string[] | undefined
+  readonly twins?: (args: JsonObject) => Twin | undefined
   /** The names of these arguments. */
   readonly twinned?: readonly string[]
   /** The arguments that they read; absent: none. */
   readonly facts?: Facts
   /** Of what they read of the past. */
   readonly past?: (call: CallContext) => JsonObject
+}
+
+/** A second spelling: who reads the first one, and where it stands. */
+export interface Twin {
+  readonly rules: readonly string[]
+  readonly path: string
 }
 
 /** A rule that asks for an approval, with who may give it for calls under this mandate. */
@@ -118,8 +124,11 @@ function judge(plan: Plan, base: Decision, call: CallContext): Decision {
   }
   const twins = bound.twins?.(call.args)
   if (twins) {
-    const policy = traceOf(bound, { determining: twins, errors: twins }, beside)
-    return { effect: 'deny', reason: 'evaluation_error', grants, facts, policy }
+    const { rules, path } = twins
+    const policy = traceOf(bound, { determining: rules, errors: rules }, beside)
+    // Its name is part of why; what it holds is nobody's business.
+    const known = Object.hasOwn(facts, path) ? facts : { ...facts, [path]: THERE }
+    return { effect: 'deny', reason: 'evaluation_error', grants, facts: known, policy }
   }
   if (said?.denied) {
     const policy = traceOf(bound, { determining: said.determining, errors: NONE }, beside)
@@ -142,6 +151,8 @@ function judge(plan: Plan, base: Decision, call: CallContext): Decision {
       : bound.quiet
   return { effect: 'permit', reason: 'permitted', grants, facts, policy }
 }
+
+const THERE: JsonObject = { $cut: true }
 
 function factsFor({ facts, past }: BoundRules, own: JsonObject, call: CallContext): JsonObject {
   const read = facts ? facts(call.args, own) : own

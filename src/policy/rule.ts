@@ -4,6 +4,7 @@ import type { Constraint } from '../expression/constraint.ts'
 import type { Glob } from '../expression/glob.ts'
 import type { CallContext, EffectClass } from '../model/call.ts'
 import { type DocNode, Problems } from '../model/document.ts'
+import { isTemplate, meetsTemplate } from '../mandate/template.ts'
 import type { Mandate } from '../model/mandate.ts'
 import type { RuleSource } from './language.ts'
 import { type CompiledTarget, compileTarget, globOf, names } from './target.ts'
@@ -92,13 +93,27 @@ export interface Subject {
 
 /** Does the rule name it at all, whatever the call? An empty list of data classes is one that nobody classified. */
 export function isAbout(rule: CompiledRule, subject: Subject): boolean {
-  const { source, targets } = rule
-  const { kind, server, name } = subject
-  if (targets && !targets.some((target) => names(target, kind, server, name))) return false
+  const { source } = rule
+  if (!namesIt(rule, subject) && !meetsIt(rule, subject)) return false
   if (source.effects.length > 0 && !source.effects.some((one) => subject.effects.includes(one)))
     return false
   if (source.data.length === 0 || subject.data.length === 0) return true
   return source.data.some((one) => subject.data.includes(one))
+}
+
+export function namesIt({ targets }: CompiledRule, { kind, server, name }: Subject): boolean {
+  return !targets || targets.some((target) => names(target, kind, server, name))
+}
+
+/** A template is completed with names of what the rule is about, where some expansion of it could be that. */
+function meetsIt({ targets }: CompiledRule, { kind, server, name }: Subject): boolean {
+  if (kind !== 'resource' || !isTemplate(name) || !targets) return false
+  return targets.some(
+    (target) =>
+      target.kind === kind &&
+      target.server.matches(server) &&
+      meetsTemplate(target.name.source, name),
+  )
 }
 
 /** Does it hold for this mandate, in this environment? A purpose without a reference may be any. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { CallContext } from '../../src/model/call.ts'
 import type { Decision } from '../../src/model/decision.ts'
 import type { JsonObject } from '../../src/model/json.ts'
-import { guarded } from '../../src/policy/guarded.ts'
+import { guarded, type GuardedMandate } from '../../src/policy/guarded.ts'
 import { mandateOf, tool } from '../fakes/line.ts'
 import { callOf } from '../expression/call.ts'
 import { decided, EVERYTHING, past, policies, REVISION, ruled, toolCall, under } from './written.ts'
@@ -148,7 +148,7 @@ describe('what nobody classified', () => {
     expect(by(decided(mandate))).toEqual(['acme#a', 'acme#b'])
   })
 
-  test('the strictest of grant, lock and policy counts', () => {
+  test('every class that grant, lock or policy says counts: none takes a tool out of a rule', () => {
     const mandate = mandateOf(`mandate: m
 agent: a
 purpose: p
@@ -161,10 +161,21 @@ classify:
 rules: []
 `
     const set = guarded(mandate, policies(text), 'dev')
-    expect(set.tool(SEND)).toMatchObject({ effects: ['delete'], data: ['internal', 'personal'] })
-    expect(set.tool(tool('mail', 'read')).effects).toEqual(['send'])
+    expect(set.tool(SEND)).toMatchObject({
+      effects: ['send', 'delete'],
+      data: ['internal', 'personal'],
+    })
+    expect(set.tool(tool('mail', 'read')).effects).toEqual(['read', 'send'])
     const locked = { ...tool('mail', 'read'), lockedEffect: 'admin' } as const
-    expect(set.tool(locked).effects).toEqual(['admin'])
+    expect(set.tool(locked).effects).toEqual(['read', 'send', 'admin'])
+    const rule = policies(`${text.replace('rules: []\n', '')}rules:
+  - { id: a, effect: forbid, effects: [send] }
+`)
+    for (const effect of ['read', 'admin', 'execute'] as const)
+      expect(
+        guarded(mandate, rule, 'dev').tool({ ...tool('mail', 'read'), lockedEffect: effect })
+          .listed,
+      ).toBe(false)
   })
 })
 
@@ -290,6 +301,20 @@ describe('shadow', () => {
     expect(decision.policy).not.toHaveProperty('obligations')
   })
 
+  test('of a whole policy takes what it classifies and labels with it', () => {
+    const shadow = `policy: s
+mode: shadow
+classify: [{ tools: ["mail/*"], effect: read }]
+labels: [{ tools: ["mail/*"], add: [untrusted] }]
+rules: []
+`
+    const enforce = ruled('  - { id: a, effect: forbid, effects: [send], when: args.x == 1 }')
+    const mandate = under({ 's.yaml': shadow, 'p.yaml': enforce })
+    expect(reason(decided(mandate, { args: { x: 1 } }))).toBe('forbidden')
+    expect(decided(mandate, { args: { x: 2 } }).policy?.obligations).toBeUndefined()
+    expect(mandate.overheard('mail').labels).toEqual([])
+  })
+
   test('hides nothing', () => {
     const rule = '  - { id: a, mode: shadow, effect: forbid }'
     expect(under(ruled(rule)).tool(SEND).listed).toBe(true)
@@ -356,6 +381,67 @@ test('a second spelling of an argument that a rule reads denies, unless the tool
     inputSchema: { type: 'object', properties: { amount: {}, Amount: {} } },
   })
   expect(reason(decided(mandate, { tool: both, args }))).toBe('permitted')
+})
+
+test.each([
+  ['below the top', 'args.p.amount > 1000', { p: { amount: 1, Amount: 9999 } }],
+  [
+    'alone, where the rule asks first',
+    'has(args.p.amount) && args.p.amount > 1000',
+    { p: { Amount: 9999 } },
+  ],
+  [
+    'in an element',
+    'args.items.exists(i, i.amount > 1000)',
+    { items: [{ amount: 1, AMOUNT: 9999 }] },
+  ],
+  ['as an index', 'args.p["amount"] > 1000', { p: { amount: 1, 'amount\u200B': 9999 } }],
+])('a second spelling %s denies', (_name, when, args) => {
+  const mandate = under(ruled(`  - { id: a, effect: forbid, when: '${when}' }`))
+  expect(decided(mandate, { args: args as JsonObject })).toMatchObject({
+    reason: 'evaluation_error',
+    policy: { errors: ['acme#a'] },
+  })
+})
+
+test('what engines are told has no name in two spellings', () => {
+  const engine = { id: 'pdp', mode: 'enforce', effects: [] } as const
+  const mandate = guarded(EVERYTHING, policies('policy: p', [engine]), 'dev')
+  const call = { engines: [{ engine: 'pdp', effect: 'permit', tookMs: 1 }] } as const
+  expect(reason(decided(mandate, { args: { to: 'a', cc: { To: 'b' } }, call }))).toBe('permitted')
+  for (const args of [{ to: 'a', To: 'b' }, { x: [{ to: 'a', TO: 'b' }] }])
+    expect(decided(mandate, { args, call })).toMatchObject({
+      reason: 'evaluation_error',
+      policy: { determining: ['engine:pdp'] },
+    })
+})
+
+describe('templates', () => {
+  const complete = (mandate: GuardedMandate, template: string): string =>
+    mandate.resource('files', template).decide(
+      callOf(
+        { path: 'x' },
+        {
+          action: 'completion/complete',
+          resource: { kind: 'resource', server: 'files', uri: template },
+        },
+      ),
+    ).reason
+
+  test('that a forbid names whole are hidden, and not completed', () => {
+    const mandate = under(ruled('  - { id: a, effect: forbid, resources: ["files/**"] }'))
+    expect(mandate.templateListed('files', 'file:///srv/{path}')).toBe(false)
+    expect(complete(mandate, 'file:///srv/{path}')).toBe('forbidden')
+  })
+
+  test('that may stand for what a forbid names are shown, but not completed', () => {
+    const mandate = under(
+      ruled('  - { id: a, effect: forbid, resources: ["files/file:///srv/secret/**"] }'),
+    )
+    expect(mandate.templateListed('files', 'file:///srv/{+path}')).toBe(true)
+    expect(complete(mandate, 'file:///srv/{+path}')).toBe('forbidden')
+    expect(complete(mandate, 'file:///home/{+path}')).toBe('permitted')
+  })
 })
 
 test('facts hold what rules read, of the arguments and of the past', () => {

@@ -30,8 +30,8 @@ export function offeredTools(given: LintGiven): readonly OfferedTool[] | undefin
 function unlisted({ server, name, lockedEffect }: ToolDefinition, given: LintGiven): Subject {
   const said = given.policies.classified({ kind: 'tool', server, name })
   const all: readonly (EffectClass | undefined)[] = [lockedEffect, ...said.effects]
-  const strictest = EFFECT_CLASSES.findLast((one) => all.includes(one))
-  const effects = strictest === undefined ? EFFECT_CLASSES : [strictest]
+  const named = EFFECT_CLASSES.filter((one) => all.includes(one))
+  const effects = named.length === 0 ? EFFECT_CLASSES : named
   return { kind: 'tool', server, name, effects, data: said.data }
 }
 

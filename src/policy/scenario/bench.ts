@@ -3,7 +3,6 @@ import type { Authority, CompiledMandate } from '../../model/authority.ts'
 import {
   type CallContext,
   EFFECT_CLASSES,
-  type EffectClass,
   type Resource,
   type TaskFacts,
 } from '../../model/call.ts'
@@ -91,9 +90,11 @@ function classified(mandate: CompiledMandate, { effects, data }: Circumstances):
   ): Authority => {
     const found = known.get(base)
     if (found) return found
+    const said = classesOf(effects, named)
+    const classes = EFFECT_CLASSES.filter((one) => base.named.includes(one) || said.includes(one))
     const made = {
       ...base,
-      effects: strictest(base.effects, classesOf(effects, named)),
+      named: classes,
       data: [...new Set([...base.data, ...classesOf(data, named)])].toSorted(),
     }
     known.set(base, made)
@@ -105,15 +106,6 @@ function classified(mandate: CompiledMandate, { effects, data }: Circumstances):
     resource: (server, uri) => also(mandate.resource(server, uri), { server, name: uri }),
     prompt: (server, name) => also(mandate.prompt(server, name), { server, name }),
   }
-}
-
-function strictest(
-  own: readonly EffectClass[],
-  said: readonly EffectClass[],
-): readonly EffectClass[] {
-  const all = own.length === EFFECT_CLASSES.length ? said : [...own, ...said]
-  const found = EFFECT_CLASSES.findLast((effect) => all.includes(effect))
-  return found === undefined ? own : [found]
 }
 
 function tryCall(

@@ -64,6 +64,7 @@ function permit(effect: EffectClass | undefined): Authority {
   return {
     listed: true,
     effects: effect ? [effect] : EFFECT_CLASSES,
+    named: effect ? [effect] : [],
     data: [],
     problems: [],
     decide: () => decision,
