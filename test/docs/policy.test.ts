@@ -111,6 +111,8 @@ describe('the first policy', () => {
 test('the other policies load, and the engines are read', () => {
   expect(policies(ALL).rules.length).toBeGreaterThan(8)
   expect(marked('')).toHaveLength(2)
+  const [, vendors = ''] = blocks(page('README.md'), 'yaml')
+  expect(policies(vendors).rules.map(({ source }) => source.name)).toEqual(['vendors#class-b-only'])
   const [example = ''] = blocks(FINDINGS_PAGE, 'yaml')
   expect(policies(example).files[0]?.ignore).toHaveLength(2)
   const problems = new Problems()
