@@ -6,20 +6,31 @@ import { withoutSecrets } from '../model/secret-shape.ts'
 
 const LONGEST_DETAIL = 256
 
-/** Most calls get one of few traces, which is written once while it stays the same. */
+/** Lists of grants, and traces, that are remembered with their text. */
+const MOST_REMEMBERED = 512
+
+/** Most permits of a tool have the same list of grants, and one of few traces: what they say is written once. */
 export function decisionWriter(): (decision: Decision) => string {
-  let last: PolicyTrace | undefined
-  let text = ''
+  const grantsText = remembered((grants: Decision['grants']) => JSON.stringify(grants))
+  const traceText = remembered((trace: PolicyTrace) => `,"policy":${policyText(trace)}`)
   return (decision) => {
-    const { policy } = decision
-    if (policy && policy !== last) {
-      text = `,"policy":${policyText(policy)}`
-      last = policy
-    }
-    const { effect, grants, reason } = decision
-    const head = `{"effect":"${effect}","grants":${JSON.stringify(grants)}${policy ? text : ''},"reason":"${reason}"`
+    const { effect, grants, reason, policy } = decision
+    const trace = policy ? traceText(policy) : ''
+    const head = `{"effect":"${effect}","grants":${grantsText(grants)}${trace},"reason":"${reason}"`
     if (decision.effect === 'permit' || decision.remedy === undefined) return `${head}}`
     return `${head},"remedy":${canonical(remedyJson(decision.remedy))}}`
+  }
+}
+
+function remembered<T extends object>(write: (value: T) => string): (value: T) => string {
+  const known = new Map<T, string>()
+  return (value) => {
+    const before = known.get(value)
+    if (before !== undefined) return before
+    const text = write(value)
+    if (known.size >= MOST_REMEMBERED) known.clear()
+    known.set(value, text)
+    return text
   }
 }
 

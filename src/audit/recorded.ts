@@ -59,11 +59,6 @@ export interface Recorded {
 /** Or why the entry cannot be decided again. */
 export type ReadBack = { readonly recorded: Recorded } | { readonly unfit: string }
 
-/** True for entries that stand for a call that was decided, or refused before that. */
-export function isDecided({ entry }: EntryItem): boolean {
-  return (entry.type === 'intent' || entry.type === 'refusal') && isObject(entry['decision'])
-}
-
 /** Reads an intent or a refusal. */
 export function recordedOf(item: EntryItem): ReadBack {
   try {

@@ -13,6 +13,8 @@ export class Tallied {
   readonly #examples = new Map<Change, Verdict[]>()
   /** Calls that were refused before any rule was asked. */
   undecided = 0
+  /** Of these, the calls of tools that would not be hidden any more. */
+  shown = 0
 
   constructor(examples: number) {
     this.#most = examples
@@ -48,7 +50,7 @@ export class Tallied {
 
   /** What is not known may be what must not be. */
   fails(on: 'newly-permitted' | 'newly-denied' | 'newly-held' | 'changed'): boolean {
-    if (this.count('unknown') > 0) return true
+    if (this.count('unknown') + this.shown > 0) return true
     if (on === 'changed') return CHANGED.some((change) => this.count(change) > 0)
     return CHANGED.some((change) => change.replace('_', '-') === on && this.count(change) > 0)
   }
@@ -76,6 +78,7 @@ function jsonOf(tallied: Tallied, { candidate, whole }: Simulated): object {
     unchanged: tallied.count('unchanged'),
     ...Object.fromEntries(SHOWN.map((change) => [change, tallied.count(change)])),
     refused_before: tallied.undecided,
+    shown_now: tallied.shown,
     examples: Object.fromEntries(
       SHOWN.map((change) => [change, tallied.examples(change).map(exampleJson)]),
     ),
@@ -140,6 +143,9 @@ function textOf(tallied: Tallied, simulated: Simulated, io: CliIo): readonly str
     ...(tallied.undecided === 0
       ? []
       : [`${tallied.undecided} refused before any rule was asked, and not tried`]),
+    ...(tallied.shown === 0
+      ? []
+      : [`  ${tallied.shown} of them of tools that were hidden, and would be shown`]),
     ...SHOWN.flatMap((change) => examplesText(tallied, change, io)),
     ...(simulated.whole
       ? []

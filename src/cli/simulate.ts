@@ -132,6 +132,7 @@ async function simulateAll(
   }
   if (io.watched === true && read >= EVERY) io.stderr('\r')
   tallied.undecided = simulation.undecided
+  tallied.shown = simulation.shown
   return whole
 }
 

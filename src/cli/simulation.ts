@@ -1,9 +1,12 @@
 /** Every decision on record against another revision: each call by itself, in the state in which it was made. */
-import type { Item } from '../audit/read.ts'
+import type { EntryItem, Item } from '../audit/read.ts'
 import { type Recorded, recordedOf } from '../audit/recorded.ts'
 import type { Authority, CompiledMandate } from '../model/authority.ts'
-import type { CallContext, Environment, TaskFacts } from '../model/call.ts'
+import { type CallContext, type Environment, ENVIRONMENTS, type TaskFacts } from '../model/call.ts'
 import type { Conjunct, Outcome } from '../model/decision.ts'
+import { digestOf } from '../model/digest.ts'
+import { sha256 } from '../model/id.ts'
+import { isObject, type JsonObject } from '../model/json.ts'
 import type { CompiledPolicies } from '../policy/compile.ts'
 import { guarded, type GuardedAuthority } from '../policy/guarded.ts'
 import { appliesTo } from '../policy/possible.ts'
@@ -39,6 +42,8 @@ export interface Candidate {
   readonly mandate?: CompiledMandate
 }
 
+const NOTHING_KNOWN = { raw: {}, definition: digestOf('') }
+
 /** Of one record, from its beginning. */
 export class Simulation {
   readonly #candidate: Candidate
@@ -48,6 +53,9 @@ export class Simulation {
   readonly #under = new WeakMap<CompiledMandate, Map<string, CompiledMandate>>()
   /** Calls that were refused before any rule was asked. */
   undecided = 0
+  /** Of these, the calls of tools that were hidden then and would be shown: what they would come to is not known. */
+  shown = 0
+  readonly #environments = new Map<string, Environment>()
 
   constructor(candidate: Candidate) {
     this.#candidate = candidate
@@ -69,13 +77,37 @@ export class Simulation {
     this.#logs.set(folder, keepsakes)
     keepsakes.note(item)
     this.#tasks.note(item)
+    const said = textAt(entry, 'facts', 'environment')
+    const known = ENVIRONMENTS.find((one) => one === said)
+    if (entry['event'] === 'guard_started' && known) this.#environments.set(folder, known)
     // Nothing follows in this log.
     if (entry['event'] === 'guard_stopped') this.#logs.delete(folder)
     if (entry.type !== 'intent' && entry.type !== 'refusal') return undefined
     const read = recordedOf(item)
     if ('recorded' in read) return this.#judge(read.recorded, keepsakes)
     this.undecided += 1
+    if (this.#wouldShow(item, keepsakes)) this.shown += 1
     return undefined
+  }
+
+  /** A hidden tool is refused before anything is known of the call but its name. */
+  #wouldShow({ entry, folder }: EntryItem, keepsakes: Keepsakes): boolean {
+    const [server, name] = [textAt(entry, 'request', 'server'), textAt(entry, 'request', 'name')]
+    const environment = this.#environments.get(folder) ?? 'dev'
+    if (entry['reason'] !== 'unknown_tool' || server === '' || name === '') return false
+    const { mandate: other, policies } = this.#candidate
+    try {
+      const own = keepsakes.mandate(sha256(textAt(entry, 'mandate', 's256')))
+      const tried = other && other.mandate.name === own.mandate.name ? other : own
+      if (!tried.names(server, name)) return false
+      if (!policies) return tried !== own
+      const bare = { ...NOTHING_KNOWN, server, name }
+      const authority = this.#guarded(tried, policies.set, environment).tool(bare)
+      return authority.listed || authority.problems.length > 0
+    } catch (error) {
+      if (error instanceof Unkept || error instanceof RangeError) return true
+      throw error
+    }
   }
 
   #judge(recorded: Recorded, keepsakes: Keepsakes): Verdict {
@@ -173,6 +205,13 @@ export class Simulation {
     }
     return { labels, maybe }
   }
+}
+
+/** A text in a member of an entry; empty where there is none. */
+function textAt(entry: JsonObject, member: string, name: string): string {
+  const object = entry[member]
+  const text = isObject(object) ? object[name] : undefined
+  return typeof text === 'string' ? text : ''
 }
 
 function labelsIn(set: CompiledPolicies | undefined): ReadonlySet<string> {

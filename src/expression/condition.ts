@@ -151,6 +151,16 @@ function together(parts: readonly Part[], scope: Scope): Omit<Condition, 'source
 }
 
 function evaluatorOf(runs: readonly Run[]): Condition['evaluate'] {
+  const [only] = runs
+  if (only && runs.length === 1)
+    return (call) => {
+      try {
+        const value = only(frameOf(call))
+        return typeof value === 'boolean' ? value : 'error'
+      } catch {
+        return 'error'
+      }
+    }
   return (call) => {
     try {
       return evaluateAll(runs, frameOf(call))

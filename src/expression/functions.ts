@@ -16,12 +16,12 @@ import { MAX_URL, readUrl } from './url.ts'
 type Call = Extract<Expr, { kind: 'call' }>
 
 interface Fixed {
-  /** Kinds of what the function is called on, if on anything, then of its arguments. */
+  /** Kinds of what the function is called on, if on anything, then of its arguments; one or two. */
   readonly takes: readonly number[]
   /** True when it is called on its first value: `text.startsWith(…)`. */
   readonly method: boolean
   readonly type: Type
-  readonly run: (values: readonly Value[], frame: Frame) => Value
+  readonly run: (value: Value, other: Value, frame: Frame) => Value
 }
 
 interface Reader {
@@ -130,15 +130,13 @@ function fixedCall(
   for (const [index, value] of values.entries())
     if ((value.type.kinds & (fixed.takes[index] ?? 0)) === 0)
       return mismatch(building, expr, `\`${expr.name}\` takes another kind of value`, value.type)
-  const runs = values.map((value) => value.run)
+  const [first, second] = values.map((value) => value.run)
+  const does = fixed.run
   const run: Run = (frame) => {
-    const given: Value[] = []
-    for (const each of runs) {
-      const value = each(frame)
-      if (typeof value === 'symbol') return value
-      given.push(value)
-    }
-    return fixed.run(given, frame)
+    const of = first?.(frame) ?? null
+    if (typeof of === 'symbol') return of
+    const other = second?.(frame) ?? null
+    return typeof other === 'symbol' ? other : does(of, other, frame)
   }
   return { type: fixed.type, run }
 }
@@ -203,7 +201,7 @@ const SIZE: Fixed = {
   takes: [SIZED],
   method: false,
   type: INT,
-  run: ([value], frame) => {
+  run: (value, _, frame) => {
     if (typeof value === 'string') return sizeOfText(value, frame)
     if (isList(value)) return value.length
     return isObject(value) ? countKeys(value, frame) : WRONG_KIND
@@ -224,7 +222,7 @@ function textTest(holds: TextTest): Fixed {
     takes: [KIND.text, KIND.text],
     method: true,
     type: BOOL,
-    run: ([text, other], frame) =>
+    run: (text, other, frame) =>
       typeof text === 'string' && typeof other === 'string'
         ? holds(text, other, frame)
         : WRONG_KIND,

@@ -55,7 +55,16 @@ const LABELS: Typed = {
   run: (frame) => frame.call.session.labels,
 }
 
+/** All conditions of a policy file, and all of a mandate about one tool, have the same. */
+const made = new WeakMap<ConditionScope, Scope>()
+
 export function scopeOf(scope: ConditionScope): Scope {
+  const found = made.get(scope) ?? makeScope(scope)
+  made.set(scope, found)
+  return found
+}
+
+function makeScope(scope: ConditionScope): Scope {
   const names: readonly (readonly [string, Typed])[] = [
     ['args', { type: argsType(scope.inputSchema), run: (frame) => frame.call.args }],
     ['now', { type: TIME, run: (frame) => frame.call.at }],

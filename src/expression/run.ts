@@ -93,8 +93,8 @@ function objectsEqual(a: JsonObject, b: JsonObject, frame: Frame): boolean | sym
 }
 
 function listsEqual(a: readonly Json[], b: readonly Json[], frame: Frame): boolean | symbol {
-  for (const [index, item] of a.entries()) {
-    const same = deepEqual(item, b[index] ?? null, frame)
+  for (let at = 0; at < a.length; at += 1) {
+    const same = deepEqual(a[at] ?? null, b[at] ?? null, frame)
     if (same !== true) return same
   }
   return true

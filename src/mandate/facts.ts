@@ -16,8 +16,8 @@ const MAX_DEPTH = 8
 
 const SECRET: JsonObject = { $secret: true }
 
-/** Copies what is read out of a call's arguments, under its path. */
-export type Facts = (args: JsonObject) => JsonObject
+/** Copies what is read out of a call's arguments, under its path, beside what was read before. */
+export type Facts = (args: JsonObject, before?: JsonObject) => JsonObject
 
 /** Everything of a call that rules read: arguments, and answers of the task's history. */
 export type CallFacts = (call: CallContext) => JsonObject
@@ -47,8 +47,9 @@ export function factsOf({ names, paths }: ArgumentReads): Facts {
   const rest = [...secrets, ...[...new Set(deep)].toSorted().map((path) => path.split('.'))].map(
     (steps) => ({ path: steps.join('.'), steps, secret: steps.some(isSecretName) }),
   )
-  return (args) => {
+  return (args, before) => {
     const facts: Record<string, Json> = {}
+    if (before) for (const path in before) facts[path] = before[path] ?? null
     let budget: Budget | undefined
     for (const path of whole) {
       const value = member(args, path)
@@ -91,10 +92,10 @@ function cut(value: Json, depth: number, budget: Budget): Json {
     return value.map((item) => cut(item, depth + 1, budget))
   }
   if (!isObject(value)) return { $cut: true }
-  const entries = Object.entries(value)
-  if (entries.length > MAX_ITEMS) return { $length: entries.length, $cut: true }
+  const { length } = Object.keys(value)
+  if (length > MAX_ITEMS) return { $length: length, $cut: true }
   return Object.fromEntries(
-    entries.map(([key, item]) => [
+    Object.entries(value).map(([key, item]) => [
       key.slice(0, MAX_TEXT),
       isSecretName(key) ? SECRET : cut(item, depth + 1, budget),
     ]),

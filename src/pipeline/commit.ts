@@ -57,9 +57,9 @@ const NONE: readonly Obligation[] = []
 
 /** Left when the call leaves, so that they are there before anything of its answer is. */
 function labelsOf(obligations: readonly Obligation[]): readonly string[] {
-  return obligations.length === 0
-    ? NO_LABELS
-    : obligations.flatMap((duty) => (duty.type === 'label' ? duty.add : NO_LABELS))
+  let all: string[] | undefined
+  for (const duty of obligations) if (duty.type === 'label') (all ??= []).push(...duty.add)
+  return all ?? NO_LABELS
 }
 
 const NO_LABELS: readonly string[] = []

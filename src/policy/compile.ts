@@ -1,5 +1,4 @@
 /** Compiles a policy set: rules found by what they are about, conditions and constraints once for all tools. */
-import type { ConditionScope } from '../expression/condition.ts'
 import { EFFECT_CLASSES, type EffectClass } from '../model/call.ts'
 import { Problems } from '../model/document.ts'
 import type { Sha256 } from '../model/id.ts'
@@ -7,6 +6,7 @@ import type { HistoryQuery, Obligation, PolicyMode } from '../model/policy.ts'
 import type { LabelRule, PolicyFile, RuleSource, Target } from './language.ts'
 import { type CompiledRule, compileRule, isAbout, type Subject } from './rule.ts'
 import { setsOf, type Sets } from './sets.ts'
+import { sharedAmong } from './shared.ts'
 import { type CompiledTarget, compileTarget, globOf, names } from './target.ts'
 
 /** An external engine as far as deciding goes: about which calls it is asked. */
@@ -68,17 +68,11 @@ export function compilePolicies(
   const found = new Problems()
   refuseTwins(files, found)
   const sets = setsOf(files, found)
-  const values = new Map([...sets].map(([name, one]) => [name, one.values]))
+  const shared = sharedAmong(sets)
   const known = new Map(before?.rules.map((rule) => [rule.source, rule]))
-  const rules = files.flatMap((file) => {
-    const { timezone } = file
-    const scope: ConditionScope = {
-      policy: { sets: values, ...(timezone !== undefined && { timezone }) },
-    }
-    return file.rules.flatMap(
-      (rule) => known.get(rule) ?? compileRule(rule, scope, sets, found) ?? [],
-    )
-  })
+  const rules = files.flatMap(({ rules: own, timezone }) =>
+    own.flatMap((rule) => known.get(rule) ?? compileRule(rule, timezone, shared, found) ?? []),
+  )
   for (const problem of found.list) problems.add(problem)
   if (found.bad) return undefined
   const sorted = rules.toSorted((a, b) => (a.source.name < b.source.name ? -1 : 1))

@@ -12,13 +12,13 @@ import {
   type Environment,
 } from '../model/call.ts'
 import type { Decision, Outcome } from '../model/decision.ts'
-import type { JsonObject } from '../model/json.ts'
+import type { Sha256 } from '../model/id.ts'
 import type { Mandate } from '../model/mandate.ts'
-import { type Detector, DETECTORS, type Obligation } from '../model/policy.ts'
-import { inputSchema } from '../model/tool.ts'
+import { type Detector, DETECTORS, type Obligation, type PolicyTrace } from '../model/policy.ts'
+import { inputSchema, type ToolDefinition } from '../model/tool.ts'
 import type { CompiledPolicies } from './compile.ts'
 import { policyConjuncts } from './conjuncts.ts'
-import { type BoundRules, judgeUnder } from './judge.ts'
+import { type BoundRules, judgeUnder, quietTrace } from './judge.ts'
 import { possibleUnder } from './possible.ts'
 import { type CompiledRule, concerns, isUnconditional, matches, type Subject } from './rule.ts'
 
@@ -51,10 +51,12 @@ export function guarded(
   const live = new Set(rules)
   // The mandate's own authorities are remembered by it; what policies make of each is remembered with it.
   const known = new WeakMap<Authority, GuardedAuthority>()
-  const under = (base: Authority, named: Named, schema?: JsonObject): GuardedAuthority => {
+  const quiet = new Map<string, PolicyTrace>()
+  const under = (base: Authority, named: Named, tool?: ToolDefinition): GuardedAuthority => {
     const found = known.get(base)
     if (found) return found
-    const house = { mandate: mandate.mandate, policies, live, declared: declaredNames(schema) }
+    const declared = declaredNames(tool && inputSchema(tool))
+    const house = { mandate: mandate.mandate, policies, live, declared, quiet }
     const made = guard(base, named, house)
     known.set(base, made)
     return made
@@ -68,7 +70,7 @@ export function guarded(
     tool: (definition) => {
       const { server, name } = definition
       const named: Named = { kind: 'tool', server, name }
-      return under(mandate.tool(definition), named, inputSchema(definition))
+      return under(mandate.tool(definition), named, definition)
     },
     resource,
     prompt: (server, name) => under(mandate.prompt(server, name), { kind: 'prompt', server, name }),
@@ -93,6 +95,8 @@ interface House {
   readonly live: ReadonlySet<CompiledRule>
   /** The arguments that the tool declares. */
   readonly declared: readonly string[]
+  /** Traces of calls that no rule matches, by their duties: whoever writes them down sees the same one again. */
+  readonly quiet: Map<string, PolicyTrace>
 }
 
 type Named = Omit<Subject, 'effects' | 'data'>
@@ -149,13 +153,17 @@ function strictest(
 function bind(
   about: readonly CompiledRule[],
   subject: Subject,
-  { mandate, policies, declared }: House,
+  { mandate, policies, declared, quiet }: House,
 ): BoundRules {
   const enforced = (effect: string): readonly CompiledRule[] =>
     about.filter(({ source }) => source.mode === 'enforce' && source.effect === effect)
   const facts = readerOf(about)
   const past = pastOf(about)
   const reading = about.filter(({ source }) => source.mode === 'enforce')
+  const always = [
+    ...policies.labelling(subject),
+    ...enforced('oblige').filter(isUnconditional).flatMap(dutyOf),
+  ]
   return {
     ...twinsOf(reading, declared),
     revision: policies.revision,
@@ -167,13 +175,22 @@ function bind(
     oblige: enforced('oblige').filter((rule) => !isUnconditional(rule)),
     shadow: about.filter(({ source }) => source.mode === 'shadow'),
     engines: policies.enginesFor(subject).map(({ id, mode }) => ({ id, mode })),
-    always: [
-      ...policies.labelling(subject),
-      ...enforced('oblige').filter(isUnconditional).flatMap(dutyOf),
-    ],
+    always,
+    quiet: quietWith(always, policies.revision, quiet),
     ...(facts && { facts }),
     ...(past && { past }),
   }
+}
+
+function quietWith(
+  always: readonly Obligation[],
+  revision: Sha256,
+  known: Map<string, PolicyTrace>,
+): PolicyTrace {
+  const key = JSON.stringify(always)
+  const trace = known.get(key) ?? quietTrace(revision, always)
+  known.set(key, trace)
+  return trace
 }
 
 function dutyOf({ source }: CompiledRule): readonly Obligation[] {

@@ -5,7 +5,7 @@
 import type { CallContext } from '../model/call.ts'
 import type { Decision, Remedy } from '../model/decision.ts'
 import type { Sha256 } from '../model/id.ts'
-import type { Json, JsonObject } from '../model/json.ts'
+import type { JsonObject } from '../model/json.ts'
 import type {
   EngineFact,
   Obligation,
@@ -14,7 +14,7 @@ import type {
   RuleEffect,
 } from '../model/policy.ts'
 import type { Facts } from '../mandate/facts.ts'
-import { type CompiledRule, matches } from './rule.ts'
+import type { CompiledRule, Matches } from './rule.ts'
 
 /** The rules about one tool, resource or prompt under one mandate. */
 export interface BoundRules {
@@ -27,6 +27,8 @@ export interface BoundRules {
   readonly engines: readonly { readonly id: string; readonly mode: PolicyMode }[]
   /** Duties of every call. */
   readonly always: readonly Obligation[]
+  /** The trace of a call that no rule matches; one object for all that have the same. */
+  readonly quiet: PolicyTrace
   /** The rules that read an argument of which the call has a second spelling; absent: none reads any. */
   readonly twins?: (args: JsonObject) => readonly string[] | undefined
   /** The names of these arguments. */
@@ -48,154 +50,155 @@ export function judgeUnder(
   bound: BoundRules,
   engines: 'ask' | 'leave',
 ): (base: Decision, call: CallContext) => Decision {
-  const quiet = traceOf(bound, {
-    determining: [],
-    errors: [],
-    obligations: bound.always,
-    shadow: [],
-  })
-  const asked = engines === 'ask' && bound.engines.length > 0
+  const plan = planOf(bound, engines)
+  const policy: PolicyTrace = { revision: bound.revision }
   return (base, call) => {
+    const { grants, facts } = base
     if (base.effect === 'deny' && !base.remedy)
-      return { ...base, policy: { revision: bound.revision } }
+      return { effect: 'deny', reason: base.reason, grants, facts, policy }
     try {
-      return judge(bound, { base, call, quiet, asked })
+      return judge(plan, base, call)
     } catch {
       // Arguments nested deeper than the stack reaches.
-      const { grants, facts } = base
-      const policy = { revision: bound.revision }
       return { effect: 'deny', reason: 'evaluation_error', grants, facts, policy }
     }
   }
 }
 
-interface Case {
-  readonly base: Decision
-  readonly call: CallContext
-  /** The trace of a call that no rule matches. */
-  readonly quiet: PolicyTrace
-  readonly asked: boolean
+/**
+ * What is asked of each rule at hand, apart from its name: what rules say of themselves is looked at only once one of
+ * them matches.
+ */
+interface Asked {
+  readonly tests: readonly Matches[]
+  readonly names: readonly string[]
 }
 
-interface Found {
-  readonly determining: string[]
-  readonly errors: string[]
+interface Plan {
+  readonly bound: BoundRules
+  readonly forbid: Asked
+  readonly ask: Asked
+  readonly oblige: Asked
+  readonly shadow: Asked
+  /** What each rule that asks for an approval asks for. */
+  readonly remedies: readonly Remedy[]
+  readonly withEngines: boolean
 }
 
-function judge(bound: BoundRules, given: Case): Decision {
-  const { base, call, quiet, asked } = given
+function planOf(bound: BoundRules, engines: 'ask' | 'leave'): Plan {
+  return {
+    bound,
+    forbid: asked(bound.forbid),
+    ask: asked(bound.ask.map(({ rule }) => rule)),
+    oblige: asked(bound.oblige),
+    shadow: asked(bound.shadow),
+    remedies: bound.ask.map(askedRemedy),
+    withEngines: engines === 'ask' && bound.engines.length > 0,
+  }
+}
+
+function asked(rules: readonly CompiledRule[]): Asked {
+  return { tests: rules.map((rule) => rule.matches), names: rules.map(({ source }) => source.name) }
+}
+
+function judge(plan: Plan, base: Decision, call: CallContext): Decision {
+  const { bound } = plan
+  const { grants } = base
   const facts = factsFor(bound, base.facts, call)
-  const found: Found = { determining: [], errors: [] }
-  const shadow = shadowOf(bound, call)
-  const forbidden = sift(bound.forbid, call, found)
-  const twins = bound.twins?.(call.args)
-  const said = asked ? enginesSaid(bound, call) : undefined
-  const noted = { ...(said && { engines: said.facts }) }
-  const denied = (reason: 'forbidden' | 'evaluation_error' | 'engine_unavailable'): Decision => {
-    const trace = {
-      ...traceOf(bound, {
-        ...found,
-        obligations: [],
-        shadow: [...shadow, ...(said?.shadow ?? [])],
-      }),
-      ...noted,
-    }
-    return { effect: 'deny', reason, grants: base.grants, facts, policy: trace }
-  }
-  if (forbidden.length > 0) {
+  const shadow = shadowOf(plan, call)
+  const forbidding = sift(plan.forbid, call)
+  const said = plan.withEngines ? enginesSaid(bound, call) : undefined
+  const beside = { shadow, said }
+  if (forbidding) {
+    const { determining, errors } = forbidding
     // Where one rule forbids outright, another that could not be evaluated changes nothing.
-    return denied(forbidden.length > found.errors.length ? 'forbidden' : 'evaluation_error')
+    const reason = determining.length > errors.length ? 'forbidden' : 'evaluation_error'
+    const policy = traceOf(bound, forbidding, beside)
+    return { effect: 'deny', reason, grants, facts, policy }
   }
+  const twins = bound.twins?.(call.args)
   if (twins) {
-    found.determining.push(...twins)
-    found.errors.push(...twins)
-    return denied('evaluation_error')
+    const policy = traceOf(bound, { determining: twins, errors: twins }, beside)
+    return { effect: 'deny', reason: 'evaluation_error', grants, facts, policy }
   }
   if (said?.denied) {
-    found.determining.push(...said.determining)
-    return denied(said.denied)
+    const policy = traceOf(bound, { determining: said.determining, errors: NONE }, beside)
+    return { effect: 'deny', reason: said.denied, grants, facts, policy }
   }
-  const asking = askingOf(bound.ask, call, found)
-  const remedy = remedyOf(base, asking)
+  const asking = sift(plan.ask, call)
+  const remedy = asking || base.effect === 'deny' ? remedyOf(plan, base, asking) : undefined
   if (remedy) {
-    const trace = {
-      ...traceOf(bound, {
-        ...found,
-        obligations: [],
-        shadow: [...shadow, ...(said?.shadow ?? [])],
-      }),
-      ...noted,
-    }
-    const { grants } = base
-    return { effect: 'deny', reason: 'approval_required', grants, facts, remedy, policy: trace }
+    const policy = traceOf(bound, asking ?? NOTHING, beside)
+    return { effect: 'deny', reason: 'approval_required', grants, facts, remedy, policy }
   }
-  const duties = dutiesOf(bound, call, found)
-  const all = said ? [...shadow, ...said.shadow] : shadow
+  const obliging = sift(plan.oblige, call)
   const policy =
-    duties === bound.always && all.length === 0 && found.errors.length === 0 && !said
-      ? quiet
-      : { ...traceOf(bound, { ...found, obligations: duties, shadow: all }), ...noted }
-  return { effect: 'permit', reason: 'permitted', grants: base.grants, facts, policy }
+    obliging || shadow || said
+      ? traceOf(
+          bound,
+          { determining: NONE, errors: obliging?.errors ?? NONE },
+          { ...beside, obligations: dutiesOf(bound, obliging) },
+        )
+      : bound.quiet
+  return { effect: 'permit', reason: 'permitted', grants, facts, policy }
 }
 
-function factsFor(bound: BoundRules, own: JsonObject, call: CallContext): JsonObject {
-  if (!bound.facts && !bound.past) return own
-  const all: Record<string, Json> = { ...own, ...bound.facts?.(call.args) }
-  return bound.past ? { ...all, ...bound.past(call) } : all
+function factsFor({ facts, past }: BoundRules, own: JsonObject, call: CallContext): JsonObject {
+  const read = facts ? facts(call.args, own) : own
+  return past ? { ...read, ...past(call) } : read
 }
 
-/** The rules that match; what they are called, and which of them could not be evaluated. */
-function sift(
-  rules: readonly CompiledRule[],
-  call: CallContext,
-  { determining, errors }: Found,
-): readonly CompiledRule[] {
-  let matching: CompiledRule[] | undefined
-  for (const rule of rules) {
-    const matched = matches(rule, call)
+/** Rules that match: where they stand in their list, what they are called, and which of them could not be evaluated. */
+interface Found {
+  readonly at: readonly number[]
+  readonly determining: readonly string[]
+  readonly errors: readonly string[]
+}
+
+const NONE: readonly string[] = []
+const NOTHING: Pick<Found, 'determining' | 'errors'> = { determining: NONE, errors: NONE }
+
+/** Undefined where none matches. */
+function sift({ tests, names }: Asked, call: CallContext): Found | undefined {
+  let found: { at: number[]; determining: string[]; errors: string[] } | undefined
+  for (let at = 0; at < tests.length; at += 1) {
+    const matched = tests[at]?.(call)
     if (matched === false) continue
-    ;(matching ??= []).push(rule)
-    determining.push(rule.source.name)
-    if (matched === 'error') errors.push(rule.source.name)
+    const name = names[at] ?? ''
+    const errors = matched === true ? [] : [name]
+    if (found) {
+      found.at.push(at)
+      found.determining.push(name)
+      found.errors.push(...errors)
+    } else found = { at: [at], determining: [name], errors }
   }
-  return matching ?? NONE
+  return found
 }
 
-const NONE: readonly CompiledRule[] = []
-
-function askingOf(
-  rules: readonly AskingRule[],
-  call: CallContext,
-  { determining, errors }: Found,
-): readonly AskingRule[] {
-  let asking: AskingRule[] | undefined
-  for (const one of rules) {
-    const matched = matches(one.rule, call)
-    if (matched === false) continue
-    ;(asking ??= []).push(one)
-    determining.push(one.rule.source.name)
-    if (matched === 'error') errors.push(one.rule.source.name)
+function askedRemedy({ rule, approvers }: AskingRule): Remedy {
+  const { approval, name } = rule.source
+  return {
+    kind: 'approval',
+    approvers,
+    expiresInMs: approval?.expiresInMs ?? 0,
+    askedBy: [name],
+    ...(approval && approval.quorum > 1 && { quorum: approval.quorum }),
+    ...(approval?.assurance && { assurance: approval.assurance }),
   }
-  return asking ?? NOBODY
 }
-
-const NOBODY: readonly AskingRule[] = []
 
 /** Everybody who asks must be answered: who may answer is on all lists, as many and as surely as the strictest asks. */
-function remedyOf(base: Decision, asking: readonly AskingRule[]): Remedy | undefined {
-  const own = base.effect === 'deny' ? base.remedy : undefined
-  return asking.reduce<Remedy | undefined>((remedy, { rule, approvers }) => {
-    const { approval, name } = rule.source
-    const asked: Remedy = {
-      kind: 'approval',
-      approvers,
-      expiresInMs: approval?.expiresInMs ?? 0,
-      askedBy: [name],
-      ...(approval && approval.quorum > 1 && { quorum: approval.quorum }),
-      ...(approval?.assurance && { assurance: approval.assurance }),
-    }
-    return remedy ? bothRemedies(remedy, asked) : asked
-  }, own)
+function remedyOf(
+  { remedies }: Plan,
+  base: Decision,
+  asking: Found | undefined,
+): Remedy | undefined {
+  let all = base.effect === 'deny' ? base.remedy : undefined
+  for (const at of asking?.at ?? []) {
+    const one = remedies[at]
+    all = all && one ? bothRemedies(all, one) : (one ?? all)
+  }
+  return all
 }
 
 export function bothRemedies(a: Remedy, b: Remedy): Remedy {
@@ -217,29 +220,27 @@ function strongest(a: Remedy['assurance'], b: Remedy['assurance']): Remedy['assu
   return STRENGTH.findLast((one) => one === a || one === b)
 }
 
-function dutiesOf(bound: BoundRules, call: CallContext, { errors }: Found): readonly Obligation[] {
-  let duties: Obligation[] | undefined
-  for (const rule of bound.oblige) {
-    const matched = matches(rule, call)
-    if (matched === false || !rule.source.obligation) continue
-    duties ??= [...bound.always]
-    duties.push({ ...rule.source.obligation, rule: rule.source.name })
-    if (matched === 'error') errors.push(rule.source.name)
-  }
-  return duties ?? bound.always
+function dutiesOf(
+  { always, oblige }: BoundRules,
+  obliging: Found | undefined,
+): readonly Obligation[] {
+  if (!obliging) return always
+  const more = obliging.at.flatMap((at) => {
+    const source = oblige[at]?.source
+    return source?.obligation ? { ...source.obligation, rule: source.name } : []
+  })
+  return [...always, ...more]
 }
 
 type Shadow = NonNullable<PolicyTrace['shadow']>[number]
-const NO_SHADOW: readonly Shadow[] = []
 
 /** What rules in shadow would have done. Whatever goes wrong with one of them changes nothing. */
-function shadowOf({ shadow }: BoundRules, call: CallContext): readonly Shadow[] {
-  let all: Shadow[] | undefined
-  for (const rule of shadow) {
-    if (matches(rule, call) === false) continue
-    ;(all ??= []).push({ rule: rule.source.name, effect: rule.source.effect })
-  }
-  return all ?? NO_SHADOW
+function shadowOf({ bound, shadow }: Plan, call: CallContext): readonly Shadow[] | undefined {
+  if (shadow.tests.length === 0) return undefined
+  return sift(shadow, call)?.at.flatMap((at) => {
+    const source = bound.shadow[at]?.source
+    return source ? { rule: source.name, effect: source.effect } : []
+  })
 }
 
 interface Said {
@@ -271,21 +272,29 @@ function enginesSaid({ engines }: BoundRules, call: CallContext): Said {
   return { facts, denied, determining, shadow }
 }
 
+interface Beside {
+  readonly obligations?: readonly Obligation[]
+  readonly shadow?: readonly Shadow[] | undefined
+  readonly said?: Said | undefined
+}
+
+/** The trace of a call that no rule matches, and that has these duties. */
+export function quietTrace(revision: Sha256, obligations: readonly Obligation[]): PolicyTrace {
+  return traceOf({ revision }, NOTHING, { obligations })
+}
+
+/** Put together by hand: every denial has one, and spreading costs more than all of the rest of it. */
 function traceOf(
-  { revision }: BoundRules,
-  lists: {
-    readonly determining: readonly string[]
-    readonly errors: readonly string[]
-    readonly obligations: readonly Obligation[]
-    readonly shadow: readonly Shadow[]
-  },
+  { revision }: Pick<BoundRules, 'revision'>,
+  { determining, errors }: Pick<Found, 'determining' | 'errors'>,
+  { obligations = [], shadow, said }: Beside,
 ): PolicyTrace {
-  const { determining, errors, obligations, shadow } = lists
-  return {
-    revision,
-    ...(determining.length > 0 && { determining }),
-    ...(errors.length > 0 && { errors }),
-    ...(obligations.length > 0 && { obligations }),
-    ...(shadow.length > 0 && { shadow }),
-  }
+  const trace: { -readonly [Name in keyof PolicyTrace]: PolicyTrace[Name] } = { revision }
+  if (determining.length > 0) trace.determining = determining
+  if (errors.length > 0) trace.errors = errors
+  if (obligations.length > 0) trace.obligations = obligations
+  const shadows = said ? [...(shadow ?? []), ...said.shadow] : shadow
+  if (shadows && shadows.length > 0) trace.shadow = shadows
+  if (said) trace.engines = said.facts
+  return trace
 }

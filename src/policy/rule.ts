@@ -1,13 +1,13 @@
 /** A rule compiled: whom and what it is about, and what has to hold at the call. */
-import { type Condition, compileCondition, type ConditionScope } from '../expression/condition.ts'
-import { type Constraint, parseConstraint } from '../expression/constraint.ts'
+import type { Condition } from '../expression/condition.ts'
+import type { Constraint } from '../expression/constraint.ts'
 import type { Glob } from '../expression/glob.ts'
 import type { CallContext, EffectClass } from '../model/call.ts'
 import { type DocNode, Problems } from '../model/document.ts'
 import type { Mandate } from '../model/mandate.ts'
 import type { RuleSource } from './language.ts'
 import { type CompiledTarget, compileTarget, globOf, names } from './target.ts'
-import { type Sets, withSets } from './sets.ts'
+import type { Shared } from './shared.ts'
 
 export interface CompiledRule {
   readonly source: RuleSource
@@ -17,7 +17,11 @@ export interface CompiledRule {
   readonly when?: Condition
   readonly unless?: Condition
   readonly exempt?: Exempt
+  /** Whether it matches a call that it is about; `error` counts as a match. */
+  readonly matches: Matches
 }
+
+export type Matches = (call: CallContext) => boolean | 'error'
 
 /** Arguments that exempt a call from the rule where all of them fit. */
 export interface Exempt {
@@ -30,44 +34,41 @@ export interface Exempt {
 /** Undefined when a problem was reported. */
 export function compileRule(
   source: RuleSource,
-  scope: ConditionScope,
-  sets: Sets,
+  timezone: string | undefined,
+  shared: Shared,
   problems: Problems,
 ): CompiledRule | undefined {
   const found = new Problems()
   const condition = (node: DocNode | undefined): Condition | undefined =>
-    node && compileCondition(node, scope, found)
+    node && shared.condition(node, timezone, found)
   const when = condition(source.when)
   const unless = condition(source.unless)
-  const exempt = source.unlessArgs && compileExempt(source.unlessArgs, sets, found)
+  const exempt = source.unlessArgs && compileExempt(source.unlessArgs, shared, found)
   for (const problem of found.list) {
     const message = `in the rule \`${source.id}\`: ${problem.message}`
     const remedy = 'correct it here: docs/policy.md shows how it is written'
     problems.add({ remedy, ...problem, message })
   }
   if (found.bad) return undefined
+  const asked = { ...(when && { when }), ...(unless && { unless }), ...(exempt && { exempt }) }
   return {
     source,
     targets: source.targets?.map(compileTarget),
     agents: source.agents.map((one) => globOf(one, 'tool')),
     purposes: source.purposes.map((one) => globOf(one, 'tool')),
-    ...(when && { when }),
-    ...(unless && { unless }),
-    ...(exempt && { exempt }),
+    ...asked,
+    matches: matcherOf(source, asked),
   }
 }
 
-/** What constraints of policies may refer to: neither a purpose nor a context. */
-const NO_CONSTANTS = { purpose: '', context: new Map<string, readonly string[]>() }
-
 function compileExempt(
   { args, otherArgs }: NonNullable<RuleSource['unlessArgs']>,
-  sets: Sets,
+  shared: Shared,
   problems: Problems,
 ): Exempt {
   const constraints: Constraint[] = []
   for (const node of args.values()) {
-    const constraint = parseConstraint(withSets(node, sets, problems), NO_CONSTANTS, problems)
+    const constraint = shared.constraint(node, problems)
     if (constraint?.kinds.has('named_in') === true)
       problems.error(node, 'unknown_constraint', '`named_in` belongs to mandates', 'use a set')
     if (constraint) constraints.push(constraint)
@@ -118,37 +119,58 @@ export function isUnconditional({ source, when, unless, exempt }: CompiledRule):
 
 /** Whether it matches this call; `error` counts as a match. */
 export function matches(rule: CompiledRule, call: CallContext): boolean | 'error' {
-  const { source, when, unless, exempt } = rule
-  const { labels, risk } = source
-  if (risk.length > 0 && !risk.includes(call.risk)) return false
-  for (let at = 0; at < labels.length; at += 1)
-    if (!call.session.labels.includes(labels[at] ?? '')) return false
-  let faulty = false
-  if (when) {
-    const holds = when.evaluate(call)
-    if (holds === false) return false
-    if (holds !== true) faulty = true
+  return rule.matches(call)
+}
+
+type What = Pick<CompiledRule, 'when' | 'unless' | 'exempt'>
+
+/** Of the commonest forms each is one closure: with many tools, following references is most of the time. */
+function matcherOf({ risk, labels }: RuleSource, what: What): Matches {
+  const asks = matcherOfCall(what)
+  if (risk.length === 0 && labels.length === 0) return asks
+  const posture = new Set(risk)
+  return (call) => {
+    if (posture.size > 0 && !posture.has(call.risk)) return false
+    for (const label of labels) if (!call.session.labels.includes(label)) return false
+    return asks(call)
   }
-  if (unless) {
-    const holds = unless.evaluate(call)
-    if (holds === true) return false
-    if (holds !== false) faulty = true
+}
+
+function matcherOfCall({ when, unless, exempt }: What): Matches {
+  const holds = when?.evaluate
+  const spares = unless?.evaluate
+  const fits = exempt && fitterOf(exempt)
+  if (!spares && !fits) return holds ?? ALWAYS
+  if (!holds && !fits && spares) return (call) => opposite(spares(call))
+  if (!holds && !spares && fits) return (call) => !fits(call)
+  return (call) => {
+    const matched = holds ? holds(call) : true
+    if (matched === false) return false
+    const spared = spares ? spares(call) : false
+    if (spared === true || fits?.(call) === true) return false
+    return matched === true && spared === false ? true : 'error'
   }
-  if (exempt && fits(exempt, call)) return false
-  return faulty ? 'error' : true
+}
+
+const ALWAYS: Matches = () => true
+
+function opposite(answer: boolean | 'error'): boolean | 'error' {
+  return answer === 'error' ? answer : !answer
 }
 
 /** Every argument named fits, and there is no other. A completion has half-typed values: nothing fits. */
-export function fits({ names: all, constraints, closed }: Exempt, call: CallContext): boolean {
-  const { args } = call
-  if (call.action === 'completion/complete') return false
-  if (closed) for (const key in args) if (!closed.has(key)) return false
-  for (let at = 0; at < all.length; at += 1) {
-    const name = all[at]
-    const constraint = constraints[at]
-    if (name === undefined || !constraint) return false
-    if (constraint.judge(Object.hasOwn(args, name) ? args[name] : undefined) !== 'holds')
-      return false
+function fitterOf({ names: all, constraints, closed }: Exempt): (call: CallContext) => boolean {
+  const judges = constraints.map(({ judge }) => judge)
+  return ({ args, action }) => {
+    if (action === 'completion/complete') return false
+    if (closed) for (const key in args) if (!closed.has(key)) return false
+    for (let at = 0; at < all.length; at += 1) {
+      const name = all[at]
+      const judge = judges[at]
+      // Not one of them is ever missing; were it so, nothing would fit.
+      if (name === undefined || !judge) return false
+      if (judge(Object.hasOwn(args, name) ? args[name] : undefined) !== 'holds') return false
+    }
+    return true
   }
-  return true
 }

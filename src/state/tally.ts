@@ -22,7 +22,10 @@ export class Tally {
   add(at: number): void {
     this.#total += 1
     if (at <= this.#forgottenTo) return
-    this.#times.splice(this.#after(at), 0, at)
+    const place = this.#after(at)
+    // Most come in order; to splice one in makes a list of what is taken out, too.
+    if (place === this.#times.length) this.#times.push(at)
+    else this.#times.splice(place, 0, at)
     if (this.#times.length > MOST) this.forget(MOST / 4)
   }
 

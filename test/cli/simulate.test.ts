@@ -412,3 +412,17 @@ test('policies that do not load are refused, with what is wrong', async () => {
   const { exit, err } = await run(['--policies', 'new'])
   expect([exit, err]).toEqual([1, expect.stringMatching(/p\.yaml:2:1.*rulez/)])
 })
+
+test('a tool that was hidden and would be shown is told, and fails whatever it is asked to', async () => {
+  const hiding = policy('  - { id: no-mail, effect: forbid, tools: [mail/send] }\n')
+  await recorded([['mail/send', A], ['mail/nothing']], hiding)
+  expect(record.called()).toEqual([])
+  const fail = ['--fail-on', 'newly-permitted']
+  expect(await against(NONE, fail)).toMatchObject({
+    exit: 1,
+    refused_before: 2,
+    shown_now: 1,
+    newly_permitted: 0,
+  })
+  expect(await against(hiding, fail)).toMatchObject({ exit: 0, refused_before: 2, shown_now: 0 })
+})
