@@ -70,7 +70,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
 }
 
-const NAMES = [
+/** All of them; `has` and what walks a list are part of the language itself. */
+export const FUNCTION_NAMES: readonly string[] = [
   'size',
   'within',
   'pattern',
@@ -96,8 +97,8 @@ export function buildCall(expr: Call, building: Building): Typed | undefined {
     const value = building.build(operand, building)
     if (value) values.push(value)
   }
-  if (!NAMES.includes(expr.name)) {
-    const remedy = INSTEAD[expr.name] ?? suggestion(expr.name, NAMES)
+  if (!FUNCTION_NAMES.includes(expr.name)) {
+    const remedy = INSTEAD[expr.name] ?? suggestion(expr.name, FUNCTION_NAMES)
     return flaw(building, expr, 'unknown_function', [
       `\`${expr.name}\` is no function of the profile`,
       remedy,

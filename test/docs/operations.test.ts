@@ -13,11 +13,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { agentOf } from '../../examples/agent.ts'
+import { decisionWriter } from '../../src/audit/decision.ts'
 import { LONGEST_ENTRY } from '../../src/audit/entry.ts'
 import { COMMANDS } from '../../src/cli/main.ts'
 import { loadUpstreams } from '../../src/config/mcp-json.ts'
 import { OAUTH_MEMBERS } from '../../src/config/oauth-entry.ts'
 import { loadSettingsFile, type SettingsFile } from '../../src/config/settings-file.ts'
+import { digestOf } from '../../src/model/digest.ts'
+import type { PolicyTrace } from '../../src/model/policy.ts'
 import { REQUEST_LIMITS } from '../../src/proxy/strict.ts'
 import { waitBefore } from '../../src/proxy/upstream/http/sse.ts'
 import { MOST, MOST_WAITING } from '../../src/proxy/upstream/http/wire.ts'
@@ -88,6 +91,22 @@ describe('the record of a real guard', () => {
       new Set(['event', 'listed', 'intent', 'outcome', 'refusal']),
     )
   })
+})
+
+test('what policies did to a decision is explained, member by member', () => {
+  const rule = 'a#r'
+  const policy: PolicyTrace = {
+    revision: digestOf(''),
+    determining: [rule],
+    errors: [rule],
+    obligations: [{ type: 'label', rule, add: ['x'] }],
+    shadow: [{ rule, effect: 'forbid' }],
+    engines: [{ engine: 'pdp', effect: 'deny', tookMs: 1 }],
+  }
+  const decision = { effect: 'deny', reason: 'forbidden', grants: [], facts: {}, policy } as const
+  const { policy: written } = JSON.parse(decisionWriter()(decision)) as { policy: object }
+  const rows = table(PAGE, 'in `policy`').map(([name = '']) => codes(name).join(''))
+  expect(rows.toSorted()).toEqual(Object.keys(written).toSorted())
 })
 
 test('its example of keys lets nobody in as it stands, and is complete once the hash is put in', () => {
