@@ -7,7 +7,7 @@ import type { Recorded } from '../audit/recorded.ts'
 import type { CallContext, TaskFacts } from '../model/call.ts'
 import { isObject, member } from '../model/json.ts'
 import type { History, HistoryQuery } from '../model/policy.ts'
-import { seen } from '../model/veil.ts'
+import { mayHaveTwin, seen } from '../model/veil.ts'
 import { Task } from '../state/task.ts'
 
 /** Tasks, and calls without an outcome, that are remembered; the oldest are let go of. */
@@ -160,6 +160,7 @@ function isRead({ kind, matches, argument }: HistoryQuery, call: CallContext): b
   const { resource } = call
   if (kind !== 'called_with' || argument === undefined || resource.kind !== 'tool') return true
   if (!matches(resource.server, resource.name)) return true
+  if (mayHaveTwin(call, [argument])) return false
   return seen(call, () => member(call.args, argument)) !== 'unknown'
 }
 

@@ -67,8 +67,8 @@ class FilePosture implements PosturePort {
 
   at(now: Instant): RiskPosture {
     if (this.#parts.clock.monotonic() - this.#lookedAt >= LOOK_HOLDS_MS) this.#look(now)
-    const { until } = this.#inForce
-    if (until !== undefined && now >= until) this.#settle(now)
+    // Each time anew: a clock that was ahead when an end was noticed may be right again.
+    this.#settle(now)
     return this.#inForce.risk
   }
 
@@ -102,9 +102,9 @@ class FilePosture implements PosturePort {
   #settle(now: Instant): void {
     const before = this.#inForce
     const next = inForce(this.#read, this.#floor, now)
+    if (before.risk === next.risk && before.why === next.why && before.until === next.until) return
     this.#inForce = next
     this.#arm()
-    if (before.risk === next.risk && before.why === next.why && before.until === next.until) return
     this.#parts.operational.warn({ ...next }, 'the risk posture changed')
     for (const listener of this.#listeners) listener(next)
   }
@@ -116,6 +116,9 @@ class FilePosture implements PosturePort {
     const { until } = this.#inForce
     if (until === undefined) return
     const wait = Math.max(until - clock.now(), 1)
-    this.#disarm = timers.after(wait, () => this.#settle(clock.now()))
+    this.#disarm = timers.after(wait, () => {
+      this.#settle(clock.now())
+      this.#arm()
+    })
   }
 }

@@ -80,9 +80,9 @@ function saidOf(json: Json): Said {
   if (!isObject(json) || typeof decision !== 'boolean')
     return failed('it answers without the boolean `decision`')
   const context = member(json, 'context')
-  if (context === undefined) return decided(decision, undefined, '')
-  if (!isObject(context)) return failed('its `context` is no object')
-  return decided(decision, member(context, 'obligations'), reasonIn(context))
+  if (context !== undefined && !isObject(context)) return failed('its `context` is no object')
+  const why = context === undefined ? '' : reasonIn(context)
+  return decided(decision, why, { of: json, known: ['decision', 'context'] })
 }
 
 /** `reason_admin` is for operators: a text, or one for each language. */

@@ -7,6 +7,7 @@ import {
 } from 'node:http'
 import { Agent as SecureAgent, request as secure } from 'node:https'
 import type { Json } from '../model/json.ts'
+import { namesAgree } from '../model/written-names.ts'
 import { failed, type Said, unreachable } from './said.ts'
 
 /** Largest answer in bytes. */
@@ -125,11 +126,15 @@ function gather(response: IncomingMessage, resolve: (answered: Answered) => void
   response.on('end', () => resolve(parsed(Buffer.concat(chunks))))
 }
 
+/** A member that is given twice would be another to another reader. */
 function parsed(bytes: Buffer): Answered {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- whatever JSON.parse returns is JSON
-    return { json: JSON.parse(text) as Json }
+    const json = JSON.parse(text) as Json
+    return namesAgree(text, json)
+      ? { json }
+      : { wrong: failed('a member of its answer is given twice') }
   } catch {
     return { wrong: failed('its answer is no JSON') }
   }

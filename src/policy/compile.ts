@@ -227,8 +227,10 @@ function compileLabels(rule: LabelRule): {
   }
 }
 
+/** Those of rules in force come first: where not all fit in, what only watches gives way. */
 function queriesOf(rules: readonly CompiledRule[]): readonly HistoryQuery[] {
-  const all = rules.flatMap(({ when, unless }) => [
+  const enforced = rules.filter(({ source }) => source.mode === 'enforce')
+  const all = [...enforced, ...rules].flatMap(({ when, unless }) => [
     ...(when?.history ?? []),
     ...(unless?.history ?? []),
   ])

@@ -2,7 +2,7 @@
  * Second spellings of what rules read, at any depth: an upstream may take the one for the other, and then a rule has
  * judged what nobody acts on.
  */
-import { fold } from '../mandate/twin.ts'
+import { fold } from '../model/fold.ts'
 import { everyExpr, type Expr } from '../expression/syntax.ts'
 import type { DocNode } from '../model/document.ts'
 import { isList, isObject, type Json, type JsonObject } from '../model/json.ts'

@@ -3,11 +3,12 @@
  * them. It lives in memory, and ends with the guard.
  */
 import type { CallContext, TaskFacts } from '../model/call.ts'
+import { foldTrimmed } from '../model/fold.ts'
 import type { Instant } from '../model/id.ts'
-import { member, type Json } from '../model/json.ts'
+import { type Json, type JsonObject, member } from '../model/json.ts'
 import type { History, HistoryQuery } from '../model/policy.ts'
 import { Tally } from './tally.ts'
-import { type Room, Values } from './values.ts'
+import { Values } from './values.ts'
 
 /** Labels come from policies, which are short; more than this is a fault, and denies. */
 const MOST_LABELS = 256
@@ -17,8 +18,10 @@ const MOST_REMEMBERED = 200_000
 const MOST_TOOLS = 10_000
 /** The names of all tools together, in UTF-16 code units. */
 const MOST_NAMES = 2_000_000
-const MOST_TRACKED = 1024
-const MOST_VALUES = 100_000
+/** Each has a room for values of its own, so that none is at the expense of another. */
+const MOST_TRACKED = 64
+/** Names of arguments that are longer than this are not looked at: any may be a second spelling. */
+const LONGEST_NAME = 256
 
 interface Tool {
   readonly server: string
@@ -31,6 +34,8 @@ interface Tool {
 
 interface Tracked {
   readonly query: HistoryQuery
+  /** The name of its argument, folded. */
+  readonly folded: string
   readonly values: Values
 }
 
@@ -52,7 +57,6 @@ export class Task {
   readonly #tracked = new Map<string, Tracked>()
   /** Grows with every change of what is tracked. */
   #tracking = 0
-  readonly #room: Room = { left: MOST_VALUES }
 
   constructor(id: string) {
     const history: History = { read: (query, at, value) => this.#read(query, at, value) }
@@ -85,10 +89,9 @@ export class Task {
     const { server, name } = call.resource
     const tool = this.#tool(server, name)
     if (tool) this.#change(tool.calls, (calls) => calls.add(call.at))
-    const undo = this.#keptOf(server, name, tool).flatMap(({ query, values }) => {
-      const value = query.argument === undefined ? undefined : member(call.args, query.argument)
-      return value === undefined ? [] : [values.add(value)]
-    })
+    const kept = this.#keptOf(server, name, tool)
+    const spellings = kept.length > 0 ? spellingsOf(call.args) : new Map<string, number>()
+    const undo = kept.map((tracked) => keep(tracked, call.args, spellings))
     let taken = false
     return () => {
       if (taken) return
@@ -116,7 +119,8 @@ export class Task {
       if (this.#tracked.has(key)) continue
       if (this.#tracked.size >= MOST_TRACKED) this.#forgetOthers(keys)
       if (this.#tracked.size >= MOST_TRACKED) return
-      this.#tracked.set(key, { query, values: new Values(this.#room, this.#wasCalled(query)) })
+      const folded = foldTrimmed(query.argument ?? '')
+      this.#tracked.set(key, { query, folded, values: new Values(this.#wasCalled(query)) })
     }
   }
 
@@ -214,6 +218,36 @@ export class Task {
 
 const NONE: readonly Tracked[] = []
 const NOTHING = (): void => undefined
+
+/** Stands for all names that are too long, and is none. */
+const LONG = ' '
+
+/** How many arguments have a name that folds to this. */
+function spellingsOf(args: JsonObject): ReadonlyMap<string, number> {
+  const found = new Map<string, number>()
+  for (const name of Object.keys(args)) {
+    const folded = name.length > LONGEST_NAME ? LONG : foldTrimmed(name)
+    found.set(folded, (found.get(folded) ?? 0) + 1)
+  }
+  return found
+}
+
+/** Which value was meant is not known where there is none under this name, or another beside it under a like name. */
+function keep(
+  { query, folded, values }: Tracked,
+  args: JsonObject,
+  spellings: ReadonlyMap<string, number>,
+): () => void {
+  const value = member(args, query.argument ?? '')
+  const others = (spellings.get(folded) ?? 0) > 1 || spellings.has(LONG)
+  const undo = [
+    ...(value === undefined ? [] : [values.add(value)]),
+    ...(value === undefined || others ? [values.miss()] : []),
+  ]
+  return () => {
+    for (const one of undo) one()
+  }
+}
 
 function keyOf({ key, argument }: HistoryQuery): string {
   return `${key}\n${argument ?? ''}`

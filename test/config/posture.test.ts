@@ -125,6 +125,28 @@ test('ends at the very call that comes at its end, and by itself where none come
   expect(ends).toEqual([{ risk: 'normal' }])
 })
 
+test('an end that was noticed by a clock that was ahead is none once the clock is right again', () => {
+  say('high', { until: hours(1) })
+  const port = posture()
+  const changes = heard(port)
+  clock.setWall('2026-11-24T12:00:00Z')
+  expect(port.at(clock.now())).toBe('normal')
+  clock.setWall('2026-11-24T10:30:00Z')
+  expect(port.at(clock.now())).toBe('high')
+  clock.advance(1_800_000)
+  expect(changes.map(({ risk }) => risk)).toEqual(['normal', 'high', 'normal'])
+})
+
+test('a clock that is set back while nobody calls does not keep the end from being noticed', () => {
+  say('high', { until: hours(1) })
+  const changes = heard(posture())
+  clock.setWall('2026-11-24T09:00:00Z')
+  clock.advance(3_600_000)
+  expect(changes).toEqual([])
+  clock.advance(3_600_000)
+  expect(changes).toEqual([{ risk: 'normal' }])
+})
+
 test('an end that is moved while it lasts is told, and a file that says the same again is not', () => {
   say('high', { until: hours(1) })
   const port = posture()

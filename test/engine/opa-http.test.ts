@@ -42,6 +42,18 @@ describe('an answer', () => {
     ['false', json({ result: false }), 'deny'],
     ['allow', json({ result: { allow: true, obligations: [] } }), 'permit'],
     ['allow with a duty', json({ result: { allow: true, obligations: ['mask'] } }), 'error'],
+    ['allow and denials', json({ result: { allow: true, deny: ['x'] } }), 'error'],
+    ['allow and violations', json({ result: { allow: true, violations: [] } }), 'error'],
+    ['allow and reasons', json({ result: { allow: true, reasons: ['x'] } }), 'permit'],
+    ['no and denials', json({ result: { allow: false, deny: ['x'] } }), 'deny'],
+    [
+      'a result twice',
+      (_, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' })
+        response.end('{"result": false, "result": true}')
+      },
+      'error',
+    ],
     ['a set of denials', json({ result: [] }), 'error'],
     ['undefined', json({}), 'error'],
     ['null', json({ result: null }), 'error'],

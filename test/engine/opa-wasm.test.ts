@@ -63,6 +63,9 @@ describe('compiled Rego', () => {
     [{ allow: true, obligations: [{ id: 'step-up' }] }, 'error'],
     [{ allow: true, obligations: { id: 'step-up' } }, 'error'],
     [{ allow: true, obligations: 'none' }, 'error'],
+    [{ allow: true, deny: ['x'] }, 'error'],
+    [{ allow: true, violations: [] }, 'error'],
+    [{ allow: true, reasons: ['x'] }, 'permit'],
     [{ allow: false, reasons: ['class', 'hours'], obligations: [{ id: 'x' }] }, 'deny'],
   ])('takes %j for %s', async (answer, effect) => {
     const { engine } = await rego('chaperone/answer')
