@@ -1,11 +1,11 @@
 /** decide: is the call covered and permitted? The only stage that asks the compiled mandate. */
-import type { Authority } from '../model/authority.ts'
 import { UPSTREAM_REQUESTS } from '../model/call.ts'
 import type { Decision } from '../model/decision.ts'
 import type { EngineFact } from '../model/policy.ts'
 import type { EngineQuestion, PolicyEngine } from '../model/port.ts'
 import { inputSchema } from '../model/tool.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
+import { inForce } from './again.ts'
 import { standing } from './bind.ts'
 import type { LinePorts } from './port.ts'
 import type { Resolved } from './resolve.ts'
@@ -63,7 +63,8 @@ function afterEngines(
   return Promise.all(asked.map((one) => ask(one, question))).then((answers) => {
     const unbound = standing(ports)
     if (unbound) return unbound
-    const authority = again(resolved)
+    const { bound, tool } = resolved
+    const authority = inForce(bound.mandate, resolved.call, tool) ?? resolved.authority
     const { at } = ports.time.read()
     const facts = answers.map((fact, index) =>
       ports.engines?.get(fact.engine) === asked[index]?.engine ? fact : replaced(fact),
@@ -92,16 +93,6 @@ function ask(
 function questionOf({ call, authority, tool }: Resolved): EngineQuestion {
   const { effects, data } = authority
   return { call, effects, data, ...(tool && { inputSchema: inputSchema(tool) }) }
-}
-
-/** What is in force now says of the same thing. */
-function again({ bound, call, tool, authority }: Resolved): Authority {
-  const { mandate } = bound
-  const { resource } = call
-  if (tool) return mandate.tool(tool)
-  if (resource.kind === 'prompt') return mandate.prompt(resource.server, resource.name)
-  if (resource.kind === 'resource') return mandate.resource(resource.server, resource.uri)
-  return authority
 }
 
 /** Answers pass, unjudged in themselves, only to an upstream that the mandate lets ask. */

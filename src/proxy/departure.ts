@@ -147,7 +147,7 @@ function errandOf(departure: Departure, { session, id }: Underway): Errand {
   return {
     session,
     request: id,
-    call: departure.call.id,
+    letOut: departure,
     declared: isObject(said) ? said : {},
     logLevel: typeof level === 'string' ? LOG_LEVELS.get(level) : undefined,
   }

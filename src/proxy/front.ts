@@ -14,6 +14,7 @@ import type {
   Timers,
 } from '../model/port.ts'
 import type { EventName } from '../model/record.ts'
+import { type AgainPorts, type LetOut, refusedNow } from '../pipeline/again.ts'
 import { standing as standingOf } from '../pipeline/bind.ts'
 import { takeCall } from '../pipeline/line.ts'
 import type { LinePorts, TaskPort, TimeKeeper } from '../pipeline/port.ts'
@@ -114,7 +115,9 @@ export function createFront(options: FrontOptions): Front {
     events: catalogEvents(record, operational, pins),
   })
   const hearing = new Hearing(self, timers)
-  const watch = new Watch(hearing, overhear)
+  const stopping = (): boolean => state.down
+  const judge = judgeOf({ ...options, stopping })
+  const watch = new Watch(hearing, overhear, judge.permitted)
   const seal = new Seal(options.clock)
   const parking = new Parking(seal, timers)
   const audience = new Audience()
@@ -123,11 +126,9 @@ export function createFront(options: FrontOptions): Front {
   const levels = new Levels()
   const heard = { self, mandate, parking, watch, overhear }
   const way = { ...heard, links: byName, wish, seal, levels, flood }
-  const stopping = (): boolean => state.down
   const upstreams = asDecided(departures(way), catalog)
   const ports = linePorts(options, { catalog, upstreams, stopping })
-  const unbound = (): DenyReason | undefined => standingOf(ports)?.reason
-  const asks = new Asks({ ...heard, standing, log, time, timers, operational, unbound })
+  const asks = new Asks({ ...heard, ...judge, standing, log, time, timers, operational })
   const common = { standing, audience, catalog, asks, watch, hearing, operational, timers, links }
   const notices = new Notices({ ...common, flood, overhear, mandate: naming(mandate) })
   Object.assign(parts, { notices, asks, catalog })
@@ -156,6 +157,22 @@ export function createFront(options: FrontOptions): Front {
       await Promise.all(links.map((link) => link.stop()))
     },
   }
+}
+
+/** What binds, and what would be let out, at the moment of asking. */
+function judgeOf(ports: AgainPorts): Judge {
+  const refused = (letOut: LetOut): DenyReason | undefined => refusedNow(letOut, ports)
+  return {
+    unbound: () => standingOf(ports)?.reason,
+    refusedNow: refused,
+    permitted: (letOut) => refused(letOut) === undefined,
+  }
+}
+
+interface Judge {
+  readonly unbound: () => DenyReason | undefined
+  readonly refusedNow: (letOut: LetOut) => DenyReason | undefined
+  readonly permitted: (letOut: LetOut) => boolean
 }
 
 function patience(timers: Timers, ms: number): Promise<void> {
