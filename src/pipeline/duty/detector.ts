@@ -4,27 +4,48 @@
  */
 import type { Detector } from '../../model/policy.ts'
 import { withoutSecrets } from '../../model/secret-shape.ts'
+import { withoutNamed } from './named.ts'
 
 /** The text with a mark in place of everything that was found; the same text where that is nothing. */
 export function cleaned(text: string, detectors: readonly Detector[]): string {
-  return detectors.reduce((shown, detector) => withoutFound(shown, detector), text)
+  return ORDER.reduce(
+    (shown, one) => (detectors.includes(one) ? withoutFound(shown, one) : shown),
+    text,
+  )
 }
+
+/** Addresses last: a number behind one would be read as a part of it. */
+const ORDER: readonly Detector[] = ['secrets', 'ibans', 'card_numbers', 'emails']
 
 export function markOf(detector: Detector): string {
   return `[redacted:${detector}]`
 }
 
+/** The shortest that each of them finds. */
+const SHORTEST: Readonly<Record<Detector, number>> = {
+  secrets: 5,
+  emails: 6,
+  ibans: 15,
+  card_numbers: 13,
+}
+
 function withoutFound(text: string, detector: Detector): string {
+  if (text.length < SHORTEST[detector]) return text
   const mark = markOf(detector)
   switch (detector) {
     case 'secrets':
-      return withoutSecrets(text, mark)
+      return withoutNamed(withoutSecrets(text, mark), mark)
     case 'emails':
+      if (!text.includes('@') && !text.includes('%40')) return text
       return replaced(text, { mark, starts: AT, spanOf: addressAround })
     case 'ibans':
       return replaced(text, { mark, starts: IBAN_START, spanOf: ibanAt })
     case 'card_numbers':
-      return replaced(text, { mark, starts: CARD_START, spanOf: cardAt })
+      return replaced(replaced(text, { mark, starts: GROUPED_CARD, spanOf: groupedCard }), {
+        mark,
+        starts: CARD_START,
+        spanOf: cardAt,
+      })
   }
 }
 
@@ -66,11 +87,25 @@ const WHOLE_DOMAIN =
 function addressAround(text: string, at: Span, from: number): Span | undefined {
   let { start, end } = at
   const first = Math.max(from, start - LONGEST_LOCAL)
-  while (start > first && LOCAL.test(text.charAt(start - 1))) start -= 1
+  while (start > first && isLocal(text, start - 1)) start -= 1
+  if (start === at.start) return undefined
   const last = Math.min(text.length, end + LONGEST_DOMAIN)
-  while (end < last && DOMAIN.test(text.charAt(end))) end += 1
+  while (end < last && isDomain(text, end)) end += 1
   while (end > at.end && '.-'.includes(text.charAt(end - 1))) end -= 1
-  return start < at.start && WHOLE_DOMAIN.test(text.slice(at.end, end)) ? { start, end } : undefined
+  const domain = text.slice(at.end, end)
+  return domain.includes('.') && WHOLE_DOMAIN.test(domain) ? { start, end } : undefined
+}
+
+const ASCII = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code))
+const ASCII_LOCAL = ASCII.map((character) => LOCAL.test(character))
+const ASCII_DOMAIN = ASCII.map((character) => DOMAIN.test(character))
+
+function isLocal(text: string, at: number): boolean {
+  return ASCII_LOCAL[text.charCodeAt(at)] ?? LOCAL.test(text.charAt(at))
+}
+
+function isDomain(text: string, at: number): boolean {
+  return ASCII_DOMAIN[text.charCodeAt(at)] ?? DOMAIN.test(text.charAt(at))
 }
 
 /** What groups of characters are held apart by. */
@@ -117,25 +152,36 @@ const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
 function ibanAt(text: string, { start }: Span): Span | undefined {
   const length = IBAN_LENGTHS.get(text.slice(start, start + 2).toUpperCase())
   if (length === undefined) return undefined
-  const end = endsOf(text, start, { kind: isAlphanumeric, most: length })[length]
-  if (end === undefined || isAlphanumeric(text.charCodeAt(end))) return undefined
-  return isIban(text.slice(start, end).replaceAll(GAP, '')) ? { start, end } : undefined
+  let rest = 0
+  let end = start
+  for (let count = 0; count < length; count += 1) {
+    if (count > 0 && GAPS.has(text.charCodeAt(end))) end += 1
+    const code = text.charCodeAt(end)
+    if (!isAlphanumeric(code)) return undefined
+    if (count >= 4) rest = remainder(rest, code)
+    end += 1
+  }
+  if (isAlphanumeric(text.charCodeAt(end))) return undefined
+  for (let at = start; at < start + 4; at += 1) rest = remainder(rest, text.charCodeAt(at))
+  return rest === 1 ? { start, end } : undefined
 }
 
-/** ISO 7064, MOD 97-10. */
-function isIban(characters: string): boolean {
-  let rest = 0
-  for (const character of characters.slice(4) + characters.slice(0, 4)) {
-    const value = Number.parseInt(character, 36)
-    rest = (rest * (value > 9 ? 100 : 10) + value) % 97
-  }
-  return rest === 1
+/** ISO 7064, MOD 97-10: letters are two digits. */
+function remainder(rest: number, code: number): number {
+  return isDigit(code) ? (rest * 10 + code - 0x30) % 97 : (rest * 100 + (code | 0x20) - 0x57) % 97
 }
 
 /** Behind a point there are the digits of a fraction. */
-const CARD_START = /(?<![A-Za-z0-9_.])[2-6]/g
+const CARD_START = /(?<![A-Za-z0-9_.])[2-6](?=(?:[ \u00A0\u202F-]?[0-9]){12})/g
+/** As it stands on a card, whatever holds the groups apart. */
+const GROUPED_CARD =
+  /(?<![A-Za-z0-9_.])(?:[2-6]\d{3}([._/\u00B7\u2009\u2013]| {2})\d{4}\1\d{4}\1\d{4}|3\d{3}([._/\u00B7\u2009\u2013]| {2})\d{6}\2\d{5})(?![A-Za-z0-9_]|\.\d)/g
 const LONGEST_CARD = 19
 const SHORTEST_CARD = 13
+
+function groupedCard(text: string, place: Span): Span | undefined {
+  return isCard(text.slice(place.start, place.end).replaceAll(/\D/g, '')) ? place : undefined
+}
 
 function cardAt(text: string, { start }: Span): Span | undefined {
   const ends = endsOf(text, start, { kind: isDigit, most: LONGEST_CARD })

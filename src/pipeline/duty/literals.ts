@@ -32,7 +32,6 @@ export function textOf({ source }: Literal): string {
   return String(text)
 }
 
-const SPACE = /[ \t\n\r]/
 const QUOTE = 34
 const BACKSLASH = 92
 
@@ -57,7 +56,7 @@ class Editing {
     let naming = false
     while (this.#at < this.#json.length) {
       const character = this.#json.charAt(this.#at)
-      if (SPACE.test(character) || character === ':') {
+      if (isSpace(character) || character === ':') {
         naming = naming && character !== ':'
         this.#at += 1
       } else if (character === ',') {
@@ -143,7 +142,7 @@ class Editing {
 
   #endOfWord(start: number): number {
     let at = start + 1
-    while (at < this.#json.length && !/[,\]} \t\n\r]/.test(this.#json.charAt(at))) at += 1
+    while (at < this.#json.length && !endsWord(this.#json.charAt(at))) at += 1
     return at
   }
 
@@ -156,6 +155,14 @@ class Editing {
     this.#out += this.#json.slice(this.#done, start) + by
     this.#done = end
   }
+}
+
+function isSpace(character: string): boolean {
+  return character === ' ' || character === '\n' || character === '\r' || character === '\t'
+}
+
+function endsWord(character: string): boolean {
+  return character === ',' || character === ']' || character === '}' || isSpace(character)
 }
 
 function kindOf(character: string): 'number' | 'other' {

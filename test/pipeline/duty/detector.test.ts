@@ -59,6 +59,9 @@ describe('card numbers', () => {
     ['3530111333300000', '[redacted:card_numbers]'],
     ['30569309025904', '[redacted:card_numbers]'],
     ['4222222222222', '[redacted:card_numbers]'],
+    ['4111.1111.1111.1111', '[redacted:card_numbers]'],
+    ['4111  1111  1111  1111.', '[redacted:card_numbers].'],
+    ['3782.822463.10005', '[redacted:card_numbers]'],
     ['4111111111111111 4111111111111111', '[redacted:card_numbers] [redacted:card_numbers]'],
   ])('%s', (text, shown) => {
     expect(cleaned(text, ['card_numbers'])).toBe(shown)
@@ -73,6 +76,8 @@ describe('card numbers', () => {
     '4111111111111111abc',
     '41111111111111111111111',
     '9111111111111111',
+    '4111.1111.1111.1112',
+    '4111.1111.1111.1111.1',
   ])('%s is none', (text) => {
     expect(cleaned(text, ['card_numbers'])).toBe(text)
   })
@@ -100,6 +105,12 @@ test('what was cleaned is clean', () => {
       const shown = cleaned(parts.join(''), DETECTORS)
       expect(cleaned(shown, DETECTORS)).toBe(shown)
     }),
+  )
+})
+
+test('a number behind an address hides neither', () => {
+  expect(cleaned('a@b.example-4111111111111111', DETECTORS)).toBe(
+    '[redacted:emails]-[redacted:card_numbers]',
   )
 })
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { canonical, type Json } from '../../../src/model/json.ts'
 import { DETECTORS } from '../../../src/model/policy.ts'
 import { edited } from '../../../src/pipeline/duty/literals.ts'
-import { redacted, type Redaction } from '../../../src/pipeline/duty/redact.ts'
+import { MOST_SEARCHED, redacted, type Redaction } from '../../../src/pipeline/duty/redact.ts'
 
 const KEY = `AKIA${'ABCDEFGH'.repeat(2)}`
 const SECRETS: Redaction = { detectors: ['secrets'], paths: [] }
@@ -156,6 +156,116 @@ describe('what stands under a path is taken out', () => {
     expect(whole).not.toContain('ann')
     expect(whole).toContain('no JSON')
   })
+})
+
+describe('a secret is told by the name of its member', () => {
+  const MARK = '[redacted:secrets]'
+
+  test('in what is structured, and in everything below it', () => {
+    const value = { password: 'hunter2', dbPin: 1234, auth: { user: 'ann', ok: true, on: null } }
+    const shown = { password: MARK, dbPin: MARK, auth: { user: MARK, ok: true, on: null }, a: 'b' }
+    expect(redacted(JSON.stringify({ ...value, a: 'b' }), [SECRETS])).toBe(JSON.stringify(shown))
+  })
+
+  test.each([
+    ['JSON in a text', '{"api_key":"abcdef"}', `{"api_key":"${MARK}"}`],
+    ['JSON behind a word', 'It is {"api_key":"abcdef"}.', `It is {"api_key":"${MARK}"}.`],
+    ['a line of settings', 'a: 1\npassword: hunter2\n', `a: 1\npassword: ${MARK}\n`],
+    ['an element of settings', '- api_key: "ab cd" # x', `- api_key: "${MARK}" # x`],
+    ['what is nearly JSON', `{'password': 'hunter2',}`, `{'password': '${MARK}',}`],
+  ])('in %s', (_name, given, shown) => {
+    expect(redacted(text(given), [SECRETS])).toBe(text(shown))
+  })
+
+  test.each([
+    'password: string',
+    '  token: string,',
+    'password: the one that you were sent',
+    'secret: config.secret',
+    'password: ${PASSWORD}',
+    'token: null',
+    'tokens: { max: 3 }',
+    '{"max_tokens":100,"prompt_tokens":12,"password":"","token":null,"secret":false}',
+    '{"nextPageToken":"abc","progressToken":7}',
+    '{"properties":{"password":{"type":"string"}}}',
+  ])('and %s is none', (given) => {
+    expect(redacted(text(given), [SECRETS])).toBe(text(given))
+  })
+})
+
+describe('what stands under a path is taken out of JSON in texts', () => {
+  const duty: Redaction = {
+    detectors: [],
+    paths: ['structuredContent.user', 'structuredContent.rows.*.n'],
+  }
+  const user = '{"user":"ann"}'
+  test.each([
+    ['behind a word', `Result: ${user}`],
+    ['in a fence', `\`\`\`json\n${user}\n\`\`\``],
+    ['behind a byte order mark', `\uFEFF${user}`],
+    ['line by line', `{"n":"ann"}\n{"n":"ann"}`],
+    ['one list of many', `rows: [{"n":"ann"}]`],
+    ['in what is not closed', `[{"x":[1, ${user}`],
+    ['behind a text that is not closed', `["x ${user}`],
+  ])('%s', (_name, given) => {
+    const shown = redacted(text(given), [duty]) ?? ''
+    expect(shown).not.toContain('ann')
+    expect(shown).toContain('[redacted]')
+  })
+
+  test('of a resource within', () => {
+    for (const resource of [{ text: user }, { blob: base64(user) }]) {
+      const json = JSON.stringify({ content: [{ type: 'resource', resource }] })
+      expect(everyReading(redacted(json, [duty]) ?? '')).not.toContain('ann')
+    }
+  })
+})
+
+test('bytes that are no UTF-8 are left out where something is found in them', () => {
+  const blob = (bytes: Buffer): string =>
+    JSON.stringify({ contents: [{ uri: 'a', blob: bytes.toString('base64') }] })
+  const mail = 'ann@acme.example'
+  const latin = (found: string): Buffer => Buffer.from(`\u00E9 ${found}`, 'latin1')
+  const wide = (found: string): Buffer => Buffer.from(`\uFEFF${found}`, 'utf16le')
+  for (const bytes of [latin(KEY), wide(KEY), wide(KEY).swap16(), latin(mail), wide(mail)])
+    expect(redacted(blob(bytes), [ALL])).toBe(blob(Buffer.alloc(0)))
+  for (const bytes of [latin('plain'), wide('plain'), Buffer.from([0xff, 0, 1, 2, 0xd8])])
+    expect(redacted(blob(bytes), [ALL])).toBe(blob(bytes))
+})
+
+test('a key file is taken out whole where its lines are elements', () => {
+  const key = ['-----BEGIN RSA PRIVATE KEY-----', 'MIIEow', 'AbCd', '-----END RSA PRIVATE KEY-----']
+  const shown = redacted(JSON.stringify({ a: ['x', ...key, 'y'], b: ['z'] }), [SECRETS])
+  const MARK = '[redacted:secrets]'
+  expect(JSON.parse(shown ?? '')).toEqual({ a: ['x', MARK, MARK, MARK, MARK, 'y'], b: ['z'] })
+})
+
+test('numbers are whole however they are written', () => {
+  for (const number of ['4111111111111111.0', '4.111111111111111e15', '4111111111111111'])
+    expect(redacted(`{"n":${number}}`, [ALL])).toBe('{"n":"[redacted:card_numbers]"}')
+  expect(redacted('{"n":4111111111111111.5}', [ALL])).toBe('{"n":4111111111111111.5}')
+})
+
+test.each([KEY, 'ann@acme.example', '4111111111111111', 'password=hunter2'])(
+  '%s is found between characters that nobody sees',
+  (found) => {
+    for (const unseen of ['\u200B', '\u00AD', '\u2060', '\uFE0F', '\u{E0041}']) {
+      const hidden = `x ${found.slice(0, 3)}${unseen}${found.slice(3)}`
+      expect(redacted(text(hidden), [ALL])).not.toContain(found.slice(3))
+    }
+    expect(redacted(text('\u2764\uFE0F'), [ALL])).toBe(text('\u2764\uFE0F'))
+  },
+)
+
+test('what is longer than can be searched is withheld, and so is what has to be read too often', () => {
+  const long = text('x'.repeat(MOST_SEARCHED))
+  expect(redacted(long, [SECRETS])).toBeUndefined()
+  expect(redacted(long, [{ detectors: [], paths: ['a'] }])).toBe(long)
+  expect(redacted(text('x'.repeat(MOST_SEARCHED - 100)), [SECRETS])).toBeDefined()
+  expect(redacted(text(`x ${'[{"a":'.repeat(2000)}`), [SECRETS])).toBeUndefined()
+  let nested = 'x'.repeat(MOST_SEARCHED - 1000)
+  for (let depth = 0; depth < 4; depth += 1) nested = JSON.stringify([nested])
+  expect(redacted(text(nested), [SECRETS])).toBeUndefined()
 })
 
 test('no text of any JSON comes through with a secret in it, and what is left is JSON of the same form', () => {
