@@ -2,8 +2,7 @@
  * A mandate under policies: what it permits, less what they take away. One object still, from which both the lists and
  * the decisions come.
  */
-import { factsOf } from '../mandate/facts.ts'
-import { declaredNames, twinFinder } from '../mandate/twin.ts'
+import { declaredNames } from '../mandate/twin.ts'
 import type { ArgumentReads, Authority, CompiledMandate } from '../model/authority.ts'
 import {
   type CallContext,
@@ -20,6 +19,7 @@ import type { CompiledPolicies } from './compile.ts'
 import { policyConjuncts } from './conjuncts.ts'
 import { type BoundRules, judgeUnder, quietTrace } from './judge.ts'
 import { possibleUnder } from './possible.ts'
+import { argumentsOf, pastOf, type Readers, sharedReaders } from './reads.ts'
 import { type CompiledRule, concerns, isUnconditional, matches, type Subject } from './rule.ts'
 
 /** One rule that is about a call, and whether it matched. */
@@ -52,11 +52,12 @@ export function guarded(
   // The mandate's own authorities are remembered by it; what policies make of each is remembered with it.
   const known = new WeakMap<Authority, GuardedAuthority>()
   const quiet = new Map<string, PolicyTrace>()
+  const readers = sharedReaders()
   const under = (base: Authority, named: Named, tool?: ToolDefinition): GuardedAuthority => {
     const found = known.get(base)
     if (found) return found
     const declared = declaredNames(tool && inputSchema(tool))
-    const house = { mandate: mandate.mandate, policies, live, declared, quiet }
+    const house = { mandate: mandate.mandate, policies, live, declared, quiet, readers }
     const made = guard(base, named, house)
     known.set(base, made)
     return made
@@ -97,6 +98,7 @@ interface House {
   readonly declared: readonly string[]
   /** Traces of calls that no rule matches, by their duties: whoever writes them down sees the same one again. */
   readonly quiet: Map<string, PolicyTrace>
+  readonly readers: Readers
 }
 
 type Named = Omit<Subject, 'effects' | 'data'>
@@ -153,11 +155,11 @@ function strictest(
 function bind(
   about: readonly CompiledRule[],
   subject: Subject,
-  { mandate, policies, declared, quiet }: House,
+  { mandate, policies, declared, quiet, readers }: House,
 ): BoundRules {
   const enforced = (effect: string): readonly CompiledRule[] =>
     about.filter(({ source }) => source.mode === 'enforce' && source.effect === effect)
-  const facts = readerOf(about)
+  const facts = readers.facts(about)
   const past = pastOf(about)
   const reading = about.filter(({ source }) => source.mode === 'enforce')
   const always = [
@@ -165,7 +167,7 @@ function bind(
     ...enforced('oblige').filter(isUnconditional).flatMap(dutyOf),
   ]
   return {
-    ...twinsOf(reading, declared),
+    ...readers.twins(reading, declared),
     revision: policies.revision,
     forbid: enforced('forbid'),
     ask: enforced('require_approval').map((rule) => ({
@@ -207,51 +209,6 @@ function approversOf({ source }: CompiledRule, mandate: Mandate): readonly strin
   return from.filter((one) => !excepted.has(one))
 }
 
-/**
- * Finds a second spelling of an argument that a rule in force reads: an upstream may take the one for the other, and then
- * the rule has judged what nobody acts on. What a rule exempts in a closed world has none.
- */
-function twinsOf(
-  rules: readonly CompiledRule[],
-  declared: readonly string[],
-): Pick<BoundRules, 'twins' | 'twinned'> {
-  const reading = rules.filter(
-    (rule) => rule.source.effect !== 'oblige' && readsOf(rule).length > 0,
-  )
-  if (reading.length === 0) return {}
-  const names = reading.flatMap(readsOf).map((path) => path.split('.', 1)[0] ?? path)
-  const find = twinFinder(names, declared)
-  const rule = reading.map(({ source }) => source.name)
-  return { twins: (args) => (find(args) === undefined ? undefined : rule), twinned: names }
-}
-
-function readsOf({ when, unless, exempt }: CompiledRule): readonly string[] {
-  return [...(when?.reads ?? []), ...(unless?.reads ?? []), ...(exempt?.names ?? [])]
-}
-
-/** Reads what the rules read of a call's arguments. */
-function readerOf(about: readonly CompiledRule[]): BoundRules['facts'] {
-  const reads = argumentsOf(about)
-  return reads.names.length + reads.paths.length === 0 ? undefined : factsOf(reads)
-}
-
-function argumentsOf(about: readonly CompiledRule[]): ArgumentReads {
-  return {
-    names: about.flatMap((rule) => rule.exempt?.names ?? []),
-    paths: about.flatMap(({ when, unless }) => [...(when?.reads ?? []), ...(unless?.reads ?? [])]),
-  }
-}
-
 function together(a: ArgumentReads, b: ArgumentReads): ArgumentReads {
   return { names: [...a.names, ...b.names], paths: [...a.paths, ...b.paths] }
-}
-
-/** Reads what the rules read of the past. */
-function pastOf(about: readonly CompiledRule[]): BoundRules['past'] {
-  const all = about
-    .flatMap(({ when, unless }) => [when, unless])
-    .filter((one) => one !== undefined && one.history.length > 0)
-  if (all.length === 0) return undefined
-  return (call) =>
-    Object.fromEntries(all.flatMap((one) => Object.entries(one?.historyFacts(call) ?? {})))
 }
