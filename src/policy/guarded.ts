@@ -2,8 +2,7 @@
  * A mandate under policies: what it permits, less what they take away. One object still, from which both the lists and
  * the decisions come.
  */
-import { factsOf } from '../mandate/facts.ts'
-import { declaredNames, twinFinder } from '../mandate/twin.ts'
+import { declaredNames } from '../mandate/twin.ts'
 import type { ArgumentReads, Authority, CompiledMandate } from '../model/authority.ts'
 import {
   type CallContext,
@@ -15,12 +14,12 @@ import type { Decision, Outcome } from '../model/decision.ts'
 import type { Sha256 } from '../model/id.ts'
 import type { Mandate } from '../model/mandate.ts'
 import { type Detector, DETECTORS, type Obligation, type PolicyTrace } from '../model/policy.ts'
-import { OTHER } from '../model/veil.ts'
 import { inputSchema, type ToolDefinition } from '../model/tool.ts'
 import type { CompiledPolicies } from './compile.ts'
 import { policyConjuncts } from './conjuncts.ts'
 import { type BoundRules, judgeUnder, quietTrace } from './judge.ts'
 import { possibleUnder } from './possible.ts'
+import { argumentsOf, pastOf, type Readers, sharedReaders } from './reads.ts'
 import {
   type CompiledRule,
   concerns,
@@ -29,7 +28,6 @@ import {
   namesIt,
   type Subject,
 } from './rule.ts'
-import { doubleSpelling, membersRead, spellingBelow } from './spelling.ts'
 
 /** One rule that is about a call, and whether it matched. */
 export interface Examined {
@@ -61,11 +59,12 @@ export function guarded(
   // The mandate's own authorities are remembered by it; what policies make of each is remembered with it.
   const known = new WeakMap<Authority, GuardedAuthority>()
   const quiet = new Map<string, PolicyTrace>()
+  const readers = sharedReaders()
   const under = (base: Authority, named: Named, tool?: ToolDefinition): GuardedAuthority => {
     const found = known.get(base)
     if (found) return found
     const declared = declaredNames(tool && inputSchema(tool))
-    const house = { mandate: mandate.mandate, policies, live, declared, quiet }
+    const house = { mandate: mandate.mandate, policies, live, declared, quiet, readers }
     const made = guard(base, named, house)
     known.set(base, made)
     return made
@@ -108,6 +107,7 @@ interface House {
   readonly declared: readonly string[]
   /** Traces of calls that no rule matches, by their duties: whoever writes them down sees the same one again. */
   readonly quiet: Map<string, PolicyTrace>
+  readonly readers: Readers
 }
 
 type Named = Omit<Subject, 'effects' | 'data'>
@@ -166,11 +166,11 @@ function classesOf(
 function bind(
   about: readonly CompiledRule[],
   subject: Subject,
-  { mandate, policies, declared, quiet }: House,
+  { mandate, policies, declared, quiet, readers }: House,
 ): BoundRules {
   const enforced = (effect: string): readonly CompiledRule[] =>
     about.filter(({ source }) => source.mode === 'enforce' && source.effect === effect)
-  const facts = readerOf(about)
+  const facts = readers.facts(about)
   const past = pastOf(about)
   const reading = about.filter(({ source }) => source.mode === 'enforce')
   const engines = policies.enginesFor(subject).map(({ id, mode }) => ({ id, mode }))
@@ -179,7 +179,7 @@ function bind(
     ...enforced('oblige').filter(isUnconditional).flatMap(dutyOf),
   ]
   return {
-    ...twinsOf(reading, declared, engines),
+    ...readers.twins(reading, declared, engines),
     revision: policies.revision,
     forbid: enforced('forbid'),
     ask: enforced('require_approval').map((rule) => ({
@@ -221,63 +221,6 @@ function approversOf({ source }: CompiledRule, mandate: Mandate): readonly strin
   return from.filter((one) => !excepted.has(one))
 }
 
-/** The second spellings that a call must not have: of what rules in force read, and of anything where engines are told. */
-function twinsOf(
-  about: readonly CompiledRule[],
-  declared: readonly string[],
-  engines: BoundRules['engines'],
-): Pick<BoundRules, 'twins' | 'twinned'> {
-  const reading = about.filter(
-    ({ source, ...rule }) => source.effect !== 'oblige' && readsOf(rule).length > 0,
-  )
-  const names = reading.flatMap(readsOf).map((path) => path.split('.', 1)[0] ?? path)
-  const below = reading.flatMap(membersRead)
-  const asked = engines.filter(({ mode }) => mode === 'enforce').map(({ id }) => `engine:${id}`)
-  if (reading.length + asked.length === 0) return {}
-  const find = twinFinder(names, declared)
-  const findBelow = below.length > 0 ? spellingBelow(below) : undefined
-  const rules = reading.map(({ source }) => source.name)
-  const twins: BoundRules['twins'] = (args) => {
-    const path = rules.length > 0 ? (find(args) ?? findBelow?.(args)) : undefined
-    if (path !== undefined) return { rules, path }
-    const double = asked.length > 0 ? doubleSpelling(args) : undefined
-    return double === undefined ? undefined : { rules: asked, path: double }
-  }
-  // Of what engines are told, any name may be spelt twice.
-  return { twins, twinned: asked.length > 0 ? [...names, OTHER] : names }
-}
-
-function readsOf({
-  when,
-  unless,
-  exempt,
-}: Pick<CompiledRule, 'when' | 'unless' | 'exempt'>): readonly string[] {
-  return [...(when?.reads ?? []), ...(unless?.reads ?? []), ...(exempt?.names ?? [])]
-}
-
-/** Reads what the rules read of a call's arguments. */
-function readerOf(about: readonly CompiledRule[]): BoundRules['facts'] {
-  const reads = argumentsOf(about)
-  return reads.names.length + reads.paths.length === 0 ? undefined : factsOf(reads)
-}
-
-function argumentsOf(about: readonly CompiledRule[]): ArgumentReads {
-  return {
-    names: about.flatMap((rule) => rule.exempt?.names ?? []),
-    paths: about.flatMap(({ when, unless }) => [...(when?.reads ?? []), ...(unless?.reads ?? [])]),
-  }
-}
-
 function together(a: ArgumentReads, b: ArgumentReads): ArgumentReads {
   return { names: [...a.names, ...b.names], paths: [...a.paths, ...b.paths] }
-}
-
-/** Reads what the rules read of the past. */
-function pastOf(about: readonly CompiledRule[]): BoundRules['past'] {
-  const all = about
-    .flatMap(({ when, unless }) => [when, unless])
-    .filter((one) => one !== undefined && one.history.length > 0)
-  if (all.length === 0) return undefined
-  return (call) =>
-    Object.fromEntries(all.flatMap((one) => Object.entries(one?.historyFacts(call) ?? {})))
 }

@@ -33,6 +33,7 @@ import {
   other,
   peers,
   recordSize,
+  underPolicies,
   type RecordSize,
   type Target,
   type Workshop,
@@ -97,7 +98,8 @@ async function measure(options: Options, workshop: Workshop): Promise<number> {
   const sections: Readonly<Record<Section, () => Promise<void>>> = {
     decide: () => decideSection(options, results),
     policy: () => policySection(options, results),
-    stdio: () => stdioSection(options, [...baselines(), ...guards], results),
+    stdio: () =>
+      stdioSection(options, [...baselines(), ...guards, underPolicies(workshop)], results),
     startup: () => startupSection(options, [...baselines(), ...guards], results),
     memory: () => memorySection(options, [...baselines(), ...guards], results),
     ...httpSections({
