@@ -53,6 +53,7 @@ export function readPolicies(folder: string, webhooks: Pick<Webhooks, 'has'>): R
       const text = policyText(file, problems)
       return text === undefined ? [] : [{ file: file.path, text }]
     })
+  noteUnused(read.files, { engines, texts: texts.length }, { folder, problems })
   const loaded = loadPolicies(texts, engines, revisionOf(documents))
   for (const problem of loaded.problems) problems.add(problem)
   const { policies } = loaded
@@ -65,6 +66,23 @@ export function readPolicies(folder: string, webhooks: Pick<Webhooks, 'has'>): R
 function enginesIn(file: PolicyFile, problems: Problems): readonly EngineConfig[] {
   const text = policyText(file, problems)
   return text === undefined ? [] : parseEngines({ text, file: file.path }, problems)
+}
+
+/** A folder that says nothing, and roles alone are no policies. */
+function noteUnused(
+  files: readonly PolicyFile[],
+  { engines, texts }: { readonly engines: readonly EngineConfig[]; readonly texts: number },
+  { folder, problems }: { readonly folder: string; readonly problems: Problems },
+): void {
+  if (texts + engines.length > 0 || problems.bad || files.some(({ kind }) => kind === 'role'))
+    return
+  const message = `there is no policy in \`${folder}\``
+  problems.add({
+    id: 'no_policies',
+    level: 'warning',
+    message,
+    remedy: 'write one, or leave the folder out',
+  })
 }
 
 /** The files that engines decide by; several may share one. */

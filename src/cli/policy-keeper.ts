@@ -41,6 +41,8 @@ export class PolicyKeeper {
   #engines = new Map<string, Open>()
   #reading = false
   #again = false
+  /** The last set that was read is bad. */
+  #refused = false
   #closed = false
   #close: (() => void) | undefined
   #look: (() => void) | undefined
@@ -126,7 +128,10 @@ export class PolicyKeeper {
       this.#refuse(read.problems.filter(({ level }) => level === 'error'))
       return
     }
-    if (load.policies.revision === this.#load.policies.revision) return
+    if (load.policies.revision === this.#load.policies.revision) {
+      await this.#mended(load)
+      return
+    }
     let engines: Map<string, Open> | undefined
     try {
       engines = await this.#opened(load)
@@ -140,9 +145,20 @@ export class PolicyKeeper {
     }
   }
 
+  /** What was bad is again what is in force: whoever was told so is told that, too. */
+  async #mended(load: PolicyLoad): Promise<void> {
+    if (!this.#refused) return
+    this.#refused = false
+    this.#parts.operational.info(factsOf(load), 'policies are again those that are in force')
+    await this.#recorded(load).catch((error: unknown) =>
+      this.#parts.operational.error({ error: String(error) }, 'an event could not be recorded'),
+    )
+  }
+
   /** All at once, in one turn of the event loop: no call sees the rules of one set and the engines of another. */
   #swap(load: PolicyLoad, engines: Map<string, Open>): void {
     const before = this.#engines
+    this.#refused = false
     this.#load = load
     this.#engines = engines
     for (const live of this.#lives) live.swap(load.policies)
@@ -157,6 +173,7 @@ export class PolicyKeeper {
   }
 
   #refuse(problems: readonly Problem[]): void {
+    this.#refused = true
     const { operational, log, clock } = this.#parts
     const texts = problems.map(problemText)
     const { revision } = this.#load.policies

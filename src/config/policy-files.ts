@@ -124,6 +124,8 @@ function filesOf(within: Within, problems: Problems): readonly PolicyFile[] {
   const found = [...tree.entries].toSorted(([a], [b]) => (a < b ? -1 : 1))
   return found.flatMap(([relative, entry]) => {
     const kind = kindOf(relative)
+    if (kind === undefined && typeof entry !== 'string')
+      noteUnread(relative, entry, within, problems)
     // A folder may be called what it likes.
     if (kind === undefined || (typeof entry !== 'string' && entry.stat.kind === 'folder')) return []
     const path = join(folder, relative)
@@ -135,6 +137,25 @@ function filesOf(within: Within, problems: Problems): readonly PolicyFile[] {
     problems.add({ id: 'unreadable_policy', level, message, remedy: 'mend or remove it' })
     return []
   })
+}
+
+/** Who puts a policy where it is not read is told so. */
+function noteUnread(
+  relative: string,
+  entry: PolicyEntry,
+  within: Within,
+  problems: Problems,
+): void {
+  if (!DOCUMENT.test(relative) || TEST.test(relative) || entry.stat.kind !== 'file') return
+  const bytes = bytesOf(entry, MAX_BYTES, within)
+  if (
+    typeof bytes === 'string' ||
+    !/^(?:policy|rules|engines):/m.test(Buffer.from(bytes).toString())
+  )
+    return
+  const message = `\`${join(within.folder, relative)}\` looks like a policy, and is not read`
+  const remedy = 'put it into the folder itself, under a name of its own'
+  problems.add({ id: 'not_read', level: 'warning', message, remedy })
 }
 
 /** A text says what is wrong. */

@@ -2,7 +2,8 @@
 import { listOf, type Members, nameOf } from '../document/form.ts'
 import { compileGlob, type Glob } from '../expression/glob.ts'
 import { parseTarget } from '../mandate/grant.ts'
-import { type DocNode, Problems } from '../model/document.ts'
+import { notCanonical } from '../mandate/uri.ts'
+import { type DocNode, type Place, Problems } from '../model/document.ts'
 import type { Pattern, Target } from './language.ts'
 
 export const TARGET_MEMBERS = { tools: 'tool', resources: 'resource', prompts: 'prompt' } as const
@@ -18,11 +19,25 @@ export function targetsOf(members: Members, problems: Problems): readonly Target
       // `**` alone is everything, on whatever server.
       const found =
         text === '**' ? { server: '*', name: '**' } : parseTarget({ text, place }, kind, problems)
+      if (found && kind === 'resource') refuseUnreachable(found.name, place, problems)
       if (found) all.push({ kind, ...found, place })
     }
   }
   return all
 }
+
+/** A URI is matched in its canonical spelling alone: a pattern of another one would forbid nothing. */
+function refuseUnreachable(name: string, place: Place, problems: Problems): void {
+  if (/^[*?]/.test(name)) return
+  const whys = SAMPLES.map((sample) => notCanonical(name.replaceAll(/\*+|\?/g, sample)))
+  const [why] = whys
+  if (why === undefined || whys.includes(undefined)) return
+  const remedy = 'write the URI in its canonical form, as `server/file:///srv/**`'
+  problems.error({ place }, 'unreachable_pattern', `\`${name}\` matches no URI: ${why}`, remedy)
+}
+
+/** What a wildcard may stand for in a name, a number and a port. */
+const SAMPLES = ['x', '1', '80'] as const
 
 /** A list of different patterns, at least one; as globs of the kind given, if one is. */
 export function patternsOf(

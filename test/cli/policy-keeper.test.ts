@@ -178,6 +178,63 @@ test.each([
   await kept.keeper.close()
 })
 
+test('that is mended as it was is told, too', async () => {
+  const kept = await start()
+  write('a.yaml', 'policy: [')
+  await kept.pass()
+  write('a.yaml', GOOD)
+  await kept.pass()
+  expect(events(kept)).toEqual(['policies_loaded', 'policies_refused', 'policies_loaded'])
+  await kept.keeper.close()
+})
+
+test('a set that says nothing at all is put in force, and that is said loudly', async () => {
+  const kept = await start()
+  rmSync(join(folder, 'a.yaml'))
+  await kept.pass()
+  expect(kept.reason(1)).toBe('permitted')
+  expect(kept.complaints.join()).toContain('"rules":0')
+  await kept.keeper.close()
+})
+
+test('policies that are not read are told', () => {
+  mkdirSync(join(folder, 'team'))
+  write('team/b.yaml', GOOD)
+  write('controls.yaml', 'rules: []\n')
+  write('team/tools.json', '{"tools": []}')
+  const ids = readPolicies(folder, new Map()).problems.map(({ id, message }) => [
+    id,
+    message.includes('team/b.yaml') || message.includes('controls.yaml'),
+  ])
+  expect(ids).toEqual([
+    ['not_read', true],
+    ['not_read', true],
+  ])
+  rmSync(folder, { recursive: true })
+  mkdirSync(folder)
+  expect(readPolicies(folder, new Map()).problems.map(({ id }) => id)).toEqual(['no_policies'])
+})
+
+test('an engine that was opened for a set that is refused is closed again', async () => {
+  const closed: string[] = []
+  const kept = await start((config) =>
+    config.id === 'bad'
+      ? Promise.reject(new GuardError('ERR_CONFIG_INVALID', 'no package'))
+      : Promise.resolve({
+          id: config.id,
+          ask: () => Promise.resolve({ engine: config.id, effect: 'permit', tookMs: 0 }),
+          close: () => Promise.resolve(void closed.push(config.id)),
+        }),
+  )
+  write(
+    'engines.yaml',
+    'engines: [{ id: good, type: authzen, url: "http://127.0.0.1:1" }, { id: bad, type: authzen, url: "http://127.0.0.1:1" }]\n',
+  )
+  await kept.pass()
+  expect(closed).toEqual(['good'])
+  await kept.keeper.close()
+})
+
 test('what is the same set is not put in force again', async () => {
   const kept = await start()
   write('a.yaml', GOOD)

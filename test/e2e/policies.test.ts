@@ -57,7 +57,7 @@ test('are in force from the start, are replaced without a new start, and stand o
   await guard.event('policies_refused')
   expect(reasonOf(await guard.call('say', { n: 2 }))).toBe('forbidden')
   expect(left(folder)).toBe(before)
-  expect(guard.stderr).toContain('rulez')
+  await guard.logged(/rulez/)
 
   await guard.request('tools/list')
   replace(folder, rule('tools: [a/say]'))

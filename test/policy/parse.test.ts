@@ -232,6 +232,26 @@ const WRONG: readonly Wrong[] = [
   },
 ]
 
+test.each([
+  'files/FILE:///srv/secret/**',
+  'files//srv/secret/**',
+  'files/file:/srv/**',
+  'files/file:///srv/My Docs/**',
+  'files/file://localhost/srv/**',
+  'web/https://Example.com/**',
+])('a pattern that no canonical URI matches is refused: %s', (pattern) => {
+  const text = ruled(`  - { id: a, effect: forbid, resources: ["${pattern}"] }`)
+  expect(problemsOf(text).map(({ id }) => id)).toEqual(['unreachable_pattern'])
+})
+
+test.each(['files/**', 'files/file:///srv/**', 'web/https://*.example.com:*/**', 'db/db://?/a'])(
+  'a pattern that some canonical URI matches is none: %s',
+  (pattern) => {
+    const text = ruled(`  - { id: a, effect: forbid, resources: ["${pattern}"] }`)
+    expect(problemsOf(text)).toEqual([])
+  },
+)
+
 test.each(WRONG)('$id: $text', ({ text, id, line, remedy }) => {
   const found = problemsOf(text).filter(({ level }) => level === 'error')
   const own = found.find((problem) => problem.id === id)

@@ -99,6 +99,6 @@ export function byteReading(bytes: Buffer): string {
 
 /** Nothing in it but what is written: in an image, chance makes addresses and numbers. */
 export function isWriting(reading: string): boolean {
-  // eslint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- what texts have none of
   return !/[\u0001-\u0008\u000B\u000E-\u001A\u001C-\u001F\u0080\u0081]/.test(reading)
 }
