@@ -84,24 +84,30 @@ function search(
   args: JsonObject,
   spelt: (object: JsonObject) => string | undefined,
 ): string | undefined {
-  const open: Place[] = []
-  for (const [name, value] of Object.entries(args))
-    if (typeof value === 'object') open.push({ value, path: name, listed: false })
+  const open: Place[] = below(args, '', false)
   for (let at = 0; at < open.length; at += 1) {
     const place = open[at]
     if (open.length > MOST_VALUES) return place?.path
     if (!place) return undefined
     const { value, path, listed } = place
-    if (isList(value)) {
-      for (const item of value)
-        if (typeof item === 'object') open.push({ value: item, path, listed: true })
-    } else if (isObject(value)) {
-      const key = spelt(value)
-      if (key !== undefined) return listed ? path : `${path}.${key}`
-      for (const [name, member] of Object.entries(value))
-        if (typeof member === 'object')
-          open.push({ value: member, path: listed ? path : `${path}.${name}`, listed })
-    }
+    const key = isObject(value) ? spelt(value) : undefined
+    if (key !== undefined) return listed ? path : `${path}.${key}`
+    open.push(...below(value, path, listed))
   }
   return undefined
+}
+
+/** The objects and lists right below a value; below a list its own path stands for all of them. */
+function below(value: Json, path: string, listed: boolean): Place[] {
+  if (isList(value))
+    return value.filter(isNested).map((item) => ({ value: item, path, listed: true }))
+  if (!isObject(value)) return []
+  const at = (name: string): string => (listed ? path : path === '' ? name : `${path}.${name}`)
+  return Object.entries(value).flatMap(([name, member]) =>
+    isNested(member) ? [{ value: member, path: at(name), listed }] : [],
+  )
+}
+
+function isNested(value: Json): boolean {
+  return typeof value === 'object' && value !== null
 }

@@ -84,7 +84,7 @@ test('one that is not open denies', async () => {
   const live = liveMandate(MANDATE, policies(RULE, [PDP]), 'dev')
   const line = fakeLine({ mandate: live, tools: [{ state: 'found', target: tool('a', 'do') }] })
   const cancelled = { aborted: false, onAbort: () => undefined }
-  const params = { name: 'do', arguments: {} }
+  const params = { name: 'do', arguments: { x: 2 } }
   const taken = takeCall({ era: 'legacy', method: 'tools/call', params, cancelled }, line.ports)
   expect(await taken).toHaveProperty('refusal.reason', 'engine_unavailable')
   expect(line.departed).toEqual([])
