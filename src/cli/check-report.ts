@@ -58,7 +58,7 @@ function upstreamsJson({ upstreams }: AgentRow): readonly object[] {
 }
 
 /** A problem as `--json` shows it: its place flat, members that are absent left out. */
-function problemJson({ level, id, place, message, remedy, rule }: Found): object {
+export function problemJson({ level, id, place, message, remedy, rule }: Found): object {
   return {
     level,
     id,
@@ -75,7 +75,7 @@ function textReport(report: CheckReport, io: CliIo): readonly string[] {
   for (const [file, group] of Map.groupBy(problems, (problem) => problem.place?.file)) {
     if (lines.length > 0) lines.push('')
     if (file !== undefined) lines.push(paint(io, 'bold', shortPath(file, io.cwd)))
-    lines.push(...group.map((problem) => problemLine(problem, io)))
+    lines.push(...group.map((problem) => `${problemLine(problem, io)} [${problem.id}]`))
   }
   if (lines.length > 0) lines.push('')
   lines.push(verdict(report, io))

@@ -1,6 +1,6 @@
 /** Finds the tests below a folder and reads what each of them needs: policies, engines, a mandate, tools. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join, resolve, sep } from 'node:path'
 import { policyText, readPolicyFiles } from '../config/policy-files.ts'
 import { readDocument, readText, type ReadText } from '../document/read.ts'
 import { compileMandate } from '../mandate/compile.ts'
@@ -35,16 +35,29 @@ export function testFiles(path: string): readonly string[] {
   if (!stat)
     throw new GuardError('ERR_USAGE', `there is no \`${path}\` (name a folder of policies)`)
   if (!stat.isDirectory()) return [path]
-  return readdirSync(path, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && TEST.test(entry.name))
-    .map(({ parentPath, name }) => join(parentPath, name))
-    .filter(
-      (file) =>
-        !relative(path, file)
-          .split(sep)
-          .some((part) => ELSEWHERE.test(part)),
-    )
-    .toSorted()
+  return walked(path).toSorted()
+}
+
+/** Each folder and each file once, by where it really is: links may lead in a circle. They are followed last. */
+function walked(path: string): readonly string[] {
+  const seen = new Set<string>()
+  const found: string[] = []
+  const ahead = [path]
+  const links: string[] = []
+  for (let next = ahead.pop(); next !== undefined; next = ahead.pop() ?? links.shift()) {
+    const stat = statSync(next, { throwIfNoEntry: false })
+    const real = stat && realpathSync(next)
+    if (real === undefined || seen.has(real)) continue
+    seen.add(real)
+    if (stat?.isFile() === true && TEST.test(next)) found.push(next)
+    if (stat?.isDirectory() !== true) continue
+    for (const entry of readdirSync(next, { withFileTypes: true })) {
+      if (ELSEWHERE.test(entry.name)) continue
+      const list = entry.isSymbolicLink() ? links : ahead
+      list.push(join(next, entry.name))
+    }
+  }
+  return found
 }
 
 /** All that can be read; what is wrong with any of them is among the problems. */

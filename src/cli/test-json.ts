@@ -1,8 +1,10 @@
 /** What `test` found, as one JSON document. */
+import type { Problem } from '../model/document.ts'
 import { caseText } from '../policy/scenario/case-text.ts'
 import { rowsOf } from '../policy/scenario/explain.ts'
 import type { Mutated } from '../policy/scenario/kill.ts'
 import { passed, type SuiteResult } from '../policy/scenario/suite.ts'
+import { problemJson } from './check-report.ts'
 import type { SuiteCoverage, TestReport } from './test-report.ts'
 
 /** Everything passed, coverage is as wanted, and every mistake was noticed. */
@@ -21,6 +23,12 @@ export function jsonText(report: TestReport): string {
     ...(coverage && { coverage: coverage.map(coverageJson) }),
     ...(mutants && { mutants: mutantsJson(mutants) }),
   }
+  return `${JSON.stringify(document, undefined, 2)}\n`
+}
+
+/** Nothing could be tested: the same form, with what is wrong in place of what was found. */
+export function problemsJson(problems: readonly Problem[]): string {
+  const document = { ok: false, problems: problems.map(problemJson) }
   return `${JSON.stringify(document, undefined, 2)}\n`
 }
 

@@ -32,6 +32,22 @@ export function junitText(report: TestReport, cwd: string): string {
   ].join('\n')
 }
 
+/** A run that came to no result: one case, with what kept it from it. */
+export function junitError(name: string, why: string): string {
+  const [first = ''] = why.split('\n')
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<testsuites name="chaperone test" tests="1" failures="0" errors="1">',
+    '  <testsuite name="chaperone test" tests="1" failures="0" errors="1">',
+    `    <testcase name="${xml(name)}" classname="chaperone test">`,
+    `      <error message="${xml(first)}">${xml(why)}</error>`,
+    '    </testcase>',
+    '  </testsuite>',
+    '</testsuites>',
+    '',
+  ].join('\n')
+}
+
 function rowsOf({ cases, invariants }: SuiteResult): readonly Row[] {
   return [
     ...cases.map(({ case: one, mismatches }): Row => {

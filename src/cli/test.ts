@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { writeFileSync } from 'node:fs'
 import { isAbsolute, relative, resolve } from 'node:path'
 import { globMatches } from '../audit/filter.ts'
-import { Problems } from '../model/document.ts'
+import { Problems, problemText } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import {
   type Covered,
@@ -26,8 +26,8 @@ import { parseFlags } from './arguments.ts'
 import { problemLine } from './check-report.ts'
 import { type CliIo, type Command, paint, printable, shortPath } from './io.ts'
 import { readSuites, testFiles } from './test-files.ts'
-import { junitText } from './test-junit.ts'
-import { isGood, jsonText } from './test-json.ts'
+import { junitError, junitText } from './test-junit.ts'
+import { isGood, jsonText, problemsJson } from './test-json.ts'
 import { listText, type TestReport, textReport } from './test-report.ts'
 
 const DEFAULT_RUNS = 1000
@@ -80,6 +80,10 @@ interface Question {
 
 async function test(argv: readonly string[], io: CliIo): Promise<number> {
   const question = questionOf(argv, io)
+  const junit = question.list ? undefined : question.junit
+  // Whatever ends the run before its report is written, none of an earlier run is left.
+  if (junit !== undefined)
+    writeReport(junit, junitError('the tests run to their end', 'they did not'))
   const files = testFiles(question.path)
   const problems = new Problems()
   if (files.length === 0)
@@ -92,6 +96,12 @@ async function test(argv: readonly string[], io: CliIo): Promise<number> {
   const suites = readSuites(files, rootOf(question.path, io.cwd), (id) => new Task(id), problems)
   for (const problem of problems.list) io.stderr(`${problemLine(problem, io)}\n`)
   if (problems.bad) {
+    if (question.json && !question.list) io.stdout(problemsJson(problems.list))
+    if (junit !== undefined)
+      writeReport(
+        junit,
+        junitError('policies and tests load', problems.list.map(problemText).join('\n')),
+      )
     io.stderr(`${paint(io, 'red', 'could not test')}: policies or tests do not load\n`)
     return 3
   }

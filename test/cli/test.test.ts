@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { main } from '../../src/cli/main.ts'
@@ -126,6 +126,20 @@ ok: 5 of 5 tests passed
     expect(code).toBe(0)
   })
 
+  test('a link that leads in a circle is followed once, and a file that is linked is one', async () => {
+    const at = (name: string): string => join(here.io.cwd, name)
+    mkdirSync(at('policies/loop'))
+    symlinkSync('..', at('policies/loop/up'))
+    symlinkSync('../..', at('policies/loop/top'))
+    symlinkSync('mail.test.yaml', at('policies/again.test.yaml'))
+    expect((await run('--list', '--run', 'to others')).out).toBe(
+      'policies/mail.test.yaml:6: to others\n',
+    )
+    here.write('elsewhere/more.test.yaml', TEST)
+    symlinkSync('../elsewhere', at('policies/other'))
+    expect((await run('--list', '--run', 'to others')).out).toContain('more.test.yaml:6')
+  })
+
   test('--run chooses by a part of a name or a pattern; coverage is then not asked for', async () => {
     expect((await run('--run', 'to others')).out).toContain('ok: 1 of 1 test passed')
     expect((await run('--run', 'to *')).out).toContain('ok: 3 of 3 tests passed')
@@ -246,6 +260,25 @@ describe('reports', () => {
     expect(xml).toContain('name="&lt;others&gt; &amp; &quot;more&quot;"')
     expect(xml).toContain('<failure message="by: expected none, got mail#partners">')
     expect((await run('--junit', 'no/such/folder.xml')).code).toBe(3)
+  })
+
+  test('say so where nothing could be tested, and none of an earlier run is left', async () => {
+    const report = (): string => readFileSync(join(here.io.cwd, 'report.xml'), 'utf8')
+    expect((await run('--junit', 'report.xml')).code).toBe(0)
+    expect(report()).toContain('tests="5" failures="0">')
+    here.write('policies/mail.yaml', POLICY.replace('domain(one)', 'domian(one)'))
+    const { code, out } = await run('--json', '--junit', 'report.xml')
+    expect(code).toBe(3)
+    expect(JSON.parse(out)).toMatchObject({
+      ok: false,
+      problems: [{ level: 'error', id: 'unknown_function', line: 7 }],
+    })
+    expect(report()).toContain('tests="1" failures="0" errors="1">')
+    expect(report()).toMatch(/<error message="[^"]*policies\/mail.yaml:7:/)
+    here.write('policies/mail.yaml', POLICY)
+    await run('--junit', 'report.xml')
+    expect((await run('--run', 'nothing', '--junit', 'report.xml')).code).toBe(2)
+    expect(report()).toContain('errors="1">')
   })
 })
 

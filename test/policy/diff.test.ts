@@ -148,6 +148,12 @@ describe('conditions', () => {
       'narrowed acme#r: `when: args.amount > 500` is now `args.amount > 100`; it matches more calls => newly_denied mail/send {"amount":500}',
     ])
   })
+  test('what was denied and now waits for an approval is held, and not permitted', () => {
+    const asks = '  - { id: a, effect: require_approval, approval: { from: [lee@acme.example] } }\n'
+    const limit = (amount: number): string =>
+      rule(`tools: [mail/send], when: args.amount > ${amount}`) + asks
+    expect(lines(limit(100), limit(500))[0]).toMatch(/^widened .*=> newly_held mail\/send/)
+  })
   test('some more and some less', () => {
     expect(
       both(`when: 'args.x == "a"'`, `when: 'args.x == "b"'`).map((one) =>

@@ -110,13 +110,12 @@ function givenOf(
 }
 
 type Verdict = 'permit' | 'held' | 'deny'
-const RANK: Readonly<Record<Verdict, number>> = { permit: 0, held: 1, deny: 2 }
 
 function changeOf(before: Verdict, after: Verdict): Example['verdict'] {
   if (before === after) return undefined
   if (after === 'permit') return 'newly_permitted'
   if (after === 'deny') return 'newly_denied'
-  return RANK[before] > RANK[after] ? 'newly_permitted' : 'newly_held'
+  return 'newly_held'
 }
 
 /** Under a mandate that grants just this; engines are not asked. */
