@@ -212,7 +212,7 @@ function dutyOf({ source }: CompiledRule): readonly Obligation[] {
 }
 
 /** Separation of duties: whom the rule excepts does not approve. */
-function approversOf({ source }: CompiledRule, mandate: Mandate): readonly string[] {
+export function approversOf({ source }: CompiledRule, mandate: Mandate): readonly string[] {
   const { from = [], except = [] } = source.approval ?? {}
   const excepted = new Set([
     ...(except.includes('owner') && mandate.owner !== undefined ? [mandate.owner] : []),

@@ -147,7 +147,7 @@ describe('never and always', () => {
     '1 > 2',
     'false',
   ])('`%s` is never true', (when) => {
-    expect(ids(rule(`when: '${when}'`), { tools: [] })).toEqual(['never_matches'])
+    expect(ids(rule(`when: '${when}'`), { tools: undefined as never })).toEqual(['never_matches'])
   })
   test.each([
     'args.amount > 3 && args.amount < 5',
@@ -170,6 +170,10 @@ describe('never and always', () => {
   })
   test('unless the other way round', () => {
     expect(ids(rule('unless: "true"'), { tools: [] })).toEqual(['never_matches'])
+    expect(ids(rule('unless: args.a > 1 || args.a <= 1'), { tools: [] })).toEqual(['never_matches'])
+    expect(ids(rule('unless: has(args.a) || !has(args.a)'), { tools: [] })).toEqual([
+      'never_matches',
+    ])
     expect(ids(rule('unless: args.a == 1 && args.a == 2'), { tools: [] })).toEqual([
       'always_matches',
     ])
@@ -211,6 +215,46 @@ describe('never and always', () => {
       ids(rule(`unless: 'within(now, "Mon-Fri 00:00-24:00", "Europe/Berlin")'`), { tools: [] }),
     ).toEqual([])
   })
+})
+
+describe('what was called before', () => {
+  const found = (when: string): readonly string[] => lines(rule(`when: '${when}'`))
+  test('a tool that no upstream has', () => {
+    expect(found('session.calls("mail/sned", "1h") > 3')).toEqual([
+      'error unknown_tool acme#r 3: no upstream has a tool `mail/sned` (did you mean `mail/send`?)',
+    ])
+    expect(found('session.completed("vendors/aprove") > 0')[0]).toMatch(/^error unknown_tool /)
+    expect(found('session.calls("mial/send") > 3')[0]).toMatch(/^error unknown_server /)
+    expect(found('session.calls("mail/x*") > 3')[0]).toMatch(/^warning unknown_tool /)
+    expect(found('session.calls("mail/*", "1h") > 3')).toEqual([])
+  })
+  test('an argument that the tool does not have', () => {
+    const asked = (tool: string, name: string): readonly string[] =>
+      found(`session.calledWith("${tool}", "${name}", "x")`)
+    expect(asked('vendors/approve', 'vendorid')).toEqual([
+      'error unknown_argument acme#r 3: `vendors/approve` is never called with an argument `vendorid` (did you mean `vendor_id`?)',
+    ])
+    expect(asked('vendors/*', 'vendorid')[0]).toMatch(/^warning unknown_argument /)
+    expect(asked('vendors/approve', 'vendor_id')).toEqual([])
+    expect(asked('mail/*', 'folder')).toEqual([])
+  })
+})
+
+test('an agent, a tool or a server that there is not', () => {
+  const mandates = [compiled('tools: {}\n')]
+  const found = (when: string): readonly string[] => lines(rule(`when: '${when}'`), { mandates })
+  expect(found('tool == "mail/sent"')).toEqual([
+    'warning never_matches acme#r 3: no upstream has a tool `mail/sent` (did you mean `mail/send`?)',
+  ])
+  expect(found('"mial" == server')).toEqual([
+    'warning never_matches acme#r 3: no upstream is named `mial` (did you mean `mail`?)',
+  ])
+  expect(found('agent in ["agent-7", "agent-8"]')).toEqual([
+    expect.stringMatching(/^warning never_matches acme#r 3: no mandate is for the agent `agent-7`/),
+  ])
+  expect(found('agent in ["agent-1", "agent-8"] && tool == "mail/send"')).toEqual([])
+  expect(found('server == "mail" || tool == "docs/docs://a"')).toEqual([])
+  expect(ids(rule(`when: 'tool == "web/get"'`), { silent: new Set(['web']) })).toEqual([])
 })
 
 test('a label that nothing leaves', () => {
@@ -297,6 +341,42 @@ describe('texts and numbers', () => {
       'suffix_domain',
     ])
   })
+  test('a URL that begins with a host, which goes on', () => {
+    expect(
+      lines(rule(`when: 'args.url.startsWith("https://acme.example")'`), { tools: [] }),
+    ).toEqual([
+      'warning prefix_host acme#r 3: what begins with `https://acme.example` may be `https://acme.example.evil.example` (compare the host: `host(args.url) == "acme.example"`)',
+    ])
+    expect(one('args.url.startsWith("https://acme.example/")')).toEqual([])
+    expect(one('args.url.startsWith("https://")')).toEqual([])
+    expect(
+      ids(rule('unlessArgs: { url: { prefix: "https://acme.example" } }'), { tools: [] }),
+    ).toEqual(['prefix_host'])
+  })
+  test('a host or a domain that is never written like this', () => {
+    expect(one('domain(args.x) == "ACME.example"')).toEqual(['impossible_value'])
+    expect(one('host(args.x) in ["acme.example", "Partner.example"]')).toEqual(['impossible_value'])
+    expect(one('domain(args.x) == "acme.example"')).toEqual([])
+    expect(one('args.x == "ACME.example"')).toEqual([])
+    const text = `policy: p
+sets: { partners: [acme.example, Partner.example] }
+rules: [ { id: r, effect: forbid, unless: 'args.to.all(one, domain(one) in sets.partners)' } ]
+`
+    expect(lines({ 'p.yaml': text }, { tools: [] })).toEqual([
+      'warning impossible_value p#r 3: `domain(one)` is in lower case, and never `Partner.example` (write `partner.example`)',
+    ])
+  })
+  test('one good element that exempts all', () => {
+    const unless = (text: string): readonly string[] =>
+      lines(rule(`unless: '${text}'`), { tools: [] })
+    expect(unless('args.to.exists(one, domain(one) == "acme.example")')).toEqual([
+      'warning exists_exempts acme#r 3: one element of `args.to` that fits exempts the whole call, whatever the others are (write `args.to.all(one, …)` if each has to fit)',
+    ])
+    expect(unless('size(args.to) < 3 && args.to.exists(one, one == "a")')).toHaveLength(1)
+    expect(unless('args.to.all(one, domain(one) == "acme.example")')).toEqual([])
+    expect(unless('!args.to.exists(one, one == "a")')).toEqual([])
+    expect(one('args.to.exists(one, one == "a")')).toEqual([])
+  })
   test('names that are numbers', () => {
     expect(one('args.vendor_id == 5')).toEqual(['numeric_id'])
     expect(one('args.vendorId in [5, 6]')).toEqual(['numeric_id'])
@@ -312,7 +392,7 @@ describe('mandates', () => {
     const found = (grant: string, rules = ''): readonly string[] =>
       lines(rules, { mandates: [compiled(send(grant))] })
     expect(found('{ effect: send }')).toEqual([
-      'warning unconstrained_argument tools.mail/send 6: nothing constrains `to` and `cc` of `mail/send` (constrain them: `args: { to: { … } }`, or silence this with a reason)',
+      'warning unconstrained_argument tools.mail/send 6: nothing constrains `to` and `cc` of `mail/send` (constrain them: `args: { to: { … } }`, or silence this with a reason: `ignore` in a policy file, with `rule: tools.mail/send`)',
     ])
     expect(found('{ args: { to: { size: 1..5 } }, otherArgs: permit }')).toEqual([
       expect.stringContaining('nothing constrains `cc` of'),
@@ -327,6 +407,32 @@ describe('mandates', () => {
         rule('tools: [mail/send], unlessArgs: { to: { present: true }, cc: { optional: true } }'),
       ),
     ).toEqual([])
+    // Nothing else may be given.
+    const closed = (more: string): readonly string[] =>
+      found(
+        '{ effect: send }',
+        rule(`tools: [mail/send], unlessArgs: { to: { size: 1..5 } }${more}`),
+      )
+    expect(closed('')).toEqual([])
+    expect(closed(', otherArgs: permit')).toEqual([expect.stringContaining('constrains `cc` of')])
+    expect(closed(', risk: [high]')).toEqual([expect.stringContaining('constrains `cc` of')])
+  })
+  test('an approval that nobody may give', () => {
+    const written =
+      'owner: dana@acme.example\ntools: { mail/send: { args: { to: { size: 1..5 } } } }\n'
+    const found = (approval: string, tool = 'mail/send'): readonly string[] =>
+      lines(
+        `  - { id: r, effect: require_approval, tools: [${tool}], approval: { ${approval} } }\n`,
+        { mandates: [compiled(written)] },
+      )
+    expect(found('from: [dana@acme.example], except: [owner]')).toEqual([
+      'warning nobody_approves acme#r 3: under the mandate `intake` nobody may approve: `except` takes out who stands behind it (name somebody else in `from`, or narrow `except`)',
+    ])
+    const two = 'from: [dana@acme.example, kim@acme.example], except: [owner]'
+    expect(found(two)).toEqual([])
+    expect(found(`${two}, quorum: 2`)).toEqual([expect.stringContaining('only 1 of 2 may')])
+    expect(found('from: [dana@acme.example, group:cfo], except: [owner], quorum: 2')).toEqual([])
+    expect(found('from: [dana@acme.example], except: [owner]', 'vendors/approve')).toEqual([])
   })
   test('a tool that only reads is free', () => {
     const mandates = [compiled('tools: { mail/read_inbox: { effect: read } }\n')]
@@ -432,6 +538,6 @@ test('a set in order has no finding', () => {
 })
 
 test('every kind of finding has a level', () => {
-  expect(Object.keys(FINDINGS)).toHaveLength(19)
+  expect(Object.keys(FINDINGS)).toHaveLength(22)
   expect(new Set(Object.values(FINDINGS))).toEqual(new Set(['error', 'warning']))
 })

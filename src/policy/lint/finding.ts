@@ -37,9 +37,12 @@ export type FindingId =
   | 'whole_week_window'
   | 'loose_pattern'
   | 'suffix_domain'
+  | 'prefix_host'
+  | 'exists_exempts'
   | 'numeric_id'
   | 'unconstrained_argument'
   | 'mandate_unusable'
+  | 'nobody_approves'
   | 'dead_set'
   | 'no_test'
   | 'unused_ignore'
@@ -59,9 +62,12 @@ export const FINDINGS: Readonly<Record<FindingId, Problem['level']>> = {
   whole_week_window: 'warning',
   loose_pattern: 'warning',
   suffix_domain: 'warning',
+  prefix_host: 'warning',
+  exists_exempts: 'warning',
   numeric_id: 'warning',
   unconstrained_argument: 'warning',
   mandate_unusable: 'error',
+  nobody_approves: 'warning',
   dead_set: 'warning',
   no_test: 'warning',
   unused_ignore: 'warning',

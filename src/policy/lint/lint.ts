@@ -1,10 +1,14 @@
 /** The linter: what loads, and yet is hardly meant. Pure; nothing that it says changes a decision. */
+import { lintApprovers } from './approvers.ts'
 import { lintArguments } from './arguments.ts'
 import { offeredTools } from './catalog.ts'
+import { lintCompared } from './compared.ts'
+import { lintExempting } from './exempting.ts'
 import { type Finding, Findings, type LintGiven } from './finding.ts'
 import { lintLabels } from './labels.ts'
 import { lintMandates } from './mandates.ts'
 import { lintMatching } from './matching.ts'
+import { lintPast } from './past.ts'
 import { lintShadowing } from './shadowing.ts'
 import { silenced } from './silence.ts'
 import { lintTargets } from './targets.ts'
@@ -18,12 +22,16 @@ export function lint(given: LintGiven): readonly Finding[] {
   const offered = offeredTools(given)
   lintTargets(given, findings)
   if (offered) lintArguments(given, offered, findings)
+  lintPast(given, findings)
+  lintCompared(given, findings)
   lintMatching(given, offered, findings)
   lintWindows(given, findings)
   lintLabels(given, findings)
   lintShadowing(given, findings)
   lintTexts(given, findings)
+  lintExempting(given, findings)
   lintMandates(given, findings)
+  lintApprovers(given, offered, findings)
   lintSets(given, findings)
   lintTests(given, findings)
   return silenced(onceEach(findings.list), given).toSorted(byPlace)

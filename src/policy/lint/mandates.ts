@@ -91,7 +91,7 @@ function lintFree(
     const read = readElsewhere(mandate, tool, grants, given)
     for (const grant of grants) {
       if (grant.otherArgs === 'refuse') continue
-      const free = tellingArguments(tool).filter((one) => !grant.args.has(one) && !read.has(one))
+      const free = tellingArguments(tool).filter((one) => !grant.args.has(one) && !read(one))
       const key = `${grant.place.file} ${grant.rule}`
       const known = seen.get(key) ?? { grant, free: [] }
       known.free.push(...free.filter((one) => !known.free.includes(one)))
@@ -101,7 +101,7 @@ function lintFree(
   for (const { grant, free } of seen.values()) {
     if (free.length === 0) continue
     const message = `nothing constrains ${someOf(free)} of \`${grant.server}/${grant.name}\``
-    const remedy = `constrain them: \`args: { ${free[0] ?? ''}: { … } }\`, or silence this with a reason`
+    const remedy = `constrain them: \`args: { ${free[0] ?? ''}: { … } }\`, or silence this with a reason: \`ignore\` in a policy file, with \`rule: ${grant.rule}\``
     findings.add(
       'unconstrained_argument',
       { place: grant.place, rule: grant.rule },
@@ -134,13 +134,13 @@ function isText(type: Json): boolean {
   return type === 'string' || type === 'array' || type === 'object'
 }
 
-/** Arguments that a condition of any grant reads, or a rule in force. */
+/** Whether a condition of any grant reads an argument, or a rule in force; where others are refused, all are. */
 function readElsewhere(
   { mandate }: CompiledMandate,
   tool: ToolDefinition,
   grants: readonly Grant[],
   { policies }: LintGiven,
-): ReadonlySet<string> {
+): (argument: string) => boolean {
   const scope = { purpose: mandate.purpose.text }
   const own = grants.flatMap(({ when }) =>
     when ? (compileCondition(when, scope, new Problems())?.reads ?? []) : [],
@@ -152,7 +152,15 @@ function readElsewhere(
     .filter((rule) => rule.source.mode === 'enforce' && rule.source.effect !== 'oblige')
     .filter((rule) => concerns(rule, mandate, 'prod'))
   const all = [...own, ...rules.flatMap(readsOf)]
-  return new Set(all.map((path) => path.split('.', 1)[0] ?? path))
+  const read = new Set(all.map((path) => path.split('.', 1)[0] ?? path))
+  const closed = rules.some(refusesOthers)
+  return (argument) => closed || read.has(argument)
+}
+
+/** Whatever is given beside the arguments that it names, whenever it is called. */
+function refusesOthers({ source, exempt, when }: CompiledRule): boolean {
+  const always = !when && source.labels.length === 0 && source.risk.length === 0
+  return source.effect === 'forbid' && always && exempt?.closed !== undefined
 }
 
 function readsOf({ when, unless, exempt }: CompiledRule): readonly string[] {

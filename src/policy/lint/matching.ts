@@ -63,6 +63,8 @@ function saidOf(rule: CompiledRule, given: LintGiven): readonly Said[] {
     return never('`when` is never true: only what cannot be evaluated matches', 'when')
   if (unless && unless.size === 1 && unless.has(true))
     return never('the rule never matches: `unless` is always true', 'unless')
+  if (unless && unless.has(true) && !unless.has(false))
+    return never('`unless` is never false: only what cannot be evaluated matches', 'unless')
   if (neverTogether(rule, given))
     return never('what the rule asks for is never the case all at once')
   if (hasWholeWeek(rule, scope)) return []

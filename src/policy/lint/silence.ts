@@ -17,6 +17,7 @@ const OF_TOOLS: readonly FindingId[] = [
   'never_matches',
   'unconstrained_argument',
   'mandate_unusable',
+  'nobody_approves',
 ]
 
 /** The findings that are left, and those about an `ignore` that silences nothing although it was looked for. */

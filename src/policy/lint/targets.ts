@@ -1,5 +1,6 @@
 /** Targets that name a server or a tool that no upstream has: most often a misspelling. */
 import { nearest } from '../../model/document.ts'
+import type { ToolDefinition } from '../../model/tool.ts'
 import type { LabelRule, Target } from '../language.ts'
 import { compileTarget, globOf, names } from '../target.ts'
 import { type Findings, type LintGiven, someOf } from './finding.ts'
@@ -12,7 +13,7 @@ interface Named {
 export function lintTargets(given: LintGiven, findings: Findings): void {
   const { tools, policies, engines = [] } = given
   if (!tools) return
-  const servers = given.servers ?? [...new Set(tools.map(({ server }) => server))]
+  const servers = serversOf(given, tools)
   const all: Named[] = [
     ...policies.rules.map(({ source }) => ({ targets: source.targets ?? [], rule: source.name })),
     ...policies.files.flatMap(({ classify, labels }) => [
@@ -25,6 +26,14 @@ export function lintTargets(given: LintGiven, findings: Findings): void {
     for (const target of targets) lintTarget(target, rule, { ...given, tools, servers }, findings)
   const rows = policies.files.flatMap(({ labels }) => labels)
   for (const row of rows) lintServers(row, servers, findings)
+}
+
+/** All upstreams, as far as they are known. */
+export function serversOf(
+  { servers }: LintGiven,
+  tools: readonly ToolDefinition[],
+): readonly string[] {
+  return servers ?? [...new Set(tools.map(({ server }) => server))]
 }
 
 /** Servers that leave a label with whatever they say. */
@@ -53,7 +62,7 @@ function unknownServer(
   findings.add('unknown_server', about, message, servers.length === 0 ? 'see mcp.json' : remedy)
 }
 
-function lintTarget(
+export function lintTarget(
   target: Target,
   rule: string | undefined,
   given: LintGiven & Required<Pick<LintGiven, 'tools' | 'servers'>>,

@@ -32,6 +32,8 @@ function lintExpr(expr: Expr, at: At, findings: Findings): void {
   const [first, second] = expr.args
   if (expr.name === 'pattern' && second?.kind === 'literal')
     lintPattern(String(second.value), at, findings)
+  if (expr.name === 'startsWith' && first?.kind === 'literal' && expr.target)
+    lintPrefix(exprText(expr.target), String(first.value), at, findings)
   const reads = expr.target && lastStep(expr.target)
   if (expr.name === 'endsWith' && first?.kind === 'literal' && reads !== undefined)
     lintSuffix(reads, String(first.value), at, findings)
@@ -55,6 +57,8 @@ function lintConstraints(
       lintPattern(String(value), { place, rule }, findings)
     for (const { value, place } of clausesIn(node, 'suffix'))
       lintSuffix(name, String(value), { place, rule }, findings)
+    for (const { value, place } of clausesIn(node, 'prefix'))
+      lintPrefix(name, String(value), { place, rule }, findings)
   }
 }
 
@@ -75,6 +79,17 @@ function lintSuffix(reads: string, suffix: string, at: At, findings: Findings): 
   const message = `what ends with \`${suffix}\` may be \`evil${suffix}\``
   const remedy = `compare the domain: \`domain(…) == "${suffix}"\`, or begin with \`@\` or \`.\``
   findings.add('suffix_domain', at, message, remedy)
+}
+
+/** A scheme and a host, and nothing that ends the host. */
+const BARE_ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/([^/?#\\]+)$/i
+
+function lintPrefix(reads: string, prefix: string, at: At, findings: Findings): void {
+  const host = BARE_ORIGIN.exec(prefix)?.[1]
+  if (host === undefined) return
+  const message = `what begins with \`${prefix}\` may be \`${prefix}.evil.example\``
+  const remedy = `compare the host: \`host(${reads}) == "${host.toLowerCase()}"\``
+  findings.add('prefix_host', at, message, remedy)
 }
 
 const NUMBERED = /(?:^|[_-])id$|[a-z]I[dD]$/
