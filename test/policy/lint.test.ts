@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { FINDINGS } from '../../src/policy/lint/finding.ts'
+import { readText } from '../../src/document/read.ts'
+import { rulesTested } from '../../src/policy/lint/tested.ts'
 import { compiled } from '../mandate/written.ts'
 import { ids, lines, schemed } from './lint-written.ts'
+import { policies, ruled } from './written.ts'
 
 const rule = (body: string): string => `  - { id: r, effect: forbid, ${body} }\n`
 
@@ -475,6 +478,19 @@ rules: [ { id: r, effect: forbid, tools: [mail/send], ${use} } ]
     ])
     expect(ids(rule('tools: [mail/send]'), { tests: new Set(['acme#r']) })).toEqual([])
   })
+})
+
+test('the rules that a test names are those that its cases expect', () => {
+  const set = policies(ruled('  - { id: r, effect: forbid }\n'))
+  const tested = (text: string): readonly string[] => {
+    const { node } = readText(text, 'a.test.yaml')
+    return [...rulesTested(node ? [node] : [], set)]
+  }
+  expect(tested('cases: [ { expect: { by: r } } ]')).toEqual(['acme#r'])
+  expect(tested('cases: [ { each: [ { expect: { shadow: [acme#r] } } ] } ]')).toEqual(['acme#r'])
+  expect(tested('cases: [ { matrix: { rule: [r] }, expect: { by: $rule } } ]')).toEqual(['acme#r'])
+  expect(tested('cases: [ { name: r, call: { tool: a/b, args: { rule: r } } } ]')).toEqual([])
+  expect(tested('invariants: [ { by: r } ]')).toEqual([])
 })
 
 describe('silence', () => {
