@@ -26,6 +26,9 @@ import { loadPolicies, type PolicyText } from '../policy/load.ts'
 /** Why something cannot be had, in words. */
 export class Unkept extends Error {}
 
+/** What is kept contradicts itself. */
+export class Altered extends Unkept {}
+
 /** A policy set, and what it was made of. */
 export interface KeptSet {
   readonly policies: CompiledPolicies

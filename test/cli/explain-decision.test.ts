@@ -5,6 +5,7 @@ import { explainCommand } from '../../src/cli/explain.ts'
 import { main } from '../../src/cli/main.ts'
 import { instant } from '../../src/model/id.ts'
 import { type KeptOptions, type KeptRecord, keptRecord } from '../fakes/kept-record.ts'
+import { rechain } from '../fakes/rechain.ts'
 import { fakeIo } from './io.fake.ts'
 
 const MANDATE = `mandate: office
@@ -176,24 +177,45 @@ describe('what is not kept', () => {
 })
 
 describe('a decision that is not the one on record', () => {
-  /** The record as if the guard had written this instead. */
-  function forge(from: string, to: string): void {
+  test.each([
+    ['the entry itself', '"to":"a@acme.example"', '"to":"b@acme.example"'],
+    ['one before it', '"roles":', '"rules":'],
+  ])('in a record that was altered, at %s, is not judged', async (_, from, to) => {
+    const { call, close } = await made()
+    const id = await call('mail/send', GOOD)
+    await close()
     const path = join(record.log, 'audit-0.jsonl')
     const text = readFileSync(path, 'utf8')
     expect(text).toContain(from)
     writeFileSync(path, text.replace(from, to))
+    const { exit, out, err } = await explain(['--decision', id])
+    expect([exit, out, err]).toEqual([
+      3,
+      '',
+      expect.stringContaining('the entry does not follow the one before: the record was altered'),
+    ])
+  })
+
+  /** The record as if the guard had written this instead, with all hashes. */
+  function forge(from: string, to: string): void {
+    const path = join(record.log, 'audit-0.jsonl')
+    rechain(path, (text) => {
+      expect(text).toContain(from)
+      return text.replace(from, to)
+    })
   }
 
-  test('is told, member by member', async () => {
-    const { call, close } = await made()
-    const id = await call('mail/send', GOOD)
-    await close()
-    forge('"to":"a@acme.example"', '"to":"b@partner.example"')
-    const found = await told(id)
-    // The digest of the arguments stands for others than the entry has.
-    expect(found).toMatchObject({ exit: 1, comparison: 'differs' })
-    expect(found.differences.join()).toMatch(/permitted.*(?:forbidden|outside_mandate)/)
-  })
+  test.each([[undefined], ['arguments']] as const)(
+    'by arguments that its digest does not stand for (capture %s) is not judged, either',
+    async (capture) => {
+      const { call, close } = await made(capture ? { capture } : {})
+      const id = await call('mail/send', GOOD)
+      await close()
+      forge('"to":"a@acme.example"', '"to":"b@acme.example"')
+      const { exit, err } = await explain(['--decision', id])
+      expect([exit, err]).toEqual([3, expect.stringContaining('altered, or another key')])
+    },
+  )
 
   test('a rule that applied and does not', async () => {
     const { call, close } = await made()
