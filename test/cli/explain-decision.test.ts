@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -230,6 +231,12 @@ describe('a decision that is not the one on record', () => {
   })
 })
 
+/** In place of a file: whoever opens it waits for a writer. */
+function pipe(path: string): void {
+  rmSync(path)
+  execFileSync('mkfifo', [path])
+}
+
 describe('the documents of that time', () => {
   test('count, whatever is in force since', async () => {
     const { call, close, swap } = await made()
@@ -243,6 +250,7 @@ describe('the documents of that time', () => {
 
   test.each([
     ['missing', (path: string) => rmSync(path), /is not kept beside the log/],
+    ['a pipe', pipe, /is no regular file/],
     ['altered', (path: string) => writeFileSync(path, 'policy: x\n'), /was altered/],
   ])('%s: it cannot be made again', async (_, spoil, why) => {
     const { call, close, log } = await made()
@@ -254,9 +262,18 @@ describe('the documents of that time', () => {
       spoil(path)
       const { exit, err } = await explain(['--decision', id])
       expect([name, exit, err]).toEqual([name, 3, expect.stringMatching(why)])
+      rmSync(path, { force: true })
       writeFileSync(path, kept)
     }
     expect((await explain(['--decision', id])).exit).toBe(0)
+  })
+
+  test('a pipe in place of the log does not hold it up, either', async () => {
+    const { close } = await made()
+    await close()
+    pipe(join(record.log, 'audit-0.jsonl'))
+    const { exit, err } = await explain(['--decision', 'i-1'])
+    expect([exit, err]).toEqual([3, expect.stringContaining('is no regular file')])
   })
 
   test('are the mandate, its role, the policy, its manifest and the definition, each once', async () => {
