@@ -1,6 +1,7 @@
 /** `chaperone explain --decision`: a decision on record, made again from what is kept, and every conjunct of it. */
 import { resolve } from 'node:path'
 import { type Damage, type Item, readRecord } from '../audit/read.ts'
+import { isCall } from '../audit/row.ts'
 import { recordedOf } from '../audit/recorded.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { GuardError } from '../model/error.ts'
@@ -48,7 +49,7 @@ export async function explainDecision(question: DecisionQuestion, io: CliIo): Pr
   return found.comparison === 'differs' ? 1 : 0
 }
 
-/** @throws GuardError ERR_USAGE when there is no such call */
+/** @throws GuardError ERR_AUDIT_READ when there is no such call */
 async function findDecision(question: DecisionQuestion): Promise<Made> {
   const { call, place } = question
   const kept = new Map<string, Keepsakes>()
@@ -68,7 +69,7 @@ async function findDecision(question: DecisionQuestion): Promise<Made> {
       kept.set(folder, keepsakes)
       keepsakes.note(item)
       const decided = entry.type === 'intent' || entry.type === 'refusal'
-      if (!decided || entry['call'] !== call) continue
+      if (!decided || typeof entry['call'] !== 'string' || !isCall(entry['call'], call)) continue
       const damage = damaged.get(item.log)
       if (damage !== undefined) return { unfit: damage }
       const read = recordedOf(item)
@@ -77,8 +78,11 @@ async function findDecision(question: DecisionQuestion): Promise<Made> {
     }
   }
   if (found) return found.made
-  const hint = 'its id stands in `chaperone log --json`, as `call`'
-  throw new GuardError('ERR_USAGE', `no decision about the call \`${call}\` is on record (${hint})`)
+  const hint = 'its id stands at the end of its line in `chaperone log`'
+  throw new GuardError(
+    'ERR_AUDIT_READ',
+    `no decision about the call \`${call}\` is on record (${hint})`,
+  )
 }
 
 type Made = Replayed | { readonly unfit: string }

@@ -44,7 +44,7 @@ record keeps, and what engines answered then. Values that it does not keep are u
   --history <tool>=<n>    as if server/tool had been called so often in this task, and had left its labels
   --engine <id>=<answer>  as if this external engine had said permit, deny or error; engines are never asked
 
-  --decision <call>       decide this call on record again: its id, as \`chaperone log --json\` shows it
+  --decision <call>       decide this call on record again: its id, or the end of it that \`chaperone log\` shows
   --log <folder>          the record to look in, instead of that of the state folder
 
 ${LAUNCH_HELP}

@@ -293,9 +293,16 @@ test('a call that is not on record, or was refused before any rule was asked', a
   await close()
   const { exit, err } = await explain(['--decision', 'i-2'])
   expect([exit, err]).toEqual([
-    2,
+    3,
     expect.stringMatching(/no decision about the call `i-2` is on record/),
   ])
+})
+
+test('a call is found by the end of its id, as the log shows it', async () => {
+  const { call, close } = await made({ name: '20261124T093000Z-2ca7237f' })
+  const id = await call('mail/send', GOOD)
+  await close()
+  expect(await told('2ca7237f-1')).toMatchObject({ exit: 0, call: id, comparison: 'same' })
 })
 
 test('as text: the rules with what they read, the verdict on record and the comparison', async () => {
