@@ -1,5 +1,5 @@
 /** Which rows of a record are asked for. Every condition must hold; an absent one holds. */
-import { fullName, type Row, type RowKind } from './row.ts'
+import { isCall, fullName, type Row, type RowKind } from './row.ts'
 
 export interface RowFilter {
   /** Part of `server/name`, or a glob over it (`*` and `?`) where it has such a sign. */
@@ -28,7 +28,7 @@ export function matches(row: Row, filter: RowFilter): boolean {
   if (server !== undefined && row.server !== server) return false
   if (effect !== undefined && !row.effects.includes(effect)) return false
   if (reason !== undefined && row.reason !== reason) return false
-  if (call !== undefined && row.call !== call) return false
+  if (call !== undefined && !isCall(row.call, call)) return false
   if (rule !== undefined && !isRuled(rule, row)) return false
   if (verdict !== undefined && row.verdict !== verdict && row.result !== verdict) return false
   return tool === undefined || namedBy(tool, row)

@@ -1,5 +1,5 @@
 /** Reads what is kept beside a log: the objects that its entries name, and the key of its argument digests. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { digestOf } from '../model/digest.ts'
 import type { Sha256 } from '../model/id.ts'
@@ -8,7 +8,7 @@ import { KEY_BYTES, keyedDigest } from './digest.ts'
 import { KEY_FILE, OBJECTS } from './log.ts'
 
 /** Why an object cannot be used. */
-export type Missing = 'missing' | 'altered'
+export type Missing = 'missing' | 'altered' | 'no_file'
 
 export function objectPath(log: string, name: Sha256): string {
   return join(log, OBJECTS, name)
@@ -18,6 +18,8 @@ export function objectPath(log: string, name: Sha256): string {
 export function readObject(log: string, name: Sha256): Uint8Array | Missing {
   let bytes: Uint8Array
   try {
+    // A pipe would be waited for without end.
+    if (!statSync(objectPath(log, name)).isFile()) return 'no_file'
     bytes = readFileSync(objectPath(log, name))
   } catch {
     return 'missing'
@@ -30,6 +32,7 @@ export function argsCheck(
   log: string,
 ): ((args: JsonObject, digest: string) => boolean) | undefined {
   try {
+    if (!statSync(join(log, KEY_FILE)).isFile()) return undefined
     const key = readFileSync(join(log, KEY_FILE))
     if (key.length !== KEY_BYTES) return undefined
     const digest = keyedDigest(key)

@@ -33,6 +33,18 @@ export interface Row {
 /** Intents without outcome are held up to this many; the oldest goes out as unsettled then. */
 const MOST_OPEN = 10_000
 
+const PARTS = /^.+-([0-9a-f]{8}-\d+)$/
+
+/** The end of a call's id, by which people name it: `2ca7237f-7` of `20261124T093000Z-2ca7237f-7`. */
+export function shortId(call: string): string {
+  return PARTS.exec(call)?.[1] ?? call
+}
+
+/** Is this the call that was named by its id, or by the end of it? */
+export function isCall(call: string | undefined, named: string): boolean {
+  return call !== undefined && (call === named || shortId(call) === named)
+}
+
 /** Joins the entries of a record in their order. */
 export class Joiner {
   readonly #open = new Map<string, EntryItem>()

@@ -1,6 +1,7 @@
 /** `chaperone explain --decision`: a decision on record, made again from what is kept, and every conjunct of it. */
 import { resolve } from 'node:path'
-import { readRecord } from '../audit/read.ts'
+import { type Damage, type Item, readRecord } from '../audit/read.ts'
+import { isCall } from '../audit/row.ts'
 import { recordedOf } from '../audit/recorded.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { GuardError } from '../model/error.ts'
@@ -48,33 +49,55 @@ export async function explainDecision(question: DecisionQuestion, io: CliIo): Pr
   return found.comparison === 'differs' ? 1 : 0
 }
 
-/** @throws GuardError ERR_USAGE when there is no such call */
-async function findDecision(
-  question: DecisionQuestion,
-): Promise<Replayed | { readonly unfit: string }> {
+/** @throws GuardError ERR_AUDIT_READ when there is no such call */
+async function findDecision(question: DecisionQuestion): Promise<Made> {
   const { call, place } = question
   const kept = new Map<string, Keepsakes>()
+  const damaged = new Map<string, string>()
+  let found: { readonly log: string; readonly made: Made } | undefined
   for await (const { items } of readRecord(place)) {
     for (const item of items) {
-      if (item.kind !== 'entry') continue
+      // That an entry was altered is told where the next one of its log names another.
+      if (found?.log === item.log) return unlessDamaged(found.made, item)
+      if (item.kind !== 'entry') {
+        damaged.set(item.log, damageText(item))
+        continue
+      }
+      if (found) continue
       const { entry, folder } = item
       const keepsakes = kept.get(folder) ?? new Keepsakes(folder)
       kept.set(folder, keepsakes)
       keepsakes.note(item)
       const decided = entry.type === 'intent' || entry.type === 'refusal'
-      if (!decided || entry['call'] !== call) continue
+      if (!decided || typeof entry['call'] !== 'string' || !isCall(entry['call'], call)) continue
+      const damage = damaged.get(item.log)
+      if (damage !== undefined) return { unfit: damage }
       const read = recordedOf(item)
-      return 'unfit' in read ? read : again(read.recorded, keepsakes)
+      const made = 'unfit' in read ? read : again(read.recorded, keepsakes)
+      found = { log: item.log, made }
     }
   }
-  const hint = 'its id stands in `chaperone log --json`, as `call`'
-  throw new GuardError('ERR_USAGE', `no decision about the call \`${call}\` is on record (${hint})`)
+  if (found) return found.made
+  const hint = 'its id stands at the end of its line in `chaperone log`'
+  throw new GuardError(
+    'ERR_AUDIT_READ',
+    `no decision about the call \`${call}\` is on record (${hint})`,
+  )
 }
 
-function again(
-  recorded: Replayed['recorded'],
-  keepsakes: Keepsakes,
-): Replayed | { readonly unfit: string } {
+type Made = Replayed | { readonly unfit: string }
+
+/** `next`: what comes after the entry in its log. A last line that is being written says nothing of it. */
+function unlessDamaged(made: Made, next: Item): Made {
+  if (next.kind === 'entry' || next.problem === 'torn') return made
+  return { unfit: damageText(next) }
+}
+
+function damageText({ file, line, message }: Damage): string {
+  return `${file}:${line}: ${message}`
+}
+
+function again(recorded: Replayed['recorded'], keepsakes: Keepsakes): Made {
   try {
     return replay(recorded, keepsakes)
   } catch (error) {

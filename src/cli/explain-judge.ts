@@ -104,7 +104,8 @@ function authorityOf(mandate: CompiledMandate, target: Target): Authority {
   }
 }
 
-function callOf({ mandate }: CompiledMandate, supposed: Supposed): CallContext {
+/** The call that is supposed. */
+export function callOf({ mandate }: CompiledMandate, supposed: Supposed): CallContext {
   const { target, args, agent, environment, risk, labels, at, history, engines } = supposed
   const { kind, server, name } = target
   const definition = (target.definition ?? bareDefinition(target)).definition

@@ -9,9 +9,22 @@ const SAID = ['permit', 'deny', 'error'] as const
 export function supposedBefore(flags: {
   readonly history?: readonly string[] | undefined
   readonly engine?: readonly string[] | undefined
-}): { readonly history: History; readonly engines?: readonly EngineFact[] } {
+}): Before {
   const engines = supposedEngines(flags.engine)
-  return { history: supposedHistory(flags.history), ...(engines.length > 0 && { engines }) }
+  const counts = supposedCounts(flags.history)
+  return { counts, history: supposedHistory(counts), ...(engines.length > 0 && { engines }) }
+}
+
+export interface Before {
+  readonly counts: readonly Count[]
+  readonly history: History
+  readonly engines?: readonly EngineFact[]
+}
+
+export interface Count {
+  readonly server: string
+  readonly name: string
+  readonly count: number
 }
 
 function supposedEngines(given: readonly string[] = []): readonly EngineFact[] {
@@ -23,18 +36,19 @@ function supposedEngines(given: readonly string[] = []): readonly EngineFact[] {
   })
 }
 
-/**
- * A history in which tools were called so often, each call completed, whatever window is asked about. `server/tool` names it
- * as it is called; what is not named was never called.
- */
-function supposedHistory(given: readonly string[] = []): History {
-  const counts = given.map((text) => {
+/** `server/tool` names it as it is called. */
+function supposedCounts(given: readonly string[] = []): readonly Count[] {
+  return given.map((text) => {
     const [tool = '', written = ''] = split(text)
     const slash = tool.indexOf('/')
     if (slash < 1 || slash === tool.length - 1 || !/^\d{1,9}$/.test(written))
       throw usage('history', text, 'write it like `--history mail/send=3`')
     return { server: tool.slice(0, slash), name: tool.slice(slash + 1), count: Number(written) }
   })
+}
+
+/** Tools were called so often, each call completed, whatever window is asked about; what is not named was never called. */
+function supposedHistory(counts: readonly Count[]): History {
   return {
     read: ({ kind, matches }) => {
       const found = counts.filter(({ server, name }) => matches(server, name))

@@ -16,9 +16,10 @@ import { readArgs } from './explain-args.ts'
 import { type DecisionQuestion, explainDecision, placeOf } from './explain-decision.ts'
 import { judge, type Supposed } from './explain-judge.ts'
 import { type Explained, printExplained } from './explain-report.ts'
+import { labelsLeft, oddLabels, refuseUnknown } from './explain-known.ts'
 import { findTarget, namedServer, type Question } from './explain-target.ts'
 import { supposedBefore } from './explain-suppose.ts'
-import type { CliIo, Command } from './io.ts'
+import { type CliIo, type Command, paint, printable } from './io.ts'
 import { type Prepared, prepare, settingsOf } from './launch.ts'
 import { guarded } from '../policy/guarded.ts'
 import type { Probe, Probed } from './probe.ts'
@@ -40,10 +41,10 @@ record keeps, and what engines answered then. Values that it does not keep are u
   --at <time>             at this time instead of now: 2026-11-24T10:30:00+01:00
   --risk <posture>        while the risk posture is this, instead of what it is now
   --label <name>          as if a result had left this label on the session; may be repeated
-  --history <tool>=<n>    as if server/tool had been called so often in this task; may be repeated
+  --history <tool>=<n>    as if server/tool had been called so often in this task, and had left its labels
   --engine <id>=<answer>  as if this external engine had said permit, deny or error; engines are never asked
 
-  --decision <call>       decide this call on record again: its id, as \`chaperone log --json\` shows it
+  --decision <call>       decide this call on record again: its id, or the end of it that \`chaperone log\` shows
   --log <folder>          the record to look in, instead of that of the state folder
 
 ${LAUNCH_HELP}
@@ -132,9 +133,20 @@ async function explainCall(
   const state = stateDir(io.env, settings.stateDir)
   const seen = inForce(readRisk(riskFile(state)), settings.risk, at).risk
   const risk = values.risk === undefined ? seen : settings.risk
-  const labels = [...new Set(values.label)]
-  const call = { target, args, agent, environment, risk, labels, at, ...before }
-  const supposed: Supposed = { ...call, ...approved, ...offer }
+  const load = prepared.policySet?.load
+  refuseUnknown(before, {
+    ...approved,
+    ...offer,
+    engines: load?.engines.map(({ id }) => id) ?? [],
+  })
+  const said = [...new Set(values.label)]
+  for (const odd of oddLabels(said, load?.policies))
+    io.stderr(`${paint(io, 'yellow', 'warning')}: ${printable(odd)}\n`)
+  const { counts, ...past } = before
+  const around = { agent, environment, risk, labels: said, at, ...past, ...approved, ...offer }
+  const left = labelsLeft(counts, mandate, { set: load?.policies, supposed: around })
+  const labels = [...new Set([...said, ...left])]
+  const supposed: Supposed = { ...around, target, args, labels }
   const unasked = probed?.failed.find(({ server }) => server === target.server)
   const explained: Explained = {
     supposed,

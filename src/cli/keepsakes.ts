@@ -26,6 +26,9 @@ import { loadPolicies, type PolicyText } from '../policy/load.ts'
 /** Why something cannot be had, in words. */
 export class Unkept extends Error {}
 
+/** What is kept contradicts itself. */
+export class Altered extends Unkept {}
+
 /** A policy set, and what it was made of. */
 export interface KeptSet {
   readonly policies: CompiledPolicies
@@ -185,6 +188,8 @@ export class Keepsakes {
   #text(digest: Sha256, what: string): string {
     const bytes = readObject(this.#folder, digest)
     if (bytes === 'missing') throw new Unkept(`${what} is not kept beside the log (${digest})`)
+    if (bytes === 'no_file')
+      throw new Unkept(`${what} is no regular file beside the log (${digest})`)
     if (bytes === 'altered') throw new Unkept(`${what} was altered: its hash is not ${digest}`)
     return new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(bytes)
   }

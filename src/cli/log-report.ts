@@ -1,12 +1,14 @@
 /** How `log` says what is on record: a table for people, the entries themselves for programs, and counts. */
 import { byTime } from '../audit/cursor.ts'
-import { fullName, numberOf, objectOf, type Row } from '../audit/row.ts'
+import { fullName, numberOf, objectOf, type Row, shortId } from '../audit/row.ts'
 import { EFFECT_CLASSES } from '../model/call.ts'
 import { canonical, type Json } from '../model/json.ts'
 import { type CliIo, paint, printable, type Style } from './io.ts'
 
 const GAP = '  '
 const TOOK_WIDTH = 8
+/** As of `2ca7237f-12`. */
+const ID_WIDTH = 11
 /** Narrower terminals are shown no year. */
 const WIDE = 100
 
@@ -29,6 +31,8 @@ interface Cells {
   readonly effect: string
   readonly verdict: string
   readonly took: string
+  /** By which `explain --decision` finds the call. */
+  readonly id: string
   /** In place of effect, verdict and time taken, for what has none. */
   readonly note: string
   /** Rules of policies, behind the rest. */
@@ -60,7 +64,8 @@ export function tableOf(io: CliIo, rows: readonly Row[] | 'any'): Table {
       known?.map((row) => row.name),
     ),
   }
-  const fixed = width.time + 1 + width.effect + width.verdict + TOOK_WIDTH + 5 * GAP.length
+  const fixed =
+    width.time + 1 + width.effect + width.verdict + TOOK_WIDTH + ID_WIDTH + 6 * GAP.length
   const room = Math.max(io.columns - fixed, NAME.least)
   const name = Math.min(room, width.name)
   const line = (mark: string, row: Omit<Cells, 'mark' | 'style'>): string => {
@@ -71,12 +76,20 @@ export function tableOf(io: CliIo, rows: readonly Row[] | 'any'): Table {
             fit(row.effect, width.effect),
             fit(row.verdict, width.verdict),
             row.took.padStart(TOOK_WIDTH),
+            row.id,
           ]
         : [fit(row.note, Math.max(io.columns - width.time - 1 - name - 3 * GAP.length, NAME.least))]
     const line = [...left, ...right].join(GAP)
     return row.rules === '' ? line.trimEnd() : under(line, row.rules, io)
   }
-  const titles = { time: 'time', name: 'call', effect: 'effect', verdict: 'verdict', took: 'took' }
+  const titles = {
+    time: 'time',
+    name: 'call',
+    effect: 'effect',
+    verdict: 'verdict',
+    took: 'took',
+    id: 'id',
+  }
   return {
     head: paint(io, 'dim', line(' ', { ...titles, note: '', rules: '' })),
     line: (row) => {
@@ -105,6 +118,7 @@ function cells(row: Row, time: (ts: string) => string): Cells {
     effect: printable(effectText(row.effects)),
     verdict: printable(row.reason ?? row.result ?? row.verdict ?? ''),
     note: printable(noteText(row)),
+    id: printable(shortId(row.call ?? '')),
     took: tookMs === undefined ? '' : tookText(tookMs),
     rules: printable(rulesText(row)),
   }

@@ -33,7 +33,7 @@ guards that kept their record in the state folder are read as one, by time.
   --reason <reason>       why it was refused: outside_mandate, approval_required, ...
   --verdict <verdict>     forwarded, refused, unsettled (no outcome on record), or what came back:
                           complete, input_required, tool_error, error; of upstreams' requests: passed, declined
-  --call <id>             this call
+  --call <id>             this call; the end of the id that is shown is enough
   --rule <policy#rule>    what this rule decided, or would have in shadow mode; a policy for all of its rules, a pattern
                           with * and ?, or engine:id
   --since, --until <time> 2026-11-22T10:30:00+01:00, or so long ago: 90s, 15m, 2h, 7d

@@ -1,10 +1,11 @@
 /** A call on record as it was decided about: what is kept of it, under the mandate and policies of that time. */
 import type { Recorded } from '../audit/recorded.ts'
-import { keptCall, type Veiled } from '../mandate/kept.ts'
+import { isCut, keptCall, type Veiled } from '../mandate/kept.ts'
 import type { ArgumentReads, Authority, CompiledMandate } from '../model/authority.ts'
 import type { CallContext, Resource, TaskFacts } from '../model/call.ts'
+import type { Outcome } from '../model/decision.ts'
 import type { JsonObject } from '../model/json.ts'
-import { type Keepsakes, Unkept } from './keepsakes.ts'
+import { Altered, type Keepsakes, Unkept } from './keepsakes.ts'
 
 /** @throws Unkept where the entry does not say what was acted on */
 export function resourceOf(recorded: Recorded): Resource {
@@ -66,6 +67,24 @@ export function keptOf(
   const captured = args && verify(args) !== false ? args : undefined
   const passed = outcome === 'permitted' || outcome === 'approval_required'
   return keptCall({ facts, erased, reads, verify, passed }, captured)
+}
+
+/**
+ * All arguments that were given are there, and their digest is not the one on record; `outcomes`: what may have been decided
+ * then, if there were others that nothing read.
+ *
+ * @throws Altered
+ */
+export function refuseAltered(
+  { args, argsDigest, outcome }: Recorded,
+  { veil }: Veiled,
+  check: Keepsakes['check'],
+  outcomes: () => ReadonlySet<Outcome>,
+): void {
+  const whole = args && !isCut(args) && check?.(args, argsDigest) === false
+  if (whole !== true && (veil.others !== 'some' || outcomes().has(outcome))) return
+  const why = 'altered, or another key'
+  throw new Altered(`its arguments are not those that their digest stands for: ${why}`)
 }
 
 function readsOf(

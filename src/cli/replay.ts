@@ -7,7 +7,7 @@ import type { Applies, Conjunct, Outcome } from '../model/decision.ts'
 import { differences, differenceText } from '../model/difference.ts'
 import { canonical, isObject } from '../model/json.ts'
 import type { Keepsakes } from './keepsakes.ts'
-import { askedPolicies, authorityOf, callOf, keptOf } from './replay-call.ts'
+import { askedPolicies, authorityOf, callOf, keptOf, refuseAltered } from './replay-call.ts'
 
 /** `as_far_as_kept`: nothing that is known contradicts what is on record. */
 export type Comparison = 'same' | 'as_far_as_kept' | 'differs'
@@ -35,6 +35,7 @@ export function replay(recorded: Recorded, keepsakes: Keepsakes): Replayed {
   const base = authorityOf(keepsakes.mandate(named.digest), recorded, keepsakes)
   const kept = keptOf(recorded, { base, whole }, keepsakes.check)
   const call = callOf(recorded, mandate, kept)
+  refuseAltered(recorded, kept, keepsakes.check, () => whole.possible(call))
   const conjuncts = whole.explain(call)
   const outcomes = [...whole.possible(call)]
   const known = outcomes.length === 1 && isKnown(conjuncts, askedPolicies(recorded))

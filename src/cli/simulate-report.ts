@@ -13,6 +13,10 @@ export class Tallied {
   readonly #examples = new Map<Change, Verdict[]>()
   /** Calls that were refused before any rule was asked. */
   undecided = 0
+  /** Of which what is kept contradicts itself. */
+  altered = 0
+  /** That could be tried, known or not. */
+  tried = 0
   /** Of these, the calls of tools that would not be hidden any more. */
   shown = 0
 
@@ -21,7 +25,9 @@ export class Tallied {
   }
 
   take(verdict: Verdict): void {
-    const { change, was } = verdict
+    const { change, was, unkept } = verdict
+    if (unkept === 'altered') this.altered += 1
+    if (unkept === undefined) this.tried += 1
     this.#counts.set(change, this.count(change) + 1)
     if (change === 'unchanged') {
       this.#unchanged.set(was, (this.#unchanged.get(was) ?? 0) + 1)

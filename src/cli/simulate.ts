@@ -43,8 +43,8 @@ are not the same. Each call is tried by itself, after the calls that were let ou
 labels that the policies to try give them. Labels on record that none of these explains, as those of what an upstream
 said by itself, are kept where the policies to try know them. What was refused before any rule was asked is not tried.
 
-Exit codes: 0 fine, 1 --fail-on found something (or the policies or the mandate are bad), 2 usage, 3 no record, or it could
-not all be read.
+Exit codes: 0 fine, 1 --fail-on found something (or the policies or the mandate are bad), 2 usage, 3 no record, it could
+not all be read, it was altered, or no call could be tried.
 `
 
 const OPTIONS = {
@@ -96,6 +96,13 @@ async function simulate(argv: readonly string[], io: CliIo, parts: SimulateParts
   const whole = await simulateAll(question, candidate, { tallied, io })
   printSimulated(tallied, { ...question, candidate, whole }, io)
   if (!whole) return 3
+  const none = tallied.all > 0 && tallied.tried === 0
+  if (tallied.altered > 0 || none) {
+    const what = none ? 'no call could be tried' : `${tallied.altered} calls could not be tried`
+    const why = none ? 'what they were decided by is missing or altered' : 'altered, or another key'
+    io.stderr(`${paint(io, 'red', what)}: ${why}\n`)
+    return 3
+  }
   return question.failOn.some((fail) => tallied.fails(fail)) ? 1 : 0
 }
 

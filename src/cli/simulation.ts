@@ -10,8 +10,9 @@ import { isObject, type JsonObject } from '../model/json.ts'
 import type { CompiledPolicies } from '../policy/compile.ts'
 import { guarded, type GuardedAuthority } from '../policy/guarded.ts'
 import { appliesTo } from '../policy/possible.ts'
-import { Keepsakes, Library, Unkept } from './keepsakes.ts'
-import { authorityOf, callOf, keptOf } from './replay-call.ts'
+import { answersHeld, tellingOf } from './simulate-held.ts'
+import { Altered, Keepsakes, Library, Unkept } from './keepsakes.ts'
+import { authorityOf, callOf, keptOf, refuseAltered } from './replay-call.ts'
 import { type Left, SimulatedTasks } from './simulate-task.ts'
 
 /** What a call comes to: who wants to do it can, cannot, or has to wait for somebody. */
@@ -29,6 +30,8 @@ export interface Verdict {
   readonly by: readonly string[]
   /** Why it is not known. */
   readonly why?: string
+  /** It could not be tried: documents of then are missing, or what is kept contradicts itself. */
+  readonly unkept?: 'missing' | 'altered'
 }
 
 export interface Candidate {
@@ -55,6 +58,8 @@ export class Simulation {
   undecided = 0
   /** Of these, the calls of tools that were hidden then and would be shown: what they would come to is not known. */
   shown = 0
+  /** Logs in which something was decided by other policies than those to try. */
+  readonly #others = new Set<string>()
   readonly #environments = new Map<string, Environment>()
 
   constructor(candidate: Candidate) {
@@ -118,22 +123,40 @@ export class Simulation {
       if (!(error instanceof Unkept)) throw error
       // What it left in its task is not known, either.
       this.#tasks.damaged(recorded.log)
-      return { change: 'unknown', recorded, was, outcomes: [], by: [], why: error.message }
+      return {
+        change: 'unknown',
+        recorded,
+        was,
+        outcomes: [],
+        by: [],
+        why: error.message,
+        unkept: error instanceof Altered ? 'altered' : 'missing',
+      }
     }
   }
 
   #judged(recorded: Recorded, keepsakes: Keepsakes): Verdict {
+    const only = this.#isOnly(recorded)
     const own = keepsakes.mandate(recorded.mandate.digest)
     const base = authorityOf(own, recorded, keepsakes)
-    const kept = keptOf(recorded, then(recorded, base, keepsakes), keepsakes.check)
+    const before = then(recorded, base, keepsakes)
+    const kept = keptOf(recorded, before, keepsakes.check)
+    if (before)
+      refuseAltered(recorded, kept, keepsakes.check, () =>
+        before.whole.possible(callOf(recorded, own, kept)),
+      )
     const { mandate: other } = this.#candidate
     const mandate = other && other.mandate.name === own.mandate.name ? other : own
     const restricted = this.#restricted(mandate, recorded, keepsakes)
     const authority = authorityOf(restricted, recorded, keepsakes)
     const touch = (): void => kept.touch()
     const states = this.#tasks.before(recorded, { history: kept.history, touch })
-    const calls = states.map((task) => this.#call(recorded, mandate, { kept, task, keepsakes }))
-    const from = mandate === own ? saidBy(recorded, base) : undefined
+    const same = isSame(mandate, own)
+    const held = same && before ? this.#held(recorded, before.whole, keepsakes) : undefined
+    const calls = states
+      .map((task) => this.#call(recorded, mandate, { kept, task, keepsakes }))
+      .map((call) => (held && stands(recorded, call) ? telling(call, held) : call))
+    const from = same ? saidBy(recorded, base) : undefined
     const outcomes = new Set(calls.flatMap((call) => [...possible(authority, call, from)]))
     const [call] = calls
     if (call && recorded.kind === 'intent')
@@ -141,7 +164,37 @@ export class Simulation {
     const conjuncts = call ? authority.explain(call) : []
     // What the same mandate says is on record.
     const asked = from ? conjuncts.filter(ofPolicies) : conjuncts
-    return verdictOf(recorded, outcomes, { conjuncts, asked })
+    const verdict = verdictOf(recorded, outcomes, { conjuncts, asked })
+    const decided = verdict.change !== 'unknown' || !same || !this.#isThen(recorded)
+    if (decided || !(only || calls.every((one) => stands(recorded, one)))) return verdict
+    // By the very same documents, in the same state, it was what it was.
+    const { outcome } = recorded
+    return { change: 'unchanged', recorded, was: verdict.was, outcomes: [outcome], by: [] }
+  }
+
+  /** Are the policies to try those that it was decided by? */
+  #isThen({ policy }: Recorded): boolean {
+    const { policies } = this.#candidate
+    return !policies || policies.set.revision === policy?.revision
+  }
+
+  /** Has all of this log been decided by the policies to try, so that its tasks are what they were? */
+  #isOnly(recorded: Recorded): boolean {
+    if (!this.#isThen(recorded)) this.#others.add(recorded.log)
+    return !this.#others.has(recorded.log)
+  }
+
+  #held(
+    recorded: Recorded,
+    whole: Authority,
+    keepsakes: Keepsakes,
+  ): ReturnType<typeof answersHeld> {
+    const { policy } = recorded
+    if (!policy || !isGuarded(whole)) return new Map()
+    const before = keepsakes.policies(policy.revision).policies
+    const about = whole.rules
+    const after = this.#candidate.policies?.set ?? before
+    return answersHeld(recorded, about, { before, after })
   }
 
   /** The mandate under the candidate's policies, or those of then. */
@@ -205,6 +258,22 @@ export class Simulation {
     }
     return { labels, maybe }
   }
+}
+
+/** The same file, with the same roles. */
+function isSame(one: CompiledMandate, other: CompiledMandate): boolean {
+  const text = ({ mandate }: CompiledMandate): string =>
+    [mandate.digest, ...mandate.roles.map(({ name, digest }) => `${name} ${digest}`)].join('\n')
+  return one === other || text(one) === text(other)
+}
+
+/** Is its session marked as it was? */
+function stands({ labels }: Recorded, { session }: CallContext): boolean {
+  return labels.toSorted().join('\n') === session.labels.toSorted().join('\n')
+}
+
+function telling(call: CallContext, held: ReturnType<typeof answersHeld>): CallContext {
+  return call.veil ? { ...call, veil: tellingOf(call.veil, held) } : call
 }
 
 /** A text in a member of an entry; empty where there is none. */

@@ -157,7 +157,7 @@ function place(members: Map<string, Part>, steps: readonly string[], part: Part)
 }
 
 /** Anything in it that stands for what is not kept; whoever gave such an argument is not believed either. */
-function isCut(value: Json | undefined): boolean {
+export function isCut(value: Json | undefined): boolean {
   if (isList(value)) return value.some(isCut)
   if (!isObject(value)) return false
   return value['$cut'] === true || value['$secret'] === true || Object.values(value).some(isCut)

@@ -1,4 +1,5 @@
 /** The question a decision answers: may this principal do this action to this resource, now? */
+import type { Applies } from './decision.ts'
 import type { CallId, Instant, Sha256 } from './id.ts'
 import type { JsonObject } from './json.ts'
 import type { EngineFact, History } from './policy.ts'
@@ -97,4 +98,6 @@ export interface Veil {
   readonly others: 'none' | 'some' | 'unknown'
   /** The rules of then read these arguments, and found no second spelling of them. */
   readonly plain: ReadonlySet<string>
+  /** Answers of rules, by their names, that are on record where what they read is not. */
+  readonly told?: ReadonlyMap<string, Applies>
 }

@@ -36,6 +36,8 @@ export interface Examined {
 }
 
 export interface GuardedAuthority extends Authority {
+  /** Those that are about it. */
+  readonly rules: readonly CompiledRule[]
   /** Every rule that is about it under this mandate, without short-circuit. */
   examine(call: CallContext): readonly Examined[]
   /** What is possible where this is all that the mandate may say. */
@@ -127,6 +129,7 @@ function guard(base: Authority, named: Named, house: House): GuardedAuthority {
   const decide = (call: CallContext): Decision => judge(base.decide(call), call)
   return {
     ...base,
+    rules: about,
     listed: base.listed && hiding.length === 0,
     effects,
     data,

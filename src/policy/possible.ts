@@ -19,7 +19,8 @@ export function appliesTo(rule: CompiledRule, call: CallContext): Applies {
   if (spares === true) return 'no'
   const fitting = exempt ? fitsKnown(exempt, call) : false
   if (fitting === true) return 'no'
-  if ([holds, spares, fitting].includes('unknown')) return 'unknown'
+  if ([holds, spares, fitting].includes('unknown'))
+    return call.veil?.told?.get(source.name) ?? 'unknown'
   return holds === 'error' || spares === 'error' ? 'error' : 'yes'
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -5,6 +6,7 @@ import { explainCommand } from '../../src/cli/explain.ts'
 import { main } from '../../src/cli/main.ts'
 import { instant } from '../../src/model/id.ts'
 import { type KeptOptions, type KeptRecord, keptRecord } from '../fakes/kept-record.ts'
+import { rechain } from '../fakes/rechain.ts'
 import { fakeIo } from './io.fake.ts'
 
 const MANDATE = `mandate: office
@@ -176,24 +178,45 @@ describe('what is not kept', () => {
 })
 
 describe('a decision that is not the one on record', () => {
-  /** The record as if the guard had written this instead. */
-  function forge(from: string, to: string): void {
+  test.each([
+    ['the entry itself', '"to":"a@acme.example"', '"to":"b@acme.example"'],
+    ['one before it', '"roles":', '"rules":'],
+  ])('in a record that was altered, at %s, is not judged', async (_, from, to) => {
+    const { call, close } = await made()
+    const id = await call('mail/send', GOOD)
+    await close()
     const path = join(record.log, 'audit-0.jsonl')
     const text = readFileSync(path, 'utf8')
     expect(text).toContain(from)
     writeFileSync(path, text.replace(from, to))
+    const { exit, out, err } = await explain(['--decision', id])
+    expect([exit, out, err]).toEqual([
+      3,
+      '',
+      expect.stringContaining('the entry does not follow the one before: the record was altered'),
+    ])
+  })
+
+  /** The record as if the guard had written this instead, with all hashes. */
+  function forge(from: string, to: string): void {
+    const path = join(record.log, 'audit-0.jsonl')
+    rechain(path, (text) => {
+      expect(text).toContain(from)
+      return text.replace(from, to)
+    })
   }
 
-  test('is told, member by member', async () => {
-    const { call, close } = await made()
-    const id = await call('mail/send', GOOD)
-    await close()
-    forge('"to":"a@acme.example"', '"to":"b@partner.example"')
-    const found = await told(id)
-    // The digest of the arguments stands for others than the entry has.
-    expect(found).toMatchObject({ exit: 1, comparison: 'differs' })
-    expect(found.differences.join()).toMatch(/permitted.*(?:forbidden|outside_mandate)/)
-  })
+  test.each([[undefined], ['arguments']] as const)(
+    'by arguments that its digest does not stand for (capture %s) is not judged, either',
+    async (capture) => {
+      const { call, close } = await made(capture ? { capture } : {})
+      const id = await call('mail/send', GOOD)
+      await close()
+      forge('"to":"a@acme.example"', '"to":"b@acme.example"')
+      const { exit, err } = await explain(['--decision', id])
+      expect([exit, err]).toEqual([3, expect.stringContaining('altered, or another key')])
+    },
+  )
 
   test('a rule that applied and does not', async () => {
     const { call, close } = await made()
@@ -208,6 +231,12 @@ describe('a decision that is not the one on record', () => {
   })
 })
 
+/** In place of a file: whoever opens it waits for a writer. */
+function pipe(path: string): void {
+  rmSync(path)
+  execFileSync('mkfifo', [path])
+}
+
 describe('the documents of that time', () => {
   test('count, whatever is in force since', async () => {
     const { call, close, swap } = await made()
@@ -221,6 +250,7 @@ describe('the documents of that time', () => {
 
   test.each([
     ['missing', (path: string) => rmSync(path), /is not kept beside the log/],
+    ['a pipe', pipe, /is no regular file/],
     ['altered', (path: string) => writeFileSync(path, 'policy: x\n'), /was altered/],
   ])('%s: it cannot be made again', async (_, spoil, why) => {
     const { call, close, log } = await made()
@@ -232,9 +262,18 @@ describe('the documents of that time', () => {
       spoil(path)
       const { exit, err } = await explain(['--decision', id])
       expect([name, exit, err]).toEqual([name, 3, expect.stringMatching(why)])
+      rmSync(path, { force: true })
       writeFileSync(path, kept)
     }
     expect((await explain(['--decision', id])).exit).toBe(0)
+  })
+
+  test('a pipe in place of the log does not hold it up, either', async () => {
+    const { close } = await made()
+    await close()
+    pipe(join(record.log, 'audit-0.jsonl'))
+    const { exit, err } = await explain(['--decision', 'i-1'])
+    expect([exit, err]).toEqual([3, expect.stringContaining('is no regular file')])
   })
 
   test('are the mandate, its role, the policy, its manifest and the definition, each once', async () => {
@@ -254,9 +293,16 @@ test('a call that is not on record, or was refused before any rule was asked', a
   await close()
   const { exit, err } = await explain(['--decision', 'i-2'])
   expect([exit, err]).toEqual([
-    2,
+    3,
     expect.stringMatching(/no decision about the call `i-2` is on record/),
   ])
+})
+
+test('a call is found by the end of its id, as the log shows it', async () => {
+  const { call, close } = await made({ name: '20261124T093000Z-2ca7237f' })
+  const id = await call('mail/send', GOOD)
+  await close()
+  expect(await told('2ca7237f-1')).toMatchObject({ exit: 0, call: id, comparison: 'same' })
 })
 
 test('as text: the rules with what they read, the verdict on record and the comparison', async () => {

@@ -490,6 +490,19 @@ rules:
     },
   )
 
+  test('calls that are supposed left the labels of their tools', async () => {
+    here.write('policies/acme.yaml', POLICY.replace('add: [supplied]', 'add: [untrusted]'))
+    const { code, told: said } = await told([...call(small), '--history', 'vendors/approve=1'])
+    expect([code, said.verdict]).toEqual([1, 'denied: forbidden by `acme#tainted`'])
+    expect((await explain([...call(small), '--history', 'vendors/approve=0'])).code).toBe(0)
+  })
+
+  test('a label that no policy knows is warned of', async () => {
+    const { code, err } = await explain([...call(small), '--label', 'untrustd'])
+    expect([code, err]).toEqual([0, expect.stringContaining('did you mean `untrusted`?')])
+    expect((await explain([...call(small), '--label', 'untrusted'])).code).toBe(1)
+  })
+
   test('as text: conditions below their rule, shadow apart', async () => {
     const { out } = await explain(call({ ...small, amount: 3000 }))
     expect(out).toContain(
@@ -502,6 +515,8 @@ rules:
   })
 
   test.each([
+    [['--history', 'vendors/aprove=1'], /`vendors` has no such tool \(did you mean `approve`\?\)/],
+    [['--engine', 'nope=deny'], /no such engine is configured/],
     [['--history', 'vendors=3'], /`--history vendors=3` cannot be read/],
     [['--engine', 'cerbos=permti'], /did you mean `permit`/],
   ])('%j is a usage error', async (flags, why) => {

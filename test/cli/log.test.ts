@@ -60,14 +60,21 @@ describe('the table', () => {
   test('says when, what, to which effect and what came of it, in columns', async () => {
     const { exit, out, err } = await log([])
     expect(out).toEqual([
-      'time                    call             effect  verdict              took',
-      '2026-11-22 02:01:00  ✓  vendors/approve  write   complete            12 ms',
+      'time                    call             effect  verdict              took  id',
+      '2026-11-22 02:01:00  ✓  vendors/approve  write   complete            12 ms  a',
       '2026-11-22 02:02:00  ✗  crm/find         read    outside_mandate',
-      '2026-11-22 02:03:00  !  crm/find         read    tool_error          1.5 s',
-      '2026-11-22 02:59:00  ?  vendors/approve  write   unsettled',
+      '2026-11-22 02:03:00  !  crm/find         read    tool_error          1.5 s  b',
+      '2026-11-22 02:59:00  ?  vendors/approve  write   unsettled                  c',
       '4 on record: 2 forwarded, 1 refused, 1 unsettled',
     ])
     expect([exit, err]).toEqual([0, ''])
+  })
+
+  test('names a call by the end of its id, which finds it again', async () => {
+    await record.write('two', [intent({ id: '20261124T093000Z-2ca7237f-7', at: at(50) })])
+    const { out } = await log(['--call', '2ca7237f-7'])
+    expect(out).toHaveLength(3)
+    expect(out[1]).toMatch(/unsettled +2ca7237f-7$/)
   })
 
   test('with --all also lists and events, whose words take the rest of the line', async () => {
@@ -297,7 +304,7 @@ describe('--follow', () => {
     await record.write('two', [intent({ id: 'never' })])
     stop.abort()
     expect(await done).toBe(0)
-    expect(lines()[4]).toMatch(/\? {2}vendors\/approve .* unsettled$/)
+    expect(lines()[4]).toMatch(/\? {2}vendors\/approve .* unsettled +never$/)
     expect(lines()[5]).toBe(
       '5 on record: 3 forwarded, 1 refused, 1 unsettled; the last 4 are shown',
     )
@@ -353,9 +360,9 @@ describe('rules of policies', () => {
   test('stand below the call that they forbade, or would have', async () => {
     const { out } = await log(['--rule', 'acme'])
     expect(out.slice(1, -1)).toEqual([
-      '2026-11-22 02:01:00  ?  vendors/approve  write   unsettled',
+      '2026-11-22 02:01:00  ?  vendors/approve  write   unsettled                  r1',
       '    shadow acme#later',
-      '2026-11-22 02:02:00  ?  vendors/approve  write   unsettled',
+      '2026-11-22 02:02:00  ?  vendors/approve  write   unsettled                  r2',
       '2026-11-22 02:02:00  ✗  crm/find         read    outside_mandate',
       '    by acme#flow',
     ])

@@ -238,6 +238,30 @@ describe('unknown', () => {
     expect(await against({ ...forbid, 'engines.yaml': engines })).toMatchObject({ newly_denied: 2 })
   })
 
+  test('is nothing under the very revision of the record, nor what an unchanged rule said', async () => {
+    await recorded(
+      [
+        ['mail/send', LONG],
+        ['mail/send', { ...LONG, body: `secret${LONG.body}` }],
+      ],
+      BODY,
+    )
+    expect(await against(BODY, ['--fail-on', 'changed'])).toMatchObject({
+      exit: 0,
+      unknown: 0,
+      unchanged: 2,
+    })
+    const more = {
+      ...BODY,
+      'q.yaml': 'policy: q\nrules: [{ id: r, effect: forbid, tools: [mail/read] }]\n',
+    }
+    expect(await against(more)).toMatchObject({ unknown: 0, unchanged: 2 })
+    const text = BODY['p.yaml']?.replace('"secret"', '"other"') ?? ''
+    expect(await against({ 'p.yaml': text })).toMatchObject({ unknown: 2 })
+    const sets = { ...BODY, 'q.yaml': 'policy: q\nsets: { partners: [a.example] }\nrules: []\n' }
+    expect(await against(sets)).toMatchObject({ unknown: 2 })
+  })
+
   test('is a call whose definition is not kept', async () => {
     await recorded([['mail/read']])
     const { definition } = entryOf('intent').request
@@ -355,6 +379,30 @@ describe('the record', () => {
         policy('  - { id: evil, effect: forbid, when: \'args.to.startsWith("b")\' }\n'),
       ),
     ).toMatchObject({ newly_denied: 1 })
+  })
+
+  test('that was altered is told, by its chain or by the digest of arguments', async () => {
+    await recorded(
+      [['mail/send', A], ['mail/read']],
+      policy(
+        `  - { id: evil, effect: forbid, tools: ["mail/send"], when: 'args.to == "b@evil.example"' }\n`,
+      ),
+    )
+    const path = join(record.log, 'audit-0.jsonl')
+    const text = readFileSync(path, 'utf8')
+    const forged = text.replace('"to":"a@', '"to":"c@')
+    expect(forged).not.toBe(text)
+    writeFileSync(path, forged)
+    mkdirSync(join(folder, 'other'))
+    writeFileSync(join(folder, 'other', 'p.yaml'), 'policy: p\nrules: []\n')
+    const damaged = await run(['--policies', 'other'])
+    expect([damaged.exit, damaged.err]).toEqual([3, expect.stringContaining('was altered')])
+  })
+
+  test('of which nothing could be tried is no all-clear', async () => {
+    await recorded([['mail/read']])
+    rmSync(join(record.log, 'objects'), { recursive: true })
+    expect(await against(NONE)).toMatchObject({ exit: 3, unknown: 1 })
   })
 
   test('that is damaged is not taken for the whole', async () => {

@@ -47,6 +47,8 @@ export interface KeptOptions {
   /** Another log of the same state folder. */
   readonly beside?: KeptRecord
   readonly name?: string
+  /** Whole arguments are captured. */
+  readonly capture?: 'arguments'
 }
 
 /** A mandate with its roles, as they are read from files beside it. */
@@ -98,6 +100,7 @@ export async function keptRecord(options: KeptOptions): Promise<KeptRecord> {
   const log = openLog({
     dir,
     clock,
+    ...(options.capture && { capture: true }),
     head: { log: name, agent, assurance: 'launch_line', mandate: acting },
   })
   const keep = (document: string): void => void log.putObject(Buffer.from(document))
