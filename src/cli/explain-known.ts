@@ -5,19 +5,24 @@ import { GuardError } from '../model/error.ts'
 import type { CompiledPolicies } from '../policy/compile.ts'
 import type { GuardedMandate } from '../policy/guarded.ts'
 import { callOf, type Supposed } from './explain-judge.ts'
+import { type CliIo, paint, printable } from './io.ts'
+import type { PolicyLoad } from './policies.ts'
 import type { Before, Count } from './explain-suppose.ts'
 import { bareDefinition } from './explain-target.ts'
 
 /** @throws GuardError ERR_USAGE for an engine that is not configured, or a tool that an upstream is known not to have */
 export function refuseUnknown(
   { counts, engines = [] }: Before,
-  known: Pick<Supposed, 'probed' | 'approved'> & { readonly engines: readonly string[] },
+  known: Pick<Supposed, 'probed' | 'approved'> & {
+    readonly load: Pick<PolicyLoad, 'engines'> | undefined
+  },
 ): void {
+  const ids = known.load?.engines.map(({ id }) => id) ?? []
   for (const { engine, effect } of engines)
-    if (!known.engines.includes(engine))
+    if (!ids.includes(engine))
       throw unknown(`--engine ${engine}=${effect}`, 'no such engine is configured', {
         name: engine,
-        names: known.engines,
+        names: ids,
       })
   for (const { server, name, count } of counts) {
     const names = toolsOf(server, known)
@@ -50,8 +55,17 @@ function unknown(
   return new GuardError('ERR_USAGE', `\`${flag}\`: ${why} (${hint})`)
 }
 
+export function warnOfLabels(
+  labels: readonly string[],
+  set: CompiledPolicies | undefined,
+  io: CliIo,
+): void {
+  for (const odd of oddLabels(labels, set))
+    io.stderr(`${paint(io, 'yellow', 'warning')}: ${printable(odd)}\n`)
+}
+
 /** What to say of labels that no policy leaves or asks for: they may be misspelt. */
-export function oddLabels(
+function oddLabels(
   labels: readonly string[],
   set: CompiledPolicies | undefined,
 ): readonly string[] {

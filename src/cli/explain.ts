@@ -16,10 +16,10 @@ import { readArgs } from './explain-args.ts'
 import { type DecisionQuestion, explainDecision, placeOf } from './explain-decision.ts'
 import { judge, type Supposed } from './explain-judge.ts'
 import { type Explained, printExplained } from './explain-report.ts'
-import { labelsLeft, oddLabels, refuseUnknown } from './explain-known.ts'
+import { labelsLeft, refuseUnknown, warnOfLabels } from './explain-known.ts'
 import { findTarget, namedServer, type Question } from './explain-target.ts'
 import { supposedBefore } from './explain-suppose.ts'
-import { type CliIo, type Command, paint, printable } from './io.ts'
+import type { CliIo, Command } from './io.ts'
 import { type Prepared, prepare, settingsOf } from './launch.ts'
 import { guarded } from '../policy/guarded.ts'
 import type { Probe, Probed } from './probe.ts'
@@ -129,24 +129,15 @@ async function explainCall(
   const target = findTarget(question, { servers, mandate, ...approved, ...offer })
   const { agent } = agentOf(mandate, settings)
   const { environment } = settings
-  // What is said is supposed; else it is what a guard of this state folder would see.
-  const state = stateDir(io.env, settings.stateDir)
-  const seen = inForce(readRisk(riskFile(state)), settings.risk, at).risk
-  const risk = values.risk === undefined ? seen : settings.risk
-  const load = prepared.policySet?.load
-  refuseUnknown(before, {
-    ...approved,
-    ...offer,
-    engines: load?.engines.map(({ id }) => id) ?? [],
-  })
+  const risk = values.risk === undefined ? seenRisk(settings, at, io) : settings.risk
+  const known = { load: prepared.policySet?.load, ...approved, ...offer }
+  refuseUnknown(before, known)
   const said = [...new Set(values.label)]
-  for (const odd of oddLabels(said, load?.policies))
-    io.stderr(`${paint(io, 'yellow', 'warning')}: ${printable(odd)}\n`)
+  warnOfLabels(said, known.load?.policies, io)
   const { counts, ...past } = before
   const around = { agent, environment, risk, labels: said, at, ...past, ...approved, ...offer }
-  const left = labelsLeft(counts, mandate, { set: load?.policies, supposed: around })
-  const labels = [...new Set([...said, ...left])]
-  const supposed: Supposed = { ...around, target, args, labels }
+  const left = labelsLeft(counts, mandate, { set: known.load?.policies, supposed: around })
+  const supposed: Supposed = { ...around, target, args, labels: [...new Set([...said, ...left])] }
   const unasked = probed?.failed.find(({ server }) => server === target.server)
   const explained: Explained = {
     supposed,
@@ -155,8 +146,18 @@ async function explainCall(
     skipped: skipped(target.kind, offline, unasked?.why),
   }
   printExplained(explained, io, values.json === true ? 'json' : 'text')
-  if (explained.judgement.decision.effect === 'deny') return 1
-  return unasked || explained.judgement.unasked.length > 0 ? 3 : 0
+  return exitOf(explained, unasked !== undefined)
+}
+
+function exitOf({ judgement }: Explained, unasked: boolean): number {
+  if (judgement.decision.effect === 'deny') return 1
+  return unasked || judgement.unasked.length > 0 ? 3 : 0
+}
+
+/** What is said is supposed; else it is what a guard of this state folder would see. */
+function seenRisk(settings: Settings, at: Instant, io: CliIo): Settings['risk'] {
+  const state = stateDir(io.env, settings.stateDir)
+  return inForce(readRisk(riskFile(state)), settings.risk, at).risk
 }
 
 /** Under the policies of its folder, where there is one. */
