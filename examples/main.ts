@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
-const EXAMPLES = ['procurement/run.ts']
+const EXAMPLES = ['procurement/run.ts', 'guardrails/run.ts']
 
 let failed = 0
 for (const example of EXAMPLES) {

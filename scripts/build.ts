@@ -43,8 +43,14 @@ async function executable(
 ): Promise<{ readonly good: boolean; readonly chunks: OutputChunk[] }> {
   let good = true
   const bundle = await rolldown({
-    input: { chaperone: join(root, 'src', 'bin', 'chaperone.ts') },
+    input: {
+      chaperone: join(root, 'src', 'bin', 'chaperone.ts'),
+      // Started as a thread, by its name beside the file that starts it.
+      'engine-worker': join(root, 'src', 'engine', 'engine-worker.ts'),
+    },
     platform: 'node',
+    // Installed by whoever configures the engine.
+    external: ['@cedar-policy/cedar-wasm/nodejs'],
     onLog: (level, log) => {
       if (log.code === 'UNRESOLVED_IMPORT') good = false
       if (level === 'warn') console.error(log.message)

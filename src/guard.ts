@@ -3,17 +3,22 @@ import type { Readable, Writable } from 'node:stream'
 import { systemClock, systemTimers } from './config/system.ts'
 import { version } from './config/version.ts'
 import type { HttpUpstream } from './config/upstream-entry.ts'
+import type { CedarCheck } from './engine/cedar-check.ts'
+import type { EngineDeps } from './engine/open.ts'
 import { lenderEvents, lent } from './credential/lend.ts'
 import type { LoginOutcome } from './credential/login.ts'
 import { LoginFile } from './credential/login-file.ts'
 import type { LogoutOptions, LogoutOutcome } from './credential/logout.ts'
 import type { CompiledMandate } from './model/authority.ts'
 import type { UpstreamRequest } from './model/call.ts'
+import type { Problem } from './model/document.ts'
+import type { EngineConfig } from './model/engine.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { JsonObject } from './model/json.ts'
 import type { Lock } from './model/lock.ts'
-import type { AuditLog, OperationalLog } from './model/port.ts'
+import type { AuditLog, OperationalLog, PolicyEngine } from './model/port.ts'
 import type { EventName } from './model/record.ts'
+import type { WebhookEntry } from './model/webhook.ts'
 import { timeKeeper } from './pipeline/time.ts'
 import type { ListenerOptions } from './proxy/downstream/http/listener.ts'
 import type { ServerOptions } from './proxy/downstream/http/server.ts'
@@ -36,6 +41,8 @@ import { Link, type LinkEvents } from './proxy/upstream/link.ts'
 import { connectHttp } from './proxy/upstream/http/connection.ts'
 import { fetchWith } from './proxy/upstream/http/fetch.ts'
 import { startProcess } from './proxy/upstream/process.ts'
+import { Task } from './state/task.ts'
+import { webhooks } from './webhook/webhooks.ts'
 
 export type { LoginOutcome } from './credential/login.ts'
 export type { LogoutOutcome } from './credential/logout.ts'
@@ -44,6 +51,8 @@ export type { GuardedUpstream } from './proxy/front.ts'
 /** How upstreams are reached and the patience of an opening have working defaults. */
 type House = Omit<HouseOptions, 'start' | 'openingMs' | 'pins'> &
   Partial<Pick<HouseOptions, 'start' | 'openingMs'>> & {
+    /** Whom `notify` duties tell, by name. */
+    readonly webhooks?: ReadonlyMap<string, WebhookEntry>
     /** What is approved; without it, definitions are pinned as they are first seen. */
     readonly lock?: Lock
     /** Where `chaperone login` keeps what upstreams are shown; absent: they are shown their entries' headers alone. */
@@ -51,7 +60,7 @@ type House = Omit<HouseOptions, 'start' | 'openingMs' | 'pins'> &
   }
 
 /** What a guard is made of. */
-export type GuardOptions = House & Assignment
+export type GuardOptions = House & Omit<Assignment, 'task'>
 
 export interface Guard {
   /** Serves one agent; resolves when it has gone and everything is settled and stopped. */
@@ -67,11 +76,13 @@ const SETTLE_MS = 2000
 /** Starts the upstream processes at once, so that their start-up runs beside whatever the agent does first. */
 export function createGuard(given: GuardOptions): Guard {
   const options = housed(given)
+  recordPosture(options)
   const wire = { send: (_frame: string): void => undefined }
   const session = new Session(lines((frame) => wire.send(frame)))
   const time = timeKeeper(options.clock)
   const newCallId = callIds(options.instance)
-  const front = createFront({ ...options, standing: session, time, newCallId })
+  const task = new Task(options.instance)
+  const front = createFront({ ...options, task, standing: session, time, newCallId })
   for (const link of front.links) link.launch()
   let stopping: Promise<void> | undefined
   const stop = (reason: string): Promise<void> => {
@@ -130,7 +141,10 @@ function housed<T extends House & { readonly log: AuditLog }>(
   given: T,
 ): T & Pick<HouseOptions, 'start' | 'openingMs' | 'pins'> {
   const upstreams = withLogins(given)
-  return { start: connect, openingMs: OPENING_MS, ...given, upstreams, pins: new Pins(given.lock) }
+  const { clock, timers, webhooks: hooks } = given
+  const notifier = hooks && webhooks(hooks, { fetch: fetchWith(timers), clock, timers })
+  const pins = new Pins(given.lock)
+  return { start: connect, openingMs: OPENING_MS, notifier, ...given, upstreams, pins }
 }
 
 /** Calls are named after the guard, in the order in which they came. */
@@ -153,7 +167,11 @@ async function shutDown(
   await closeRecord(options, reason)
 }
 
-async function closeRecord({ log, clock, operational }: Noting, reason: string): Promise<void> {
+async function closeRecord(
+  { log, clock, operational, posture }: Noting & Pick<HouseOptions, 'posture'>,
+  reason: string,
+): Promise<void> {
+  posture.close()
   try {
     await log.append({ type: 'event', at: clock.now(), event: 'guard_stopped', facts: { reason } })
     await log.close()
@@ -168,7 +186,7 @@ export type HttpGuardOptions = House &
   Omit<ServerOptions, 'onRefused'> &
   Pick<ListenerOptions, 'mostReading'> & {
     /** One without a key, or any number of them with one each. */
-    readonly admissions: readonly Admission[]
+    readonly admissions: readonly Omit<Admission, 'task'>[]
     /** Of the guard itself; what agents do is recorded under their own mandates. */
     readonly log: AuditLog
   }
@@ -192,7 +210,9 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
     import('./proxy/downstream/http/posts.ts'),
   ])
   const options = housed(given)
-  const { admissions, clock, instance } = options
+  const { clock, instance } = options
+  const admissions = withTasks(options)
+  recordPosture(options)
   const time = timeKeeper(clock)
   const newCallId = callIds(instance)
   const posts = new Posts({ house: options, admissions, time, newCallId })
@@ -212,6 +232,17 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
   }
 }
 
+/** Whoever acts under the same mandate is in the same task, whichever key it presents. */
+function withTasks({ admissions, instance }: HttpGuardOptions): readonly Admission[] {
+  const tasks = new Map<string, Task>()
+  return admissions.map((one) => {
+    const who = `${one.mandate.mandate.digest} ${one.principal?.agent ?? ''}`
+    const task = tasks.get(who) ?? new Task(`${instance}/${tasks.size + 1}`)
+    tasks.set(who, task)
+    return { ...one, task }
+  })
+}
+
 /** The upstreams with what they are shown of logins. */
 function withLogins(house: Noting & House): readonly GuardedUpstream[] {
   const { clock, operational, stateDir, timers, upstreams } = house
@@ -228,6 +259,13 @@ function note({ log, clock, operational }: Noting, event: EventName, facts: Json
     .catch((error: unknown) =>
       operational.error({ error: messageOf(error) }, 'an event could not be recorded'),
     )
+}
+
+function recordPosture(house: Noting & Pick<HouseOptions, 'posture'>): void {
+  house.posture.onChange(({ risk, why, until }) => {
+    const end = until === undefined ? {} : { until: new Date(until).toISOString() }
+    note(house, 'risk_changed', { risk, ...(why !== undefined && { why }), ...end })
+  })
 }
 
 /** What was turned away before it was anybody's is told the first time and then at every power of two: a flood fills nothing. */
@@ -320,6 +358,27 @@ function quietLinks(
         callTimeoutMs: settings.startTimeoutMs,
       }),
   )
+}
+
+/**
+ * Opens an external policy engine; its library is loaded only now.
+ *
+ * @throws GuardError ERR_CONFIG_INVALID when its package is not installed, or what it decides by does not load
+ */
+export async function openPolicyEngine(
+  config: EngineConfig,
+  deps: EngineDeps,
+): Promise<PolicyEngine> {
+  return (await import('./engine/open.ts')).openEngine(config, deps)
+}
+
+/**
+ * Holds Cedar policies against the tools that they are about.
+ *
+ * @throws GuardError ERR_CONFIG_INVALID when the package is not installed
+ */
+export async function checkCedarPolicies(check: CedarCheck): Promise<readonly Problem[]> {
+  return (await import('./engine/cedar-check.ts')).validateCedar(check)
 }
 
 /** An upstream to log in at, or out of. */

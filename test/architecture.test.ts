@@ -19,12 +19,13 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   approval: ['model'],
   credential: ['model'],
   state: ['model'],
+  webhook: ['model'],
   pipeline: ['model', 'mandate', 'policy'],
   proxy: ['model', 'pipeline'],
   config: ['model', 'document'],
   console: ['config', 'model', 'guard'],
   // A command may call one room's offline entry directly.
-  cli: ['config', 'model', 'document', 'mandate', 'policy', 'audit', 'guard', 'cli'],
+  cli: ['config', 'model', 'document', 'mandate', 'policy', 'audit', 'state', 'guard', 'cli'],
   bin: ['cli'],
   guard: [
     'model',
@@ -37,6 +38,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'approval',
     'credential',
     'state',
+    'webhook',
     'pipeline',
     'proxy',
     'config',
@@ -52,6 +54,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['config/operational.ts'],
   '@modelcontextprotocol/client': ['credential/oauth/'],
   'undici/lib/dispatcher/pool.js': ['proxy/upstream/http/pool.ts'],
+  '@cedar-policy/cedar-wasm/nodejs': ['engine/cedar-library.ts'],
   // Its types alone.
   undici: ['proxy/upstream/http/undici-pool.d.ts'],
 }

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { instant } from '../src/model/id.ts'
+import type { PostureChange, PosturePort } from '../src/model/port.ts'
 import type { UpstreamConnection } from '../src/proxy/upstream/connection.ts'
 import { memoryGuard, modern, type MemoryGuard } from './fakes/guard.ts'
 import { fakeUpstream, legacyUpstream, type FakeLife, type Received } from './fakes/upstream.ts'
@@ -767,4 +769,36 @@ test('an upstream that starts slowly is left out of the list, and announced when
   for (const answer of held) answer()
   await guard.hears(({ method }) => method === 'notifications/tools/list_changed')
   expect(await names(guard.ask('tools/list'))).toContain('a__echo')
+})
+
+test('a change of the risk posture is on record before the call that it decides', async () => {
+  let change = (_change: PostureChange): void => undefined
+  let closed = 0
+  const posture: PosturePort = {
+    at: () => {
+      change({ risk: 'high', why: 'an alarm', until: instant(Date.parse('2026-11-24T11:00:00Z')) })
+      return 'high'
+    },
+    onChange: (listener) => {
+      change = listener
+    },
+    close: () => {
+      closed += 1
+    },
+  }
+  const guard = memoryGuard(MANDATE, { a: legacyUpstream([ECHO, SLOW]) }, { posture })
+  await guard.open()
+  await guard.ask('tools/call', { name: 'echo', arguments: { text: 'x' } })
+  await guard.hangUp()
+  const about = guard.log.entries.filter(
+    ({ type, event }) => type === 'intent' || event === 'risk_changed',
+  )
+  expect(about).toMatchObject([
+    {
+      event: 'risk_changed',
+      facts: { risk: 'high', why: 'an alarm', until: '2026-11-24T11:00:00.000Z' },
+    },
+    { type: 'intent', state: { risk: 'high' } },
+  ])
+  expect(closed).toBe(1)
 })

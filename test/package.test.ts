@@ -62,8 +62,18 @@ test('nothing is packed that is not meant to be', () => {
   const paths = packed.files.map(({ path }) => path)
   const stray = paths.filter((path) => !ALLOWED.some((prefix) => path.startsWith(prefix)))
   expect(stray).toEqual([])
-  expect(paths.filter((path) => /(?<!\.d)\.[mc]?ts$|\.map$|\.test\./.test(path))).toEqual([])
-  for (const path of ['dist/bin/chaperone.js', 'dist/index.js', 'dist/index.d.ts', 'LICENSE']) {
+  expect(paths.filter((path) => /(?<!\.d)\.[mc]?ts$|\.map$|\.test\.(?!yaml$)/.test(path))).toEqual(
+    [],
+  )
+  // Policies come with their tests.
+  for (const path of [
+    'policies/mail.yaml',
+    'policies/mail.test.yaml',
+    'dist/bin/chaperone.js',
+    'dist/index.js',
+    'dist/index.d.ts',
+    'LICENSE',
+  ]) {
     expect(paths).toContain(path)
   }
 })

@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Agent, agentOf } from '../agent.ts'
 import { guardLine, guardProgram } from '../guard-line.ts'
+import { guarded, type Story, watch } from '../in-process.ts'
 import { Report } from '../report.ts'
-import { guarded, type Story, watch } from './guard.ts'
 
 const HERE = import.meta.dirname
 const AGENT = 'procurement-agent-001'
@@ -24,6 +24,8 @@ interface Scene {
   readonly story: Story
   readonly folder: string
   readonly program: string
+  /** Where the vendor server notes what reached it. */
+  readonly vendorLog: string
 }
 
 /** Everything that should have reached the vendor server so far, in order. */
@@ -45,8 +47,8 @@ async function approve(
   if (claim.expected === 'ok') reached.push(`approve ${JSON.stringify(args)}`)
 }
 
-function vendorSaw({ report, story }: Scene): void {
-  const lines = existsSync(story.vendorLog) ? readFileSync(story.vendorLog, 'utf8') : ''
+function vendorSaw({ report, vendorLog }: Scene): void {
+  const lines = existsSync(vendorLog) ? readFileSync(vendorLog, 'utf8') : ''
   const saw = lines
     .split('\n')
     .filter((line) => line !== '')
@@ -178,8 +180,7 @@ async function theProcess(scene: Scene): Promise<void> {
   const written = readFileSync(scene.story.mandate, 'utf8')
   writeFileSync(mandate, written.replace('Mon-Fri 09:00-17:00', `${day} 09:00-17:00`))
   const told = launch(scene, mandate, AGENT)
-  const vendorLog = { VENDOR_LOG: scene.story.vendorLog }
-  const agent = await agentOf(guardLine(scene.program, told, vendorLog))
+  const agent = await agentOf(guardLine(scene.program, told, scene.story.env))
   await approve(scene, agent, {
     title: `permitted on ${day} only, and asked today`,
     expected: 'outside_mandate',
@@ -198,13 +199,14 @@ async function main(argv: readonly string[]): Promise<number> {
   const report = new Report(argv)
   const program = guardProgram(argv)
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'chaperone-procurement-'))
+  const vendorLog = join(folder, 'vendors.jsonl')
   const story: Story = {
     mandate: join(HERE, 'mandate.yaml'),
     upstreams: join(HERE, 'mcp.json'),
-    vendorLog: join(folder, 'vendors.jsonl'),
+    env: { VENDOR_LOG: vendorLog },
     stateDir: join(folder, 'state'),
   }
-  const scene: Scene = { report, story, folder, program }
+  const scene: Scene = { report, story, folder, program, vendorLog }
   try {
     report.title('Procurement: class B vendors only, in business hours')
     const clock = watch('2026-10-23T08:00:00Z')

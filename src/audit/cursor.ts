@@ -3,7 +3,9 @@ import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { GuardError } from '../model/error.ts'
 import { isObject } from '../model/json.ts'
+import type { Sha256 } from '../model/id.ts'
 import type { Entry } from '../model/record.ts'
+import { leafHash, NO_ENTRY } from './digest.ts'
 import { LineScanner, type Line } from './scan.ts'
 import { logFiles, type LogFile } from './tail.ts'
 
@@ -11,6 +13,7 @@ export interface EntryItem {
   readonly kind: 'entry'
   /** The folder of the log, by its own name. */
   readonly log: string
+  readonly folder: string
   readonly entry: Entry
   /** As it stands in the file. */
   readonly line: string
@@ -24,7 +27,7 @@ export interface Damage {
   readonly file: string
   /** Counts from 1. */
   readonly line: number
-  readonly problem: 'torn' | 'not_an_entry' | 'out_of_sequence'
+  readonly problem: 'torn' | 'not_an_entry' | 'out_of_sequence' | 'altered'
   readonly message: string
   readonly time: string
 }
@@ -40,6 +43,8 @@ export function byTime(a: EntryItem, b: EntryItem): number {
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
+const ALTERED = 'the entry does not follow the one before: the record was altered'
+
 export class LogCursor {
   readonly #folder: string
   readonly #log: string
@@ -50,6 +55,8 @@ export class LogCursor {
   #taken = 0
   #time = ''
   #seq: number | undefined
+  /** The leaf hash that the next entry has to name; undefined where nobody knows it. */
+  #leaf: Sha256 | undefined
 
   constructor(folder: string) {
     this.#folder = folder
@@ -106,6 +113,7 @@ export class LogCursor {
     if (!next) return false
     const torn = this.unfinished()
     if (this.#scanner !== undefined) this.#index += 1
+    if (this.#seq === undefined && next.firstSeq === 0) this.#leaf = NO_ENTRY
     this.#seq ??= next.firstSeq
     this.#scanner = new LineScanner(join(this.#folder, next.name))
     this.#items = torn ? [torn] : []
@@ -124,18 +132,24 @@ export class LogCursor {
   #read({ text, number }: Line): void {
     const entry = text === undefined ? undefined : entryOf(text)
     if (text === undefined || !entry) {
+      this.#leaf = undefined
       const message = text === undefined ? 'longer than an entry can be' : 'no entry of a record'
       this.#items.push(this.#damage(number, 'not_an_entry', message))
       return
     }
     if (entry.ts > this.#time) this.#time = entry.ts
     const expected = this.#seq ?? entry.seq
+    const before = this.#leaf
     this.#seq = entry.seq + 1
+    this.#leaf = leafHash(text)
     if (entry.seq !== expected) {
       const message = `entry ${entry.seq} stands where ${expected} should`
       this.#items.push(this.#damage(number, 'out_of_sequence', message))
+    } else if (before !== undefined && entry.v === 1 && entry['prev'] !== before) {
+      this.#items.push(this.#damage(number, 'altered', ALTERED))
     }
-    this.#items.push({ kind: 'entry', log: this.#log, entry, line: text, time: this.#time })
+    const [log, folder, time] = [this.#log, this.#folder, this.#time]
+    this.#items.push({ kind: 'entry', log, folder, entry, line: text, time })
   }
 
   #damage(line: number, problem: Damage['problem'], message: string): Damage {

@@ -8,6 +8,7 @@ import type { Sha256 } from '../model/id.ts'
 import { canonical, isList, type Json, type JsonObject } from '../model/json.ts'
 import type { EntryBody, RecordHead, RequestFacts } from '../model/record.ts'
 import type { Verdict } from '../model/verdict.ts'
+import { decisionWriter } from './decision.ts'
 import { cutFacts, factsWriter } from './facts.ts'
 import {
   cutText,
@@ -37,8 +38,15 @@ export interface Position {
   readonly prev: Sha256
 }
 
+/** What of a call is written beside what its decision read. */
+export interface WriteOptions {
+  /** The whole arguments, where they fit: in clear, but for what is secret by name or by shape. Default: no. */
+  readonly capture?: boolean
+}
+
 /**
- * Writes the entries of one log: `digest` is taken over the canonical arguments, which appear in no other form.
+ * Writes the entries of one log: `digest` is taken over the canonical arguments, which appear in no other form unless they
+ * are captured.
  *
  * The returned function throws RangeError when the entry cannot be said in 65,535 bytes or has a number that JSON
  * or a time that RFC 3339 cannot say.
@@ -46,16 +54,21 @@ export interface Position {
 export function entryWriter(
   head: RecordHead,
   digest: (text: string) => Sha256,
+  { capture = false }: WriteOptions = {},
 ): (body: EntryBody, at: Position) => string {
-  const parts = partsOf(head, digest)
+  const parts = { ...partsOf(head, digest), ...(capture && { args: factsWriter('args') }) }
   return (body, at) => {
     const line = write(parts, body, at)
     if (fits(line)) return line
+    // What was captured goes first: a decision needs no more than its facts.
+    const gone = capture && callOf(body) ? ['args'] : []
+    const plain = gone.length === 0 ? line : write(parts, body, at, gone)
+    if (fits(plain)) return plain
     const facts = factsOf(body)
-    const cut = cutFacts(facts, Buffer.byteLength(line) - LONGEST_ENTRY)
-    const shorter = write(parts, withFacts(body, cut.facts), at, cut.erased)
+    const cut = cutFacts(facts, Buffer.byteLength(plain) - LONGEST_ENTRY)
+    const shorter = write(parts, withFacts(body, cut.facts), at, [...gone, ...cut.erased])
     if (fits(shorter)) return shorter
-    const bare = write(parts, withFacts(body, {}), at, ['facts'])
+    const bare = write(parts, withFacts(body, {}), at, [...gone, 'facts'])
     if (fits(bare)) return bare
     throw new RangeError(`an entry of ${Buffer.byteLength(bare)} bytes`)
   }
@@ -69,6 +82,10 @@ function factsOf(body: EntryBody): JsonObject {
   if (body.type === 'event') return body.facts
   if (body.type === 'intent') return body.decision.facts
   return body.type === 'refusal' ? (decisionOf(body)?.facts ?? {}) : {}
+}
+
+function callOf(body: EntryBody): CallContext | undefined {
+  return body.type === 'intent' || body.type === 'refusal' ? body.call : undefined
 }
 
 function withFacts(body: EntryBody, facts: JsonObject): EntryBody {
@@ -90,8 +107,11 @@ interface Parts {
   readonly principal: (of?: CallContext['principal']) => string | undefined
   readonly digest: (text: string) => Sha256
   readonly facts: (facts: JsonObject, erased: string[]) => string
+  /** Absent where arguments are not captured. */
+  readonly args?: (args: JsonObject, erased: string[]) => string
   readonly request: (request: RequestFacts, erased: string[]) => string
   readonly state: (call: CallContext) => string
+  readonly decision: (decision: Decision) => string
   readonly time: (at: number) => string
 }
 
@@ -106,6 +126,7 @@ function partsOf(head: RecordHead, digest: (text: string) => Sha256): Parts {
     facts: factsWriter(),
     request: requestWriter(),
     state: stateWriter(),
+    decision: decisionWriter(),
     time: timeWriter(),
   }
 }
@@ -153,16 +174,29 @@ function intentLine(parts: Parts, body: Body<'intent'>, at: Position, erased: st
   const { call, decision } = body
   const facts = parts.facts(decision.facts, erased)
   const request = parts.request(body.request, erased)
+  const args = argsText(parts, call, erased)
+  const captured = args === undefined ? '' : `"args":${args},`
   const gone = erased.length === 0 ? '' : `,"erased":${canonical(erased)}`
   const input =
     body.input === undefined ? '' : `,"input_digest":"${parts.digest(canonicalArgs(body.input))}"`
   return (
-    `{"args_digest":"${parts.digest(canonicalArgs(call.args))}","call":${quoted(call.id)}` +
-    `,"decision":${decisionText(decision)}${gone},"facts":${facts}${input},"log":${parts.log}` +
+    `{${captured}"args_digest":"${parts.digest(canonicalArgs(call.args))}","call":${quoted(call.id)}` +
+    `,"decision":${parts.decision(decision)}${gone},"facts":${facts}${input},"log":${parts.log}` +
     `${acting(parts, call)},"prev":"${at.prev}","principal":${parts.principal(call.principal) ?? 'null'}` +
     `,"request":${request},"seq":${numeral(at.seq)},"state":${parts.state(call)}` +
     `,"ts":"${parts.time(body.at)}","type":"intent","v":${FORMAT}}`
   )
+}
+
+/** Undefined where they are not captured, or had to go whole. */
+function argsText(
+  { args: write }: Parts,
+  { args }: CallContext,
+  erased: string[],
+): string | undefined {
+  if (write === undefined || erased.includes('args')) return undefined
+  const text = write(args, erased)
+  return erased.includes('args') ? undefined : text
 }
 
 /** A call is always made under a mandate; a head without one would be a fault, and the entry says so. */
@@ -189,12 +223,14 @@ function refusalLine(parts: Parts, body: Body<'refusal'>, at: Position, erased: 
   }
   if (refusal.detail !== undefined) members['detail'] = textMember(refusal.detail, 'detail', erased)
   if (call) {
+    const args = argsText(parts, call, erased)
+    if (args !== undefined) members['args'] = args
     members['call'] = quoted(call.id)
     members['args_digest'] = quoted(parts.digest(canonicalArgs(call.args)))
     members['state'] = parts.state(call)
   }
   if (decision) {
-    members['decision'] = decisionText(decision)
+    members['decision'] = parts.decision(decision)
     members['facts'] = parts.facts(decision.facts, erased)
   }
   const principal = parts.principal(call?.principal)
@@ -233,14 +269,6 @@ function composed(
   }
   const names = Object.keys(members).toSorted()
   return `{${names.map((name) => `"${name}":${members[name] ?? 'null'}`).join(',')}}`
-}
-
-function decisionText(decision: Decision): string {
-  const text = `{"effect":"${decision.effect}","grants":${JSON.stringify(decision.grants)},"reason":"${decision.reason}"`
-  if (decision.effect === 'permit' || decision.remedy === undefined) return `${text}}`
-  const { kind, approvers, expiresInMs, askedBy } = decision.remedy
-  const remedy = { kind, approvers, asked_by: askedBy, expires_in_ms: expiresInMs }
-  return `${text},"remedy":${canonical(remedy)}}`
 }
 
 function verdictText(verdict: Verdict): string {

@@ -23,9 +23,9 @@ interface Key {
 /**
  * Writes facts. Remembers what it found out about names, which come from mandates and repeat.
  * A member whose name says that it is a secret is left out, at any depth; a text that holds one is masked;
- * each leaves its path in `erased`.
+ * each leaves its path in `erased`, below `root`.
  */
-export function factsWriter(): (facts: JsonObject, erased: string[]) => string {
+export function factsWriter(root = 'facts'): (facts: JsonObject, erased: string[]) => string {
   const keys = new Map<string, Key>()
   const keyOf = (name: string): Key => {
     const known = keys.get(name)
@@ -37,10 +37,10 @@ export function factsWriter(): (facts: JsonObject, erased: string[]) => string {
   }
   return (facts, erased) => {
     const before = erased.length
-    const text = objectText(facts, { path: 'facts', parent: '', depth: 0, erased, keyOf })
+    const text = objectText(facts, { path: root, parent: '', depth: 0, erased, keyOf })
     if (erased.length - before <= MOST_ERASED) return text
     erased.length = before
-    erased.push('facts')
+    erased.push(root)
     return '{}'
   }
 }

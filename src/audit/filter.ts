@@ -1,5 +1,5 @@
 /** Which rows of a record are asked for. Every condition must hold; an absent one holds. */
-import { fullName, type Row, type RowKind } from './row.ts'
+import { isCall, fullName, type Row, type RowKind } from './row.ts'
 
 export interface RowFilter {
   /** Part of `server/name`, or a glob over it (`*` and `?`) where it has such a sign. */
@@ -10,6 +10,8 @@ export interface RowFilter {
   /** The verdict, or what came back of a forwarded call. */
   readonly verdict?: string
   readonly call?: string
+  /** A rule that decided, in shadow mode or in force; all of a policy by its name, or a pattern with `*` and `?`. */
+  readonly rule?: string
   /** RFC 3339 in UTC with milliseconds, half-open: since ≤ ts < until. */
   readonly since?: string
   readonly until?: string
@@ -20,16 +22,25 @@ export interface RowFilter {
 const ALWAYS: ReadonlySet<RowKind> = new Set(['call', 'refusal', 'upstream_request', 'other'])
 
 export function matches(row: Row, filter: RowFilter): boolean {
-  const { tool, server, effect, reason, verdict, call, since, until, all } = filter
+  const { tool, server, effect, reason, verdict, call, rule, since, until, all } = filter
   if (!all && !ALWAYS.has(row.kind)) return false
-  if (since !== undefined && row.ts < since) return false
-  if (until !== undefined && row.ts >= until) return false
+  if (!isWithin(row.ts, since, until)) return false
   if (server !== undefined && row.server !== server) return false
   if (effect !== undefined && !row.effects.includes(effect)) return false
   if (reason !== undefined && row.reason !== reason) return false
-  if (call !== undefined && row.call !== call) return false
+  if (call !== undefined && !isCall(row.call, call)) return false
+  if (rule !== undefined && !isRuled(rule, row)) return false
   if (verdict !== undefined && row.verdict !== verdict && row.result !== verdict) return false
   return tool === undefined || namedBy(tool, row)
+}
+
+function isWithin(ts: string, since: string | undefined, until: string | undefined): boolean {
+  return (since === undefined || ts >= since) && (until === undefined || ts < until)
+}
+
+function isRuled(asked: string, { rules, shadow }: Row): boolean {
+  const is = (rule: string): boolean => rule.startsWith(`${asked}#`) || globMatches(asked, rule)
+  return rules.some(is) || shadow.some(is)
 }
 
 function namedBy(asked: string, row: Row): boolean {

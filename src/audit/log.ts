@@ -13,14 +13,15 @@ import type { Acting, EntryBody, Receipt, RecordHead } from '../model/record.ts'
 import { Chain, type WriteEntry } from './chain.ts'
 import { KEY_BYTES, keyedDigest } from './digest.ts'
 import { readFrom, realDisk, writeWhole, type Disk } from './disk.ts'
-import { entryWriter } from './entry.ts'
+import { entryWriter, type WriteOptions } from './entry.ts'
 import { keepObject } from './objects.ts'
 import { logFileName, logFiles, readTail, type Tail } from './tail.ts'
 
-const KEY_FILE = 'args.key'
-const OBJECTS = 'objects'
+export const KEY_FILE = 'args.key'
+export const OBJECTS = 'objects'
+const MOST_KEPT = 100_000
 
-export interface LogOptions {
+export interface LogOptions extends WriteOptions {
   /** The folder of this log alone; made when it is not there. */
   readonly dir: string
   readonly head: RecordHead
@@ -61,7 +62,7 @@ export function openLog(options: LogOptions): FileLog {
     const opened = openFile(disk, dir, head.log)
     const digest = keyedDigest(argsKey(disk, dir))
     const writer = (acting: Partial<Acting>): WriteEntry =>
-      entryWriter({ log: head.log, ...acting }, digest)
+      entryWriter({ log: head.log, ...acting }, digest, options)
     const chain = new Chain(writer(head), { seq: opened.tail.seq, prev: opened.tail.prev })
     const look = { holdsMs: options.lookHoldsMs ?? 0, clock: options.clock }
     const log = new LogOnDisk({ disk, dir, opened, chain, look, writer })
@@ -146,6 +147,8 @@ class LogOnDisk implements FileLog {
   #waiting: Waiting[] = []
   /** Calls whose intent is on record and whose outcome is not. */
   #underWay = 0
+  /** Texts that are known to be kept. */
+  readonly #kept = new Set<Sha256>()
 
   constructor(parts: {
     readonly disk: Disk
@@ -168,7 +171,11 @@ class LogOnDisk implements FileLog {
 
   under(acting: Acting): AuditLog {
     const write = this.#writer(acting)
-    return { append: (entry) => this.append(entry, write), close: () => Promise.resolve() }
+    return {
+      append: (entry) => this.append(entry, write),
+      keep: (name, text) => this.keep(name, text),
+      close: () => Promise.resolve(),
+    }
   }
 
   writable(): boolean {
@@ -199,6 +206,14 @@ class LogOnDisk implements FileLog {
 
   putObject(bytes: Uint8Array): Sha256 {
     return keepObject(this.#disk, join(this.#dir, OBJECTS), bytes)
+  }
+
+  keep(name: Sha256, text: () => string): void {
+    if (this.#kept.has(name)) return
+    this.putObject(Buffer.from(text()))
+    // Names come from upstreams: what was forgotten is found on the disk.
+    if (this.#kept.size >= MOST_KEPT) this.#kept.clear()
+    this.#kept.add(name)
   }
 
   close(): Promise<void> {

@@ -24,10 +24,26 @@ export interface Row {
   readonly result?: string
   readonly reason?: string
   readonly tookMs?: number
+  /** Rules of policies that decided: `acme-guardrails#no-exfiltration`, of an engine `engine:cerbos`. */
+  readonly rules: readonly string[]
+  /** Those in shadow mode that would have. */
+  readonly shadow: readonly string[]
 }
 
 /** Intents without outcome are held up to this many; the oldest goes out as unsettled then. */
 const MOST_OPEN = 10_000
+
+const PARTS = /^.+-([0-9a-f]{8}-\d+)$/
+
+/** The end of a call's id, by which people name it: `2ca7237f-7` of `20261124T093000Z-2ca7237f-7`. */
+export function shortId(call: string): string {
+  return PARTS.exec(call)?.[1] ?? call
+}
+
+/** Is this the call that was named by its id, or by the end of it? */
+export function isCall(call: string | undefined, named: string): boolean {
+  return call !== undefined && (call === named || shortId(call) === named)
+}
 
 /** Joins the entries of a record in their order. */
 export class Joiner {
@@ -117,8 +133,21 @@ function base(kind: RowKind, item: EntryItem): Row {
     ...optional('call', textOf(entry['call'])),
     ...optional('server', textOf(request['server'])),
     name: textOf(name) ?? entry.type,
-    effects: isList(effects) ? effects.filter((effect) => typeof effect === 'string') : [],
+    effects: textsOf(effects),
+    ...rulesOf(objectOf(objectOf(entry['decision'])['policy'])),
   }
+}
+
+/** Rules that laid on duties count as well: they decided what was done with the call. */
+function rulesOf(policy: JsonObject): Pick<Row, 'rules' | 'shadow'> {
+  const named = (list: Json | undefined): readonly string[] =>
+    textsOf(isList(list) ? list.map((one) => objectOf(one)['rule'] ?? null) : undefined)
+  const rules = [...textsOf(policy['determining']), ...named(policy['obligations'])]
+  return { rules: [...new Set(rules)], shadow: named(policy['shadow']) }
+}
+
+function textsOf(list: Json | undefined): readonly string[] {
+  return isList(list) ? list.filter((one) => typeof one === 'string') : []
 }
 
 /** `server/name`, as mandates write it. */

@@ -1,5 +1,5 @@
 /** Reads the lines of one log file as they stand, a piece at a time, and goes on where it stopped when there are more. */
-import { open, type FileHandle } from 'node:fs/promises'
+import { open, stat, type FileHandle } from 'node:fs/promises'
 import { LONGEST_ENTRY } from './entry.ts'
 
 const PIECE = 64 * 1024
@@ -10,6 +10,12 @@ export interface Line {
   /** Counts from 1. */
   readonly number: number
   readonly text: string | undefined
+}
+
+/** A pipe would be waited for without end. */
+async function opened(path: string): Promise<FileHandle> {
+  if (!(await stat(path)).isFile()) throw new Error(`\`${path}\` is no regular file`)
+  return open(path, 'r')
 }
 
 /** Never holds more than an entry and a piece of the file, and nothing at all once it came to the end. */
@@ -43,7 +49,7 @@ export class LineScanner {
    * @throws what the system says when the file cannot be read.
    */
   async next(): Promise<readonly Line[]> {
-    this.#handle ??= await open(this.#path, 'r')
+    this.#handle ??= await opened(this.#path)
     if (this.#piece.length === 0) this.#piece = Buffer.alloc(PIECE + LONGEST_ENTRY + 1)
     for (;;) {
       const { bytesRead } = await this.#handle.read(this.#piece, 0, this.#piece.length, this.#from)

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
-import type { OwnFile } from '../config/own-files.ts'
+import { ownFile, type OwnFile } from '../config/own-files.ts'
 import { SETTING_OPTIONS } from '../config/settings.ts'
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
@@ -12,13 +12,23 @@ import type { CliIo } from './io.ts'
 export const LAUNCH_OPTIONS: typeof SETTING_OPTIONS & {
   readonly mandate: { readonly type: 'string' }
   readonly upstreams: { readonly type: 'string' }
-} = { mandate: { type: 'string' }, upstreams: { type: 'string' }, ...SETTING_OPTIONS }
+  readonly settings: { readonly type: 'string' }
+} = {
+  mandate: { type: 'string' },
+  upstreams: { type: 'string' },
+  settings: { type: 'string' },
+  ...SETTING_OPTIONS,
+}
 
 /** How `--help` shows them. */
 export const LAUNCH_HELP = `  --mandate <file>        the mandate, YAML or JSON (or CHAPERONE_MANDATE)
   --upstreams <file>      the upstreams; else CHAPERONE_UPSTREAMS, mcp.json beside the mandate, ./mcp.json
+  --settings <file>       the settings; else CHAPERONE_SETTINGS, chaperone.yaml beside the mandate
+  --policies <folder>     what nobody may do; else CHAPERONE_POLICIES, what the settings name, the folder policies beside the
+                          mandate, the upstreams or the settings
   --agent <name>          who is calling: must be the mandate's agent (or CHAPERONE_AGENT)
   --environment <name>    dev, test, staging or prod; default dev (or CHAPERONE_ENVIRONMENT)
+  --risk <posture>        normal, elevated or high, unless \`chaperone risk\` is stricter (or CHAPERONE_RISK)
   --state-dir <folder>    where the record is kept (or CHAPERONE_STATE_DIR)
   --lock <file>           what is approved; else CHAPERONE_LOCK, chaperone.lock beside the mandate or the upstreams
   --start-timeout <time>  how long an upstream may take to start; default 20s
@@ -75,12 +85,15 @@ function usage(error: TypeError, options: NonNullable<ParseArgsConfig['options']
 interface FileFlags {
   readonly mandate?: string | undefined
   readonly upstreams?: string | undefined
+  readonly settings?: string | undefined
 }
 
 /** Absolute paths of the two files that say what to guard. */
 export interface LaunchFiles {
   readonly mandate: string
   readonly upstreams: string
+  /** Absent: there is none, and none was asked for. */
+  readonly settings?: string
   /** Others that the agent must not be able to write. */
   readonly also?: readonly OwnFile[]
 }
@@ -97,7 +110,27 @@ export function launchFiles(flags: FileFlags, io: Pick<CliIo, 'cwd' | 'env'>): L
     throw new GuardError('ERR_USAGE', 'no mandate is named (give `--mandate m.yaml`)')
   }
   const path = resolve(io.cwd, mandate)
-  return { mandate: path, upstreams: upstreamsFile(flags, dirname(path), io) }
+  const upstreams = upstreamsFile(flags, dirname(path), io)
+  const settings = settingsFile(flags, dirname(path), io)
+  if (settings === undefined) return { mandate: path, upstreams }
+  return { mandate: path, upstreams, settings, also: [ownFile(settings, 'the settings')] }
+}
+
+/**
+ * The file that is named, else `chaperone.yaml` in this folder, where there is one.
+ *
+ * @throws GuardError ERR_USAGE where it is named as nothing
+ */
+export function settingsFile(
+  flags: Pick<FileFlags, 'settings'>,
+  folder: string,
+  io: Pick<CliIo, 'cwd' | 'env'>,
+): string | undefined {
+  const settings = flags.settings ?? io.env['CHAPERONE_SETTINGS']
+  if (settings === '') throw new GuardError('ERR_USAGE', '`--settings` has no value')
+  if (settings !== undefined) return resolve(io.cwd, settings)
+  const usual = join(folder, 'chaperone.yaml')
+  return existsSync(usual) ? usual : undefined
 }
 
 /**

@@ -17,14 +17,19 @@ export interface AgentRow {
   readonly upstreams: readonly UpstreamRow[]
 }
 
+/** Of a finding about policies also the rule that it is about. */
+type Found = Problem & { readonly rule?: string }
+
 export interface CheckReport {
-  readonly problems: readonly Problem[]
+  readonly problems: readonly Found[]
   readonly agents: readonly AgentRow[]
   /** Whether the upstreams were started. */
   readonly asked: boolean
   readonly offline: boolean
   /** Whether it is for `serve`, which may have several mandates. */
   readonly serves: boolean
+  /** Warnings count as errors. */
+  readonly strict: boolean
 }
 
 export function printReport(report: CheckReport, io: CliIo, form: 'json' | 'text'): void {
@@ -32,9 +37,9 @@ export function printReport(report: CheckReport, io: CliIo, form: 'json' | 'text
   else io.stdout(`${textReport(report, io).join('\n')}\n`)
 }
 
-function jsonReport({ problems, agents, serves }: CheckReport): object {
+function jsonReport({ problems, agents, serves, strict }: CheckReport): object {
   const common = {
-    ok: !problems.some(({ level }) => level === 'error'),
+    ok: !problems.some(({ level }) => level === 'error' || strict),
     problems: problems.map(problemJson),
   }
   const [only] = agents
@@ -53,8 +58,15 @@ function upstreamsJson({ upstreams }: AgentRow): readonly object[] {
 }
 
 /** A problem as `--json` shows it: its place flat, members that are absent left out. */
-function problemJson({ level, id, place, message, remedy }: Problem): object {
-  return { level, id, ...place, message, ...(remedy !== undefined && { remedy }) }
+export function problemJson({ level, id, place, message, remedy, rule }: Found): object {
+  return {
+    level,
+    id,
+    ...(rule !== undefined && { rule }),
+    ...place,
+    message,
+    ...(remedy !== undefined && { remedy }),
+  }
 }
 
 function textReport(report: CheckReport, io: CliIo): readonly string[] {
@@ -63,7 +75,7 @@ function textReport(report: CheckReport, io: CliIo): readonly string[] {
   for (const [file, group] of Map.groupBy(problems, (problem) => problem.place?.file)) {
     if (lines.length > 0) lines.push('')
     if (file !== undefined) lines.push(paint(io, 'bold', shortPath(file, io.cwd)))
-    lines.push(...group.map((problem) => problemLine(problem, io)))
+    lines.push(...group.map((problem) => `${problemLine(problem, io)} [${problem.id}]`))
   }
   if (lines.length > 0) lines.push('')
   lines.push(verdict(report, io))
@@ -110,6 +122,9 @@ function verdict(report: CheckReport, io: CliIo): string {
   if (failed.size > 0) {
     const names = [...failed].join(', ')
     return `${paint(io, 'yellow', 'could not check')}: ${names} could not be asked${warnings}`
+  }
+  if (report.strict && warned > 0) {
+    return `${paint(io, 'red', 'not ok')}: ${counted(warned, 'warning')} (--strict)`
   }
   const ok = paint(io, 'green', 'ok')
   if (!report.asked) {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { directlyReachable } from '../config/client-configs.ts'
 import type { Upstream } from '../config/mcp-json.ts'
-import { readServeSettings, readSettings, type Settings } from '../config/settings.ts'
+import { readServeSettings, type SettingFlags, type Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
 import type { CompiledMandate } from '../model/authority.ts'
@@ -11,11 +11,13 @@ import { type Problem, Problems, problemText } from '../model/document.ts'
 import type { Instant } from '../model/id.ts'
 import type { Clock } from '../model/port.ts'
 import type { ToolDefinition } from '../model/tool.ts'
+import { guarded } from '../policy/guarded.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import { type AgentRow, type CheckReport, printReport, type UpstreamRow } from './check-report.ts'
+import { policyFindings, toolsKnown } from './check-policies.ts'
 import type { CliIo, Command } from './io.ts'
-import { pinningOf, type Prepared, prepare, realpath } from './launch.ts'
-import { judgeOffer, reportOffer } from './offered.ts'
+import { pinningOf, type Prepared, prepare, realpath, settingsOf } from './launch.ts'
+import { classified, judgeOffer, reportOffer } from './offered.ts'
 import type { Probe, Probed } from './probe.ts'
 import { prepareServe, serveFiles } from './serve-launch.ts'
 
@@ -24,11 +26,12 @@ const HELP = `usage: chaperone check --mandate <file> [options]
 
 Would this run? Reads the mandate, its roles and mcp.json, looks for client configs on this machine that still reach
 an upstream past the guard, starts the upstreams, and compares what they offer with what the mandate grants. No tool
-is called. With --settings: would this serve? Reads the settings too, and does the same for the mandate of each key.
+is called. Policies are held against all of these: tools and arguments that do not exist, rules that never match or change
+nothing, rules without a test. With settings that have keys, and no mandate: would this serve? Does the same for the mandate of each key.
 
 ${LAUNCH_HELP}
-  --settings <file>       the settings of serve, with the keys and their mandates
-  --offline               do not start the upstreams: tools and arguments are not checked
+  --offline               do not start the upstreams: tools and arguments are only checked where a lock file has them
+  --strict                warnings count as errors
   --json                  one JSON document instead of text
 
 Exit codes: 0 it would run, 1 it would not (or not as written), 2 usage, 3 an upstream could not be started, so that
@@ -37,8 +40,8 @@ it could not be checked.
 
 const OPTIONS = {
   ...LAUNCH_OPTIONS,
-  settings: { type: 'string' },
   offline: { type: 'boolean' },
+  strict: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
 
@@ -67,59 +70,121 @@ export const command: Command = checkCommand({
 
 async function check(argv: readonly string[], io: CliIo, parts: CheckParts): Promise<number> {
   const { values } = parseFlags({ args: [...argv], options: OPTIONS, strict: true })
-  const settings = readSettings(values, io.env, io.cwd)
-  const subject = subjectOf(values, settings, io, parts.clock.now())
+  const subject = subjectOf(values, io, parts.clock.now())
   const problems = new Problems()
   for (const problem of subject.problems) problems.add(problem)
   for (const problem of bypasses(subject, io, parts)) problems.add(problem)
   // Nothing is started from documents that cannot be trusted.
   const asks = values.offline !== true && subject.mandates.length > 0 && !problems.bad
   const agents: AgentRow[] = []
+  const all: Probed[] = []
   for (const mandate of subject.mandates) {
-    const given = { mandate, upstreams: subject.upstreams, settings }
+    const given = { mandate, upstreams: subject.upstreams, settings: subject.settings }
     const probed = asks ? await ask(given, io, parts, values.json) : undefined
     const known = { ...subject, pinning: pinningOf(mandate.mandate.file, io) }
     const upstreams = probed ? compare(mandate, known, probed, problems) : []
     agents.push({ mandate: mandate.mandate, upstreams })
+    if (probed) all.push(probed)
   }
+  for (const found of await findings(subject, all, io)) problems.add(found)
   const report: CheckReport = {
     problems: inOrder(onceEach(problems.list)),
     agents,
     asked: asks,
     offline: values.offline === true,
-    serves: values.settings !== undefined,
+    serves: subject.serves,
+    strict: values.strict === true,
   }
   printReport(report, io, values.json === true ? 'json' : 'text')
   if (problems.list.some(({ level, id }) => level === 'error' && id !== UNREACHED)) return 1
+  if (values.strict === true && problems.list.some(({ level }) => level === 'warning')) return 1
   return problems.bad ? 3 : 0
 }
 
+async function findings(
+  subject: Subject,
+  probed: readonly Probed[],
+  { env }: Pick<CliIo, 'env'>,
+): Promise<readonly Problem[]> {
+  const { policySet, mandates, upstreams, lock } = subject
+  if (!policySet) return []
+  const servers = upstreams.map(({ server }) => server)
+  const known = { mandates, servers, probed, ...(lock && { lock }) }
+  const engines =
+    policySet.load.engines.length === 0
+      ? []
+      : await (await import('./engines.ts')).engineProblems(policySet.load, toolsKnown(known), env)
+  return [...policyFindings(policySet, known), ...engines]
+}
+
 /** What would run: under one mandate, or under that of each key. */
-interface Subject extends Pick<Prepared, 'upstreams' | 'lock' | 'problems'> {
+interface Subject extends Pick<
+  Prepared,
+  'upstreams' | 'lock' | 'policies' | 'policySet' | 'problems'
+> {
   readonly mandates: readonly CompiledMandate[]
   /** Where `mcp.json` stands. */
   readonly folder: string
+  readonly settings: Settings
+  /** It is `serve` that is asked about. */
+  readonly serves: boolean
 }
 
 function subjectOf(
-  flags: Parameters<typeof serveFiles>[0],
-  settings: Settings,
+  flags: SettingFlags & Parameters<typeof serveFiles>[0],
   io: CliIo,
   now: Instant,
 ): Subject {
-  if (flags.settings === undefined) {
-    const files = launchFiles(flags, io)
-    const { mandate, ...prepared } = prepare(files, settings, io, now)
-    const folder = dirname(files.upstreams)
-    return { ...prepared, mandates: mandate ? [mandate] : [], folder }
+  const named = flags.settings ?? io.env['CHAPERONE_SETTINGS']
+  const underOne = (flags.mandate ?? io.env['CHAPERONE_MANDATE']) !== undefined
+  return underOne || named === undefined ? ofRun(flags, io, now) : ofServe(flags, io, now)
+}
+
+function ofRun(
+  flags: SettingFlags & Parameters<typeof launchFiles>[0],
+  io: CliIo,
+  now: Instant,
+): Subject {
+  const files = launchFiles(flags, io)
+  const given = settingsOf(flags, files.settings, io, 'run')
+  const { mandate, ...prepared } = prepare(files, given.settings, io, now)
+  return {
+    ...prepared,
+    problems: [...given.problems, ...prepared.problems],
+    mandates: mandate ? [mandate] : [],
+    folder: dirname(files.upstreams),
+    settings: given.settings,
+    serves: false,
   }
+}
+
+function ofServe(
+  flags: SettingFlags & Parameters<typeof serveFiles>[0],
+  io: CliIo,
+  now: Instant,
+): Subject {
   const files = serveFiles(flags, io)
-  const given = { settings, flags: readServeSettings({}, io.env) }
-  const { agents, upstreams, lock, problems } = prepareServe(files, given, io, now)
+  const given = settingsOf(flags, files.settings, io, 'serve')
+  const serve = { ...given, flags: readServeSettings({}, io.env) }
+  const { agents, upstreams, lock, policies, policySet, problems } = prepareServe(
+    files,
+    serve,
+    io,
+    now,
+  )
   // Several keys may stand for one mandate.
   const byFile = new Map(agents.map(({ mandate }) => [mandate.mandate.file, mandate]))
-  const folder = dirname(files.upstreams)
-  return { mandates: [...byFile.values()], upstreams, ...(lock && { lock }), problems, folder }
+  return {
+    mandates: [...byFile.values()],
+    upstreams,
+    ...(lock && { lock }),
+    ...(policies !== undefined && { policies }),
+    ...(policySet && { policySet }),
+    problems,
+    folder: dirname(files.upstreams),
+    settings: given.settings,
+    serves: true,
+  }
 }
 
 /** What is wrong with an upstream is found under each mandate; the remedy may name the mandate. */
@@ -186,13 +251,15 @@ async function ask(
 /** Compares what is granted with what is offered; a server that could not be asked is no reason to doubt its grants. */
 function compare(
   mandate: CompiledMandate,
-  prepared: Pick<Prepared, 'upstreams' | 'lock' | 'pinning'>,
+  prepared: Pick<Prepared, 'upstreams' | 'lock' | 'pinning' | 'policySet'> & {
+    readonly settings: Settings
+  },
   probed: Probed,
   problems: Problems,
 ): readonly UpstreamRow[] {
   const { upstreams } = prepared
   const failed = new Map(probed.failed.map(({ server, why }) => [server, why]))
-  const { tools, prompts } = probed
+  const { tools, prompts } = classified(probed, prepared.lock)
   const servers = upstreams.map(({ server }) => server)
   for (const problem of mandate.unmatched({ servers, tools, prompts })) {
     if (!concerns(problem, mandate, failed)) problems.add(problem)
@@ -209,8 +276,12 @@ function compare(
   }
   const judged = judgeOffer(mandate, prepared, probed)
   reportOffer(mandate, prepared, judged, problems)
+  const { policySet, settings } = prepared
+  const under = policySet
+    ? guarded(mandate, policySet.load.policies, settings.environment)
+    : mandate
   const sees = (tool: ToolDefinition): boolean =>
-    mandate.tool(tool).listed && !judged.isHidden({ ...tool, kind: 'tool' })
+    under.tool(tool).listed && !judged.isHidden({ ...tool, kind: 'tool' })
   return upstreams.map(({ server }) => {
     const own = tools.filter((tool) => tool.server === server)
     const offered = own.filter(sees).length

@@ -1,10 +1,11 @@
 /** Puts one call to a compiled mandate the way the line does, but without stopping at the first no. */
 import type { Authority, CompiledMandate } from '../model/authority.ts'
-import type { CallContext, Environment, Resource } from '../model/call.ts'
+import type { CallContext, Environment, Resource, RiskPosture } from '../model/call.ts'
 import type { Conjunct, Decision, DenyReason } from '../model/decision.ts'
 import { nearest } from '../model/document.ts'
 import { callId, type Instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
+import type { EngineFact, History } from '../model/policy.ts'
 import type { Lock } from '../model/lock.ts'
 import { explain, type Explanation } from '../policy/explain.ts'
 import type { Offered } from '../config/approved.ts'
@@ -18,7 +19,14 @@ export interface Supposed {
   readonly args: JsonObject
   readonly agent: string
   readonly environment: Environment
+  readonly risk: RiskPosture
+  /** What results left on the session. */
+  readonly labels: readonly string[]
   readonly at: Instant
+  /** What the task did before: answers to what conditions ask of it. */
+  readonly history?: History
+  /** What external engines say: they are not asked. */
+  readonly engines?: readonly EngineFact[]
   /** Absent when the upstreams were not asked. */
   readonly probed?: Probed
   /** What names and lock say of what they offer. */
@@ -38,12 +46,14 @@ export interface Judgement extends Explanation {
   readonly listed: boolean
   readonly effects: Authority['effects']
   readonly shown: readonly Shown[]
+  /** Engines that would have a say, and of which nothing is supposed. */
+  readonly unasked: readonly string[]
 }
 
 export function judge(mandate: CompiledMandate, supposed: Supposed): Judgement {
   const { target } = supposed
   const authority = authorityOf(mandate, target)
-  const call = callOf(supposed)
+  const call = callOf(mandate, supposed)
   const stages = [...binding(mandate, supposed), ...existence(supposed, authority)]
   const conjuncts = [
     ...stages.map(({ conjunct }) => conjunct),
@@ -51,18 +61,36 @@ export function judge(mandate: CompiledMandate, supposed: Supposed): Judgement {
     ...authority.explain(call),
   ]
   const broken = stages.find(({ conjunct }) => conjunct.result !== 'holds')
+  const unasked = broken ? [] : unaskedBy(authority, call)
   const decision: Decision = broken
     ? { effect: 'deny', reason: broken.reason, grants: [], facts: {} }
-    : authority.decide(call)
-  const deciding = broken?.conjunct ?? decidingOf(decision, conjuncts)
+    : decideOf(authority, unasked, call)
+  const deciding = broken ? [broken.conjunct] : decidingOf(decision, conjuncts)
   const explanation = explain(decision, conjuncts)
   return {
     ...(broken ? lifting(explanation, broken) : explanation),
     decision,
     listed: authority.listed,
     effects: authority.effects,
-    shown: conjuncts.map((conjunct) => ({ ...conjunct, decides: conjunct === deciding })),
+    shown: conjuncts.map((conjunct) => ({ ...conjunct, decides: deciding.includes(conjunct) })),
+    unasked,
   }
+}
+
+/** Engines that would be asked, as far as nothing is supposed of what they say. */
+function unaskedBy(authority: Authority, call: CallContext): readonly string[] {
+  const open = (authority.engines ?? []).filter(
+    (id) => call.engines?.some(({ engine }) => engine === id) !== true,
+  )
+  if (open.length === 0) return open
+  const local = authority.locally?.(call)
+  return local?.effect === 'deny' && !local.remedy ? [] : open
+}
+
+/** Where an engine was not asked, what is decided without all of them. */
+function decideOf(authority: Authority, unasked: readonly string[], call: CallContext): Decision {
+  const local = unasked.length > 0 ? authority.locally?.(call) : undefined
+  return local ?? authority.decide(call)
 }
 
 function authorityOf(mandate: CompiledMandate, target: Target): Authority {
@@ -76,7 +104,9 @@ function authorityOf(mandate: CompiledMandate, target: Target): Authority {
   }
 }
 
-function callOf({ target, args, agent, environment, at }: Supposed): CallContext {
+/** The call that is supposed. */
+export function callOf({ mandate }: CompiledMandate, supposed: Supposed): CallContext {
+  const { target, args, agent, environment, risk, labels, at, history, engines } = supposed
   const { kind, server, name } = target
   const definition = (target.definition ?? bareDefinition(target)).definition
   const resource: Resource =
@@ -94,8 +124,10 @@ function callOf({ target, args, agent, environment, at }: Supposed): CallContext
     resource,
     args,
     environment,
-    risk: 'normal',
-    session: { id: 'explain', labels: [] },
+    risk,
+    session: { id: 'explain', labels, ...(history && { history }) },
+    mandate,
+    ...(engines && { engines }),
   }
 }
 
@@ -252,18 +284,28 @@ function naming(
   return found
 }
 
-/** The conjunct that a denial comes from; a permit comes from all of them. */
-function decidingOf(decision: Decision, conjuncts: readonly Conjunct[]): Conjunct | undefined {
-  if (decision.effect === 'permit') return undefined
-  const first = (result: Conjunct['result']): Conjunct | undefined =>
-    conjuncts.find((conjunct) => conjunct.result === result)
+/** The conjuncts that a denial comes from; a permit comes from all of them. */
+export function decidingOf(
+  decision: Decision,
+  conjuncts: readonly Conjunct[],
+): readonly Conjunct[] {
+  if (decision.effect === 'permit') return []
+  const counting = conjuncts.filter(({ of, shadow }) => of === undefined && shadow !== true)
+  const { determining = [] } = decision.policy ?? {}
+  if (determining.length > 0) return counting.filter(({ rule }) => determining.includes(rule))
+  const first = (result: Conjunct['result']): readonly Conjunct[] =>
+    counting.filter((conjunct) => conjunct.result === result).slice(0, 1)
+  const either = (one: Conjunct['result'], other: Conjunct['result']): readonly Conjunct[] => {
+    const found = first(one)
+    return found.length > 0 ? found : first(other)
+  }
   switch (decision.reason) {
     case 'approval_required':
       return first('asks')
     case 'evaluation_error':
-      return first('error') ?? first('fails')
+      return either('error', 'fails')
     default:
-      return first('fails') ?? first('error')
+      return either('fails', 'error')
   }
 }
 

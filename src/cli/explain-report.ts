@@ -19,13 +19,17 @@ export function printExplained(explained: Explained, io: CliIo, form: 'json' | '
 
 function jsonOf({ supposed, mandate, judgement, skipped }: Explained): object {
   const { target, args, agent, environment, at } = supposed
-  const { decision, shown, verdict, nearestMiss, remedy, listed, effects } = judgement
+  const { decision, shown, verdict, nearestMiss, remedy, listed, effects, duties, unasked } =
+    judgement
   return {
     permitted: decision.effect === 'permit',
     reason: decision.reason,
     verdict,
     ...(nearestMiss !== undefined && { nearestMiss }),
     ...(remedy !== undefined && { remedy }),
+    ...(duties && { duties }),
+    ...(unasked.length > 0 && { unasked }),
+    ...(decision.policy && { policy: decision.policy }),
     listed,
     effects,
     grants: decision.grants,
@@ -35,7 +39,10 @@ function jsonOf({ supposed, mandate, judgement, skipped }: Explained): object {
       args,
       agent,
       environment,
+      risk: supposed.risk,
+      labels: supposed.labels,
       at: new Date(at).toISOString(),
+      ...(supposed.engines && { engines: supposed.engines }),
     },
     mandate: { name: mandate.name, file: mandate.file, digest: mandate.digest },
     conjuncts: shown,
@@ -48,14 +55,28 @@ const MARKS: Readonly<Record<Conjunct['result'], readonly [string, Style]>> = {
   fails: ['✗', 'red'],
   error: ['✗', 'red'],
   asks: ['?', 'yellow'],
+  unknown: ['?', 'dim'],
+}
+
+/** What a condition of a policy's rule said: that it does not hold is nothing wrong. */
+const SAID: Readonly<Record<Conjunct['result'], string>> = {
+  holds: 'true',
+  fails: 'false',
+  error: 'error',
+  asks: 'false',
+  unknown: 'unknown',
 }
 
 function textOf({ supposed, mandate, judgement, skipped }: Explained, io: CliIo): string[] {
-  const { target, agent, environment, at } = supposed
+  const { target, agent, environment, risk, labels, at } = supposed
   const { decision, listed, shown } = judgement
   const name = printable(`${target.server}/${target.name}`)
+  const state = [
+    ...(risk === 'normal' ? [] : [`, risk ${risk}`]),
+    ...(labels.length === 0 ? [] : [`, labels ${labels.map(printable).join(' ')}`]),
+  ].join('')
   const lines = [
-    `${target.kind} ${paint(io, 'bold', name)} by ${agent} in ${environment} at ${new Date(at).toISOString()}`,
+    `${target.kind} ${paint(io, 'bold', name)} by ${agent} in ${environment} at ${new Date(at).toISOString()}${state}`,
     `mandate ${mandate.name}: ${listed ? `listed, ${effectText(judgement)}` : 'hidden: the agent is not offered it, and a call is answered as if it did not exist'}`,
     '',
     ...shown.flatMap((conjunct) => conjunctLines(conjunct, io)),
@@ -67,7 +88,15 @@ function textOf({ supposed, mandate, judgement, skipped }: Explained, io: CliIo)
   lines.push(paint(io, style, printable(judgement.verdict)))
   if (judgement.nearestMiss !== undefined) lines.push(printable(judgement.nearestMiss))
   if (judgement.remedy !== undefined) lines.push(printable(judgement.remedy))
+  for (const duty of judgement.duties ?? []) lines.push(`duty: ${printable(duty)}`)
+  if (judgement.unasked.length > 0) lines.push(unaskedText(judgement, io))
   return lines
+}
+
+function unaskedText({ unasked }: Judgement, io: CliIo): string {
+  const names = printable(unasked.join(', '))
+  const how = `suppose an answer with --engine ${printable(unasked[0] ?? '')}=permit`
+  return `${paint(io, 'yellow', 'not asked')}: ${names}, which could deny it still (${how})`
 }
 
 function effectText({ effects }: Judgement): string {
@@ -76,13 +105,32 @@ function effectText({ effects }: Judgement): string {
     : 'no effect said: it counts as every one'
 }
 
-function conjunctLines(conjunct: Shown, io: CliIo): readonly string[] {
-  const { rule, expected, read, result, hint, decides } = conjunct
-  const [mark, style] = MARKS[result]
+export function conjunctLines(conjunct: Shown, io: CliIo): readonly string[] {
+  const { rule, expected, read, result, hint, decides, of, shadow } = conjunct
   const value = read === undefined ? '' : `, read ${paint(io, 'bold', printable(read))}`
-  const error = result === 'error' ? ' (error)' : ''
+  if (of !== undefined) {
+    const part = printable(rule.slice(of.length + 1))
+    const why = result === 'error' && hint !== undefined ? `: ${printable(hint)}` : ''
+    return [
+      `    ${SAID[result].padEnd(7)} ${paint(io, 'dim', part)}  ${printable(expected)}${value}${why}`,
+    ]
+  }
+  const [mark, style] = shadow === true ? (['~', 'dim'] as const) : MARKS[result]
+  const word = WORDS[result] ?? ''
   const tail = decides ? paint(io, style, '   ← decides') : ''
-  const line = `${paint(io, style, mark)} ${paint(io, 'dim', printable(rule))}  ${printable(expected)}${value}${error}${tail}`
+  const mode = shadow === true ? `   (shadow${result === 'holds' ? '' : ': it would apply'})` : ''
+  const line = `${paint(io, style, mark)} ${paint(io, 'dim', printable(rule))}  ${printable(expected)}${value}${word}${appliesText(conjunct)}${mode}${tail}`
   const helps = hint !== undefined && result !== 'holds'
   return helps ? [line, `    ${printable(hint)}`] : [line]
+}
+
+const WORDS: Readonly<Partial<Record<Conjunct['result'], string>>> = {
+  error: ' (error)',
+  unknown: ' (unknown)',
+}
+
+/** Of a rule that changes nothing of the verdict by itself: whether it applies. */
+function appliesText({ applies, result }: Conjunct): string {
+  if (applies === undefined || result !== 'holds' || applies === 'no') return ''
+  return applies === 'yes' ? ' (applies)' : ` (${applies}, which counts as a match)`
 }

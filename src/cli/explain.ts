@@ -1,6 +1,8 @@
 /** `chaperone explain`: would this call be permitted, and why or why not, conjunct by conjunct. */
 import { agentOf } from '../config/fit.ts'
-import { readSettings, type Settings } from '../config/settings.ts'
+import { inForce } from '../config/posture.ts'
+import { readRisk, riskFile } from '../config/risk-file.ts'
+import type { Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
 import type { CompiledMandate } from '../model/authority.ts'
@@ -11,17 +13,25 @@ import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './argument
 import { classified, judgeOffer } from './offered.ts'
 import { problemLine } from './check-report.ts'
 import { readArgs } from './explain-args.ts'
+import { type DecisionQuestion, explainDecision, placeOf } from './explain-decision.ts'
 import { judge, type Supposed } from './explain-judge.ts'
 import { type Explained, printExplained } from './explain-report.ts'
+import { labelsLeft, refuseUnknown, warnOfLabels } from './explain-known.ts'
 import { findTarget, namedServer, type Question } from './explain-target.ts'
+import { supposedBefore } from './explain-suppose.ts'
 import type { CliIo, Command } from './io.ts'
-import { type Prepared, prepare } from './launch.ts'
+import { type Prepared, prepare, settingsOf } from './launch.ts'
+import { guarded } from '../policy/guarded.ts'
 import type { Probe, Probed } from './probe.ts'
 
 const HELP = `usage: chaperone explain --mandate <file> [options] <server/tool>
+       chaperone explain --decision <call> [--state-dir <folder> | --log <folder>] [--json]
 
 Would this call be permitted, and why or why not? Shows every conjunct of the decision with the value it read, the one
 that decides, and the least that would have to be different. The tool is not called.
+
+With --decision a call on record is decided again: under the mandate and the policies of that time, by the values that the
+record keeps, and what engines answered then. Values that it does not keep are unknown, and so is what hangs on them.
 
   <server/tool>           or only the tool, where one upstream has it
   --resource <uri>        a resource instead of a tool; server/uri where several upstreams are granted it
@@ -29,12 +39,20 @@ that decides, and the least that would have to be different. The tool is not cal
   --args <json>           the arguments; - reads them from standard input
   --args-file <file>      the arguments from a file
   --at <time>             at this time instead of now: 2026-11-24T10:30:00+01:00
+  --risk <posture>        while the risk posture is this, instead of what it is now
+  --label <name>          as if a result had left this label on the session; may be repeated
+  --history <tool>=<n>    as if server/tool had been called so often in this task, and had left its labels
+  --engine <id>=<answer>  as if this external engine had said permit, deny or error; engines are never asked
+
+  --decision <call>       decide this call on record again: its id, or the end of it that \`chaperone log\` shows
+  --log <folder>          the record to look in, instead of that of the state folder
 
 ${LAUNCH_HELP}
   --offline               do not start the upstream: whether it has the tool is not checked
   --json                  one JSON document instead of text
 
-Exit codes: 0 permitted, 1 denied (or the mandate or mcp.json is bad), 2 usage, 3 the upstream could not be asked.
+Exit codes: 0 permitted (--decision: the same again), 1 denied, or the mandate or mcp.json is bad (--decision: not the same),
+2 usage, 3 the upstream could not be asked, or an engine that has a say was not (--decision: it cannot be made again).
 `
 
 const OPTIONS = {
@@ -44,6 +62,11 @@ const OPTIONS = {
   args: { type: 'string' },
   'args-file': { type: 'string' },
   at: { type: 'string' },
+  label: { type: 'string', multiple: true },
+  history: { type: 'string', multiple: true },
+  engine: { type: 'string', multiple: true },
+  decision: { type: 'string' },
+  log: { type: 'string' },
   offline: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
@@ -80,13 +103,18 @@ async function explainCall(
     strict: true,
     allowPositionals: true,
   })
+  if (values.decision !== undefined || values.log !== undefined)
+    return explainDecision(recordQuestion(positionals, values, io), io)
   const question = questionOf(positionals, values)
+  const before = supposedBefore(values)
   const args = await readArgs({ text: values.args, file: values['args-file'] }, io)
-  const settings = readSettings(values, io.env, io.cwd)
   const files = launchFiles(values, io)
+  const given = settingsOf(values, files.settings, io, 'ask')
+  const { settings } = given
   const at = values.at === undefined ? parts.clock.now() : timeOf(values.at)
-  const prepared = prepare(files, settings, io, at)
-  const { mandate } = prepared
+  const found = prepare(files, settings, io, at)
+  const prepared = { ...found, problems: [...given.problems, ...found.problems] }
+  const mandate = restricted(prepared, settings)
   const offline = values.offline === true
   const bad = blocking(prepared, offline)
   if (!mandate || bad.length > 0) {
@@ -101,7 +129,15 @@ async function explainCall(
   const target = findTarget(question, { servers, mandate, ...approved, ...offer })
   const { agent } = agentOf(mandate, settings)
   const { environment } = settings
-  const supposed: Supposed = { target, args, agent, environment, at, ...approved, ...offer }
+  const risk = values.risk === undefined ? seenRisk(settings, at, io) : settings.risk
+  const known = { load: prepared.policySet?.load, ...approved, ...offer }
+  refuseUnknown(before, known)
+  const said = [...new Set(values.label)]
+  warnOfLabels(said, known.load?.policies, io)
+  const { counts, ...past } = before
+  const around = { agent, environment, risk, labels: said, at, ...past, ...approved, ...offer }
+  const left = labelsLeft(counts, mandate, { set: known.load?.policies, supposed: around })
+  const supposed: Supposed = { ...around, target, args, labels: [...new Set([...said, ...left])] }
   const unasked = probed?.failed.find(({ server }) => server === target.server)
   const explained: Explained = {
     supposed,
@@ -110,8 +146,47 @@ async function explainCall(
     skipped: skipped(target.kind, offline, unasked?.why),
   }
   printExplained(explained, io, values.json === true ? 'json' : 'text')
-  if (explained.judgement.decision.effect === 'deny') return 1
-  return unasked ? 3 : 0
+  return exitOf(explained, unasked !== undefined)
+}
+
+function exitOf({ judgement }: Explained, unasked: boolean): number {
+  if (judgement.decision.effect === 'deny') return 1
+  return unasked || judgement.unasked.length > 0 ? 3 : 0
+}
+
+/** What is said is supposed; else it is what a guard of this state folder would see. */
+function seenRisk(settings: Settings, at: Instant, io: CliIo): Settings['risk'] {
+  const state = stateDir(io.env, settings.stateDir)
+  return inForce(readRisk(riskFile(state)), settings.risk, at).risk
+}
+
+/** Under the policies of its folder, where there is one. */
+function restricted(
+  { mandate, policySet }: Prepared,
+  { environment }: Settings,
+): CompiledMandate | undefined {
+  return mandate && policySet ? guarded(mandate, policySet.load.policies, environment) : mandate
+}
+
+/** What supposes a call, and means nothing for one on record. */
+function beside(values: Readonly<Record<string, unknown>>): readonly string[] {
+  const own = new Set(['decision', 'log', 'state-dir', 'json'])
+  return Object.keys(values).flatMap((flag) => (own.has(flag) ? [] : [`--${flag}`]))
+}
+
+function recordQuestion(
+  positionals: readonly string[],
+  values: Readonly<Partial<Record<'decision' | 'log' | 'state-dir', string | undefined>>> & {
+    readonly json?: boolean | undefined
+  },
+  io: CliIo,
+): DecisionQuestion {
+  const { decision: call = '' } = values
+  if (call === '') throw new GuardError('ERR_USAGE', 'no call is named (give `--decision <call>`)')
+  const [other] = [...positionals, ...beside(values)]
+  if (other === undefined) return { call, place: placeOf(values, io), json: values.json === true }
+  const remedy = 'ask about a call on record, or about one that is supposed'
+  throw new GuardError('ERR_USAGE', `\`${other}\` is given beside \`--decision\` (${remedy})`)
 }
 
 /** What keeps the question from being answered; that the mandate does not fit is part of the answer. */

@@ -12,8 +12,10 @@ export interface CliIo {
   readonly columns: number
   readonly cwd: string
   readonly env: Env
-  /** Aborted by SIGINT and SIGTERM. */
+  /** Aborted by SIGINT and SIGTERM, and by SIGHUP unless somebody listens to that. */
   readonly signal?: AbortSignal
+  /** While somebody listens, SIGHUP does not stop the command. The returned function ends that. */
+  readonly onHangup?: (look: () => void) => () => void
   /** The whole of standard input, for `-`. */
   readonly stdin?: () => Promise<string>
   /** Asks the person at the terminal for a yes; absent where nobody is there. */

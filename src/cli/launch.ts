@@ -5,7 +5,9 @@ import { misfits } from '../config/fit.ts'
 import { findLock, readLock } from '../config/lock.ts'
 import { loadUpstreams, type Upstream } from '../config/mcp-json.ts'
 import { ownFiles, refuseReadable, refuseWritable } from '../config/own-files.ts'
-import type { Settings } from '../config/settings.ts'
+import { findPolicies } from '../config/policies-place.ts'
+import { readSettings, type SettingFlags, type Settings } from '../config/settings.ts'
+import { loadSettingsFile, type SettingsUse, type SettingsFile } from '../config/settings-file.ts'
 import { loginsIn, stateDir } from '../config/state-dir.ts'
 import { compileMandate } from '../mandate/compile.ts'
 import { loadMandate } from '../mandate/load.ts'
@@ -16,6 +18,10 @@ import type { Instant } from '../model/id.ts'
 import type { Lock } from '../model/lock.ts'
 import type { LaunchFiles } from './arguments.ts'
 import { type CliIo, paint, shortPath } from './io.ts'
+import { type ReadPolicies, readPolicies } from './policies.ts'
+
+/** The policies of a folder, and the folder's signature as it was read. */
+export type PolicySet = Required<Omit<ReadPolicies, 'problems'>>
 
 export interface Prepared {
   /** Absent when the mandate has an error. */
@@ -23,10 +29,35 @@ export interface Prepared {
   readonly upstreams: readonly Upstream[]
   /** What is approved, where there is a lock file. */
   readonly lock?: Lock
+  /** The folder of policies that it is under, where there is one. */
+  readonly policies?: string
+  /** What is in it; absent where that is bad. */
+  readonly policySet?: PolicySet
   /** The command that approves what this guard sees: upstreams are told what its mandate permits, and some offer more then. */
   readonly pinning: string
   /** Start nothing when one of them is an error. */
   readonly problems: readonly Problem[]
+}
+
+export interface GivenSettings {
+  readonly settings: Settings
+  /** Absent where there is no `chaperone.yaml`. */
+  readonly file?: SettingsFile
+  /** What is wrong with it. */
+  readonly problems: readonly Problem[]
+}
+
+/** The settings of flags, environment and `chaperone.yaml`. */
+export function settingsOf(
+  flags: SettingFlags,
+  path: string | undefined,
+  io: Pick<CliIo, 'cwd' | 'env'>,
+  use: SettingsUse,
+): GivenSettings {
+  if (path === undefined) return { settings: readSettings(flags, io.env, io.cwd), problems: [] }
+  const file = loadSettingsFile(path, io.env, use)
+  const settings = readSettings(flags, io.env, io.cwd, file)
+  return { settings, file, problems: file.problems }
 }
 
 /** Reads everything, goes on past the first problem, and starts nothing. */
@@ -47,12 +78,28 @@ export function prepare(
   const pinning = pinningOf(files.mandate, io)
   for (const problem of lock ? unapprovedLaunches(lock, loadedUpstreams, pinning) : [])
     problems.add(problem)
-  const approved = lock ? { lock } : {}
+  const policies = findPolicies(files, settings.policies, problems)
+  const policySet = policies === undefined ? undefined : policiesIn(policies, settings, problems)
+  const approved = {
+    ...(lock && { lock }),
+    ...(policies !== undefined && { policies }),
+    ...(policySet && { policySet }),
+  }
   if (!mandate) return { upstreams, ...approved, pinning, problems: problems.list }
   for (const problem of misfits(mandate, settings, now)) problems.add(problem)
   for (const problem of exposed(files, settings, { mandate, upstreams, ...approved }, io))
     problems.add(problem)
   return { mandate, upstreams, ...approved, pinning, problems: problems.list }
+}
+
+function policiesIn(
+  folder: string,
+  { webhooks }: Settings,
+  problems: Problems,
+): PolicySet | undefined {
+  const read = readPolicies(folder, webhooks)
+  for (const problem of read.problems) problems.add(problem)
+  return read.load && { load: read.load, signature: read.signature }
 }
 
 /** The command that approves what a guard under this mandate sees. */
@@ -98,6 +145,7 @@ function exposed(
     readonly mandate: CompiledMandate
     readonly upstreams: readonly Upstream[]
     readonly lock?: Lock
+    readonly policies?: string
   },
   io: Pick<CliIo, 'env'>,
 ): readonly Problem[] {
@@ -110,6 +158,7 @@ function exposed(
     ...(settings.logFile !== undefined && { logFile: settings.logFile }),
     ...(files.also && { also: files.also }),
     ...(settings.lock !== undefined && { lock: settings.lock }),
+    ...(given.policies !== undefined && { policies: given.policies }),
   })
   const strict = given.lock ? asLocked(mandate, given.lock) : mandate
   const authority = { mandate: strict, upstreams: given.upstreams }

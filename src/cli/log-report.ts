@@ -1,12 +1,14 @@
 /** How `log` says what is on record: a table for people, the entries themselves for programs, and counts. */
 import { byTime } from '../audit/cursor.ts'
-import { fullName, numberOf, objectOf, type Row } from '../audit/row.ts'
+import { fullName, numberOf, objectOf, type Row, shortId } from '../audit/row.ts'
 import { EFFECT_CLASSES } from '../model/call.ts'
 import { canonical, type Json } from '../model/json.ts'
 import { type CliIo, paint, printable, type Style } from './io.ts'
 
 const GAP = '  '
 const TOOK_WIDTH = 8
+/** As of `2ca7237f-12`. */
+const ID_WIDTH = 11
 /** Narrower terminals are shown no year. */
 const WIDE = 100
 
@@ -29,8 +31,12 @@ interface Cells {
   readonly effect: string
   readonly verdict: string
   readonly took: string
+  /** By which `explain --decision` finds the call. */
+  readonly id: string
   /** In place of effect, verdict and time taken, for what has none. */
   readonly note: string
+  /** Rules of policies, behind the rest. */
+  readonly rules: string
 }
 
 export interface Table {
@@ -58,7 +64,8 @@ export function tableOf(io: CliIo, rows: readonly Row[] | 'any'): Table {
       known?.map((row) => row.name),
     ),
   }
-  const fixed = width.time + 1 + width.effect + width.verdict + TOOK_WIDTH + 5 * GAP.length
+  const fixed =
+    width.time + 1 + width.effect + width.verdict + TOOK_WIDTH + ID_WIDTH + 6 * GAP.length
   const room = Math.max(io.columns - fixed, NAME.least)
   const name = Math.min(room, width.name)
   const line = (mark: string, row: Omit<Cells, 'mark' | 'style'>): string => {
@@ -69,13 +76,22 @@ export function tableOf(io: CliIo, rows: readonly Row[] | 'any'): Table {
             fit(row.effect, width.effect),
             fit(row.verdict, width.verdict),
             row.took.padStart(TOOK_WIDTH),
+            row.id,
           ]
         : [fit(row.note, Math.max(io.columns - width.time - 1 - name - 3 * GAP.length, NAME.least))]
-    return [...left, ...right].join(GAP).trimEnd()
+    const line = [...left, ...right].join(GAP)
+    return row.rules === '' ? line.trimEnd() : under(line, row.rules, io)
   }
-  const titles = { time: 'time', name: 'call', effect: 'effect', verdict: 'verdict', took: 'took' }
+  const titles = {
+    time: 'time',
+    name: 'call',
+    effect: 'effect',
+    verdict: 'verdict',
+    took: 'took',
+    id: 'id',
+  }
   return {
-    head: paint(io, 'dim', line(' ', { ...titles, note: '' })),
+    head: paint(io, 'dim', line(' ', { ...titles, note: '', rules: '' })),
     line: (row) => {
       const found = cellsOf(row)
       return line(paint(io, found.style, found.mark), found)
@@ -102,8 +118,25 @@ function cells(row: Row, time: (ts: string) => string): Cells {
     effect: printable(effectText(row.effects)),
     verdict: printable(row.reason ?? row.result ?? row.verdict ?? ''),
     note: printable(noteText(row)),
+    id: printable(shortId(row.call ?? '')),
     took: tookMs === undefined ? '' : tookText(tookMs),
+    rules: printable(rulesText(row)),
   }
+}
+
+/** What decided stands in a line of its own below the call, so that the columns stay what they are. */
+function under(line: string, rules: string, io: CliIo): string {
+  const most = Math.max(io.columns - INDENT.length, NAME.least)
+  return `${line.trimEnd()}\n${INDENT}${paint(io, 'dim', fit(rules, most).trimEnd())}`
+}
+
+const INDENT = '    '
+
+/** Labels that every call leaves would stand below every call: duties are shown where a rule forbade, or asked. */
+function rulesText({ rules, shadow, verdict }: Row): string {
+  const decided = verdict === 'refused' ? rules : []
+  const all = [...decided.map((rule) => `by ${rule}`), ...shadow.map((rule) => `shadow ${rule}`)]
+  return all.join(', ')
 }
 
 function markOf(row: Row): { readonly mark: string; readonly style: Style } {

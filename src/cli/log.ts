@@ -33,7 +33,9 @@ guards that kept their record in the state folder are read as one, by time.
   --reason <reason>       why it was refused: outside_mandate, approval_required, ...
   --verdict <verdict>     forwarded, refused, unsettled (no outcome on record), or what came back:
                           complete, input_required, tool_error, error; of upstreams' requests: passed, declined
-  --call <id>             this call
+  --call <id>             this call; the end of the id that is shown is enough
+  --rule <policy#rule>    what this rule decided, or would have in shadow mode; a policy for all of its rules, a pattern
+                          with * and ?, or engine:id
   --since, --until <time> 2026-11-22T10:30:00+01:00, or so long ago: 90s, 15m, 2h, 7d
   --all                   also lists that were served, and events: starts, upstreams, recoveries
   -n, --last <count>      the last so many, or all; default ${DEFAULT_LAST}
@@ -51,6 +53,7 @@ const OPTIONS = {
   reason: { type: 'string' },
   verdict: { type: 'string' },
   call: { type: 'string' },
+  rule: { type: 'string' },
   since: { type: 'string' },
   until: { type: 'string' },
   all: { type: 'boolean' },
@@ -191,7 +194,7 @@ function byBeginning(a: Row, b: Row): number {
 
 function questionOf(argv: readonly string[], io: CliIo, clock: LogParts['clock']): Question {
   const { values } = parseFlags({ args: [...argv], options: OPTIONS, strict: true })
-  const { tool, server, call } = values
+  const { tool, server, call, rule } = values
   const effect = oneOf('--effect', values.effect, EFFECT_CLASSES)
   const reason = oneOf('--reason', values.reason, DENY_REASONS)
   const verdict = oneOf('--verdict', values.verdict, VERDICTS)
@@ -204,6 +207,7 @@ function questionOf(argv: readonly string[], io: CliIo, clock: LogParts['clock']
       ...(tool !== undefined && { tool }),
       ...(server !== undefined && { server }),
       ...(call !== undefined && { call }),
+      ...(rule !== undefined && { rule }),
       ...(effect !== undefined && { effect }),
       ...(reason !== undefined && { reason }),
       ...(verdict !== undefined && { verdict }),
@@ -228,7 +232,8 @@ function oneOf(
   throw new GuardError('ERR_USAGE', `\`${flag} ${given}\` is no such value (${hint})`)
 }
 
-function timeOf(
+/** RFC 3339 in UTC of a moment, or of one so long ago. @throws GuardError ERR_USAGE */
+export function timeOf(
   flag: string,
   given: string | undefined,
   clock: LogParts['clock'],

@@ -32,6 +32,16 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./explain.ts')).command,
   },
   {
+    name: 'test',
+    summary: 'do the policies do what their tests say?',
+    load: async () => (await import('./test.ts')).command,
+  },
+  {
+    name: 'simulate',
+    summary: 'what would other policies, or another mandate, have said to the calls on record',
+    load: async () => (await import('./simulate.ts')).command,
+  },
+  {
     name: 'pin',
     summary: 'approve what upstreams offer and how they are started, in chaperone.lock',
     load: async () => (await import('./pin.ts')).command,
@@ -45,6 +55,16 @@ export const COMMANDS: readonly CommandRow[] = [
     name: 'logout',
     summary: 'end a login: its tokens are revoked, and nothing of it is kept',
     load: async () => (await import('./logout.ts')).command,
+  },
+  {
+    name: 'risk',
+    summary: 'the risk posture that rules can ask for: what is in force, or set it',
+    load: async () => (await import('./risk.ts')).command,
+  },
+  {
+    name: 'diff',
+    summary: 'what a change of policies widens, and what it narrows',
+    load: async () => (await import('./diff.ts')).command,
   },
   {
     name: 'log',

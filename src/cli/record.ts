@@ -31,7 +31,13 @@ export function openRecord(settings: Settings, io: Pick<CliIo, 'env'>, acting?: 
   const instance = `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${randomBytes(4).toString('hex')}`
   const record = join(stateDir(io.env, settings.stateDir), 'log', instance)
   const head = { log: instance, ...acting }
-  const log = openLog({ dir: record, clock: systemClock, head, lookHoldsMs: LOOK_HOLDS_MS })
+  const log = openLog({
+    dir: record,
+    clock: systemClock,
+    head,
+    lookHoldsMs: LOOK_HOLDS_MS,
+    capture: settings.capture === 'arguments',
+  })
   return { log, instance, record }
 }
 
@@ -82,6 +88,7 @@ export function startFacts(
     node: process.versions.node,
     environment: settings.environment,
     upstreams: upstreams.map(({ server }) => server),
+    ...(settings.capture === 'none' ? {} : { capture: settings.capture }),
     pinned: lock ? 'lock' : 'first_sight',
     ...(lock && { lock_s256: lock.digest }),
   }

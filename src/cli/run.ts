@@ -1,13 +1,13 @@
 /** `chaperone run`: stands in for the upstreams of `mcp.json` over stdio, under one mandate. */
 import type { Upstream } from '../config/mcp-json.ts'
-import { readSettings, type Settings } from '../config/settings.ts'
+import type { Settings } from '../config/settings.ts'
 import { systemClock } from '../config/system.ts'
 import { createGuard } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Lock } from '../model/lock.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import type { CliIo, Command } from './io.ts'
-import { prepare, refused } from './launch.ts'
+import { type PolicySet, prepare, refused, settingsOf } from './launch.ts'
 import {
   actingOf,
   event,
@@ -17,7 +17,14 @@ import {
   openRecord,
   startFacts,
 } from './record.ts'
-import { houseOf, operationalLogOf, principalOf, whileServing } from './serving.ts'
+import {
+  houseOf,
+  operationalLogOf,
+  policiesInForce,
+  principalOf,
+  underPolicies,
+  whileServing,
+} from './serving.ts'
 
 export const command: Command = {
   name: 'run',
@@ -29,6 +36,7 @@ permits is listed, every call is decided when it is made, and every decision is 
 
 ${LAUNCH_HELP}
   --max-result <size>     larger results are withheld; default 16MiB
+  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 
@@ -40,11 +48,11 @@ Exit codes: 0 the agent closed the connection, 1 the mandate or mcp.json is bad 
 
 async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseFlags({ args: [...argv], options: LAUNCH_OPTIONS, strict: true })
-  const settings = readSettings(values, io.env, io.cwd)
   const files = launchFiles(values, io)
-  const { mandate, upstreams, lock, problems } = prepare(files, settings, io, systemClock.now())
-  if (refused(problems, io) || !mandate) return 1
-  await serve({ settings, mandate, upstreams, ...(lock && { lock }) }, io)
+  const { settings, problems } = settingsOf(values, files.settings, io, 'run')
+  const { mandate, problems: found, ...prepared } = prepare(files, settings, io, systemClock.now())
+  if (refused([...problems, ...found], io) || !mandate) return 1
+  await serve({ settings, mandate, ...prepared }, io)
   return 0
 }
 
@@ -54,21 +62,30 @@ interface Launch {
   readonly mandate: CompiledMandate
   readonly upstreams: readonly Upstream[]
   readonly lock?: Lock
+  readonly policySet?: PolicySet
 }
 
-async function serve({ settings, mandate, upstreams, lock }: Launch, io: CliIo): Promise<void> {
+async function serve(launch: Launch, io: CliIo): Promise<void> {
+  const { settings, mandate, upstreams, lock, policySet } = launch
   const principal = principalOf(settings, mandate)
   const operational = operationalLogOf(settings)
   const acting = actingOf(principal, mandate.mandate)
   const { log, instance, record } = openRecord(settings, io, acting)
   keepDocuments(log, mandate.mandate)
   if (lock) keepDocument(log, lock)
-  const house = houseOf(settings, { upstreams, ...(lock && { lock }) }, io)
-  const guard = createGuard({ ...house, mandate, principal, log, operational, instance })
+  const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
+  const keeper = await policiesInForce(policySet, { log, settings }, operational, io)
+  const restricted = underPolicies(mandate, keeper, settings)
+  const engines = keeper?.engines
+  const guard = createGuard({ ...house, mandate: restricted, engines, principal, log, instance })
   const from = settings.agent === undefined ? 'mandate' : 'launch line'
   await Promise.all([
     log.append(
-      event('guard_started', { ...startFacts(settings, upstreams, lock), agent_from: from }),
+      event('guard_started', {
+        ...startFacts(settings, upstreams, lock),
+        risk: house.posture.at(systemClock.now()),
+        agent_from: from,
+      }),
     ),
     log.append(event('mandate_loaded', mandateFacts(mandate.mandate))),
   ])
@@ -77,6 +94,7 @@ async function serve({ settings, mandate, upstreams, lock }: Launch, io: CliIo):
     const served = guard.serveStdio(process.stdin, process.stdout)
     await whileServing(io, (reason) => guard.stop(reason), served)
   } finally {
+    await keeper?.close()
     await operational.close()
   }
 }

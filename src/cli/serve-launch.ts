@@ -1,11 +1,11 @@
 /** What `serve` reads before anything is started: who may come with what, and under which mandate. */
-import { existsSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { isLoopback } from '../config/host.ts'
 import { twoLocks } from '../config/lock.ts'
-import { type Listening, loadListening } from '../config/listening.ts'
+import { type Listening, NO_LISTENING } from '../config/listening.ts'
 import type { Upstream } from '../config/mcp-json.ts'
 import { ownFile } from '../config/own-files.ts'
+import { twoPolicies } from '../config/policies-place.ts'
 import type { ServeSettings, Settings } from '../config/settings.ts'
 import type { HttpGuardOptions } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
@@ -13,9 +13,9 @@ import { type Problem, Problems, problemText } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import type { Instant, Sha256 } from '../model/id.ts'
 import type { Lock } from '../model/lock.ts'
-import { upstreamsFile } from './arguments.ts'
+import { settingsFile, upstreamsFile } from './arguments.ts'
 import type { CliIo } from './io.ts'
-import { prepare } from './launch.ts'
+import { type PolicySet, prepare, type Prepared, realpath, type GivenSettings } from './launch.ts'
 
 export interface ServeFiles {
   readonly mandate?: string
@@ -33,6 +33,9 @@ export interface Serving extends Pick<
   readonly upstreams: readonly Upstream[]
   /** What is approved, for all agents alike. */
   readonly lock?: Lock
+  /** The folder of policies that all of them are under. */
+  readonly policies?: string
+  readonly policySet?: PolicySet
   /** `key`: the hash of the one that stands for the mandate; absent: no key is due. */
   readonly agents: readonly { readonly mandate: CompiledMandate; readonly key?: Sha256 }[]
   readonly problems: readonly Problem[]
@@ -47,15 +50,10 @@ export function serveFiles(
   },
   io: Pick<CliIo, 'cwd' | 'env'>,
 ): ServeFiles {
-  const given = (flag: 'mandate' | 'settings', variable: string): string | undefined => {
-    const text = flags[flag] ?? io.env[variable]
-    if (text === '') throw new GuardError('ERR_USAGE', `\`--${flag}\` has no value`)
-    return text === undefined ? undefined : resolve(io.cwd, text)
-  }
-  const mandate = given('mandate', 'CHAPERONE_MANDATE')
-  const named = given('settings', 'CHAPERONE_SETTINGS')
-  const usual = join(mandate === undefined ? io.cwd : dirname(mandate), 'chaperone.yaml')
-  const settings = named ?? (existsSync(usual) ? usual : undefined)
+  const named = flags.mandate ?? io.env['CHAPERONE_MANDATE']
+  if (named === '') throw new GuardError('ERR_USAGE', '`--mandate` has no value')
+  const mandate = named === undefined ? undefined : resolve(io.cwd, named)
+  const settings = settingsFile(flags, mandate === undefined ? io.cwd : dirname(mandate), io)
   const beside = mandate ?? settings
   if (beside === undefined) {
     const remedy = 'give `--mandate m.yaml`, or write keys into chaperone.yaml'
@@ -68,7 +66,6 @@ export function serveFiles(
   }
 }
 
-const NOTHING: Listening = { hosts: [], origins: [], keys: [], problems: [] }
 const PORT = 8931
 /** A session of a legacy client has upstream connections of its own: where these are processes, fewer are borne. */
 const SESSIONS = 1000
@@ -81,15 +78,15 @@ const SESSIONS_WITH_PROCESSES = 64
  */
 export function prepareServe(
   files: ServeFiles,
-  given: { readonly settings: Settings; readonly flags: ServeSettings },
+  given: GivenSettings & { readonly flags: ServeSettings },
   io: Pick<CliIo, 'cwd' | 'env'>,
   now: Instant,
 ): Serving {
   const { settings, flags } = given
-  const listening = files.settings === undefined ? NOTHING : loadListening(files.settings, io.env)
+  const listening = given.file?.listening ?? NO_LISTENING
   const host = flags.host ?? listening.host ?? '127.0.0.1'
   const problems = new Problems()
-  for (const problem of listening.problems) problems.add(problem)
+  for (const problem of given.problems) problems.add(problem)
   if (!problems.bad) refuseContradiction(files, listening, { settings, host })
   const keyed = listening.keys.map(({ key, mandate }) => ({ key, mandate }))
   const rows = files.mandate === undefined ? keyed : [{ mandate: files.mandate }]
@@ -100,9 +97,9 @@ export function prepareServe(
   const said = new Set<string>()
   const agents: { mandate: CompiledMandate; key?: Sha256 }[] = []
   let upstreams: readonly Upstream[] = []
-  let lock: Lock | undefined
+  let found: Found = {}
   for (const row of rows) {
-    const launch = { mandate: row.mandate, upstreams: files.upstreams, also: own }
+    const launch = { ...files, mandate: row.mandate, also: own }
     const prepared = prepare(launch, settings, io, now)
     // What is wrong with the upstreams is found once for each mandate.
     for (const problem of prepared.problems) {
@@ -112,7 +109,7 @@ export function prepareServe(
       said.add(problemText(what))
     }
     upstreams = prepared.upstreams
-    lock = oneLock(lock, prepared.lock, problems)
+    found = { ...oneLock(found, prepared, problems), ...onePolicies(found, prepared, problems) }
     if (prepared.mandate)
       agents.push({ mandate: prepared.mandate, ...('key' in row && { key: row.key }) })
   }
@@ -120,7 +117,7 @@ export function prepareServe(
   return {
     settings,
     upstreams,
-    ...(lock && { lock }),
+    ...found,
     agents,
     problems: problems.list,
     host,
@@ -135,14 +132,26 @@ export function prepareServe(
   }
 }
 
+type Found = Pick<Prepared, 'lock' | 'policies' | 'policySet'>
+
 /** What is approved is approved for all agents of a guard: each may find it beside its own mandate, but only one of it. */
-function oneLock(
-  known: Lock | undefined,
-  found: Lock | undefined,
-  problems: Problems,
-): Lock | undefined {
+function oneLock({ lock: known }: Found, { lock: found }: Found, problems: Problems): Found {
   if (known && found && known.file !== found.file) problems.add(twoLocks(known.file, found.file))
-  return known ?? found
+  const lock = known ?? found
+  return lock ? { lock } : {}
+}
+
+/** What nobody may do is the same for all agents of a guard, whichever mandate it was found beside. */
+function onePolicies(
+  { policies: known, policySet: before }: Found,
+  { policies: found, policySet: after }: Found,
+  problems: Problems,
+): Found {
+  if (known !== undefined && found !== undefined && realpath(known) !== realpath(found))
+    problems.add(twoPolicies(known, found))
+  const policies = known ?? found
+  const policySet = before ?? after
+  return { ...(policies !== undefined && { policies }), ...(policySet && { policySet }) }
 }
 
 function refuseContradiction(

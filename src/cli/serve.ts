@@ -1,12 +1,12 @@
 /** `chaperone serve`: stands in for the upstreams of `mcp.json` over HTTP, under one mandate or one for each key. */
-import { readServeSettings, readSettings, SERVE_OPTIONS } from '../config/settings.ts'
+import { readServeSettings, SERVE_OPTIONS } from '../config/settings.ts'
 import { systemClock } from '../config/system.ts'
 import { createHttpGuard, type HttpGuard } from '../guard.ts'
 import type { Principal } from '../model/call.ts'
 import { GuardError } from '../model/error.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, parseFlags } from './arguments.ts'
 import type { CliIo, Command } from './io.ts'
-import { refused } from './launch.ts'
+import { refused, settingsOf } from './launch.ts'
 import {
   actingOf,
   event,
@@ -17,7 +17,14 @@ import {
   startFacts,
 } from './record.ts'
 import { prepareServe, serveFiles, type Serving } from './serve-launch.ts'
-import { houseOf, operationalLogOf, principalOf, whileServing } from './serving.ts'
+import {
+  houseOf,
+  operationalLogOf,
+  policiesInForce,
+  principalOf,
+  underPolicies,
+  whileServing,
+} from './serving.ts'
 
 export const command: Command = {
   name: 'serve',
@@ -34,12 +41,12 @@ mandate, so it listens on this machine alone. With keys in chaperone.yaml each k
 GET /healthz says that the guard runs, GET /readyz that calls can be put on record.
 
 ${LAUNCH_HELP}
-  --settings <file>       the settings; else CHAPERONE_SETTINGS, chaperone.yaml beside the mandate, ./chaperone.yaml
   --host <address>        where to listen; default 127.0.0.1 (or CHAPERONE_HOST)
   --port <number>         default 8931; 0 takes one that is free (or CHAPERONE_PORT)
   --max-sessions <number> sessions of legacy clients at once; default 1000, or 64 where upstreams are processes
   --session-idle <time>   a session that is not used for so long ends; default 30m
   --max-result <size>     larger results are withheld; default 16MiB
+  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 
@@ -49,14 +56,14 @@ Exit codes: 0 stopped by a signal, 1 a mandate, mcp.json or chaperone.yaml is ba
   run,
 }
 
-const OPTIONS = { ...LAUNCH_OPTIONS, ...SERVE_OPTIONS, settings: { type: 'string' } } as const
+const OPTIONS = { ...LAUNCH_OPTIONS, ...SERVE_OPTIONS } as const
 
 async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseFlags({ args: [...argv], options: OPTIONS, strict: true })
-  const settings = readSettings(values, io.env, io.cwd)
   const flags = readServeSettings(values, io.env)
   const files = serveFiles(values, io)
-  const serving = prepareServe(files, { settings, flags }, io, systemClock.now())
+  const given = settingsOf(values, files.settings, io, 'serve')
+  const serving = prepareServe(files, { ...given, flags }, io, systemClock.now())
   const more = files.settings === undefined ? 'chaperone check' : 'chaperone check --settings'
   if (refused(serving.problems, io, more)) return 1
   await serve(serving, io)
@@ -64,10 +71,11 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
 }
 
 async function serve(serving: Serving, io: CliIo): Promise<void> {
-  const { settings, upstreams, lock, agents, host, port } = serving
+  const { settings, upstreams, lock, agents, host, port, policySet } = serving
   const operational = operationalLogOf(settings)
   const { log, instance, record } = openRecord(settings, io)
   if (lock) keepDocument(log, lock)
+  const keeper = await policiesInForce(policySet, { log, settings }, operational, io)
   const admissions = agents.map(({ mandate, key }) => {
     const principal: Principal =
       key === undefined
@@ -75,13 +83,15 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
         : { agent: mandate.mandate.agent, assurance: 'bearer_key' }
     keepDocuments(log, mandate.mandate)
     const own = log.under(actingOf(principal, mandate.mandate))
-    return { mandate, principal, log: own, ...(key !== undefined && { key }) }
+    const restricted = underPolicies(mandate, keeper, settings)
+    return { mandate: restricted, principal, log: own, ...(key !== undefined && { key }) }
   })
+  const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
   const guard = await createHttpGuard({
-    ...houseOf(settings, { upstreams, ...(lock && { lock }) }, io),
+    ...house,
+    engines: keeper?.engines,
     admissions,
     log,
-    operational,
     instance,
     host,
     port,
@@ -93,6 +103,7 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
   try {
     const started = {
       ...startFacts(settings, upstreams, lock),
+      risk: house.posture.at(systemClock.now()),
       listens: host,
       agents: agents.length,
     }
@@ -105,8 +116,11 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
     const bound = await listen(guard, { host, port })
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}/mcp`
     operational.info({ url, agents: agents.length, record }, 'guarding')
+    const unhear = keeper && io.onHangup?.(() => keeper.look())
     await whileServing(io, (reason) => guard.stop(reason))
+    unhear?.()
   } finally {
+    await keeper?.close()
     await operational.close()
   }
 }

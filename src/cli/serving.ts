@@ -1,15 +1,22 @@
 /** What `run` and `serve` do alike once everything about them is right. */
+import type { FileLog } from '../audit/log.ts'
 import type { Upstream } from '../config/mcp-json.ts'
+import { openPosture } from '../config/posture.ts'
 import { operationalLog, type ClosableLog } from '../config/operational.ts'
 import type { Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
-import { systemClock, systemTimers } from '../config/system.ts'
+import { systemClock, systemTimers, systemWatch } from '../config/system.ts'
 import { version } from '../config/version.ts'
 import type { GuardOptions } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Principal } from '../model/call.ts'
 import type { Lock } from '../model/lock.ts'
+import type { OperationalLog } from '../model/port.ts'
+import { liveMandate } from '../policy/live.ts'
+import { engineOpener } from './engines.ts'
 import type { CliIo } from './io.ts'
+import type { PolicySet } from './launch.ts'
+import { PolicyKeeper } from './policy-keeper.ts'
 
 /** Without --agent the launch line names nobody but the mandate: the agent is taken to be the one it was given to. */
 export function principalOf({ agent }: Settings, { mandate }: CompiledMandate): Principal {
@@ -25,22 +32,67 @@ export function operationalLogOf({ logLevel, logFile }: Settings): ClosableLog {
 /** What a guard is made of whatever it listens on. */
 export function houseOf(
   settings: Settings,
-  { upstreams, lock }: { readonly upstreams: readonly Upstream[]; readonly lock?: Lock },
+  given: {
+    readonly upstreams: readonly Upstream[]
+    readonly lock?: Lock
+    readonly operational: OperationalLog
+  },
   { env }: Pick<CliIo, 'env'>,
-): Omit<GuardOptions, 'mandate' | 'principal' | 'log' | 'operational' | 'instance'> {
+): Omit<GuardOptions, 'mandate' | 'principal' | 'log' | 'instance'> {
+  const { upstreams, lock, operational } = given
+  const state = stateDir(env, settings.stateDir)
+  const [clock, timers] = [systemClock, systemTimers]
+  const parts = { clock, timers, watch: systemWatch, operational }
   return {
     upstreams,
     ...(lock && { lock }),
     environment: settings.environment,
-    risk: 'normal',
-    clock: systemClock,
-    timers: systemTimers,
+    posture: openPosture(state, settings.risk, parts),
+    operational,
+    clock,
+    timers,
     self: { name: 'chaperone', version: version() },
     startTimeoutMs: settings.startTimeoutMs,
     callTimeoutMs: settings.callTimeoutMs,
     maxAnswerBytes: settings.maxResultBytes,
-    stateDir: stateDir(env, settings.stateDir),
+    webhooks: settings.webhooks,
+    stateDir: state,
   }
+}
+
+/**
+ * The policies in force, put on record, with their engines open; undefined where there are none.
+ *
+ * @throws GuardError ERR_AUDIT_APPEND, or ERR_CONFIG_INVALID for an engine that cannot be opened
+ */
+export async function policiesInForce(
+  policySet: PolicySet | undefined,
+  { log, settings }: { readonly log: FileLog; readonly settings: Settings },
+  operational: OperationalLog,
+  { env }: Pick<CliIo, 'env'>,
+): Promise<PolicyKeeper | undefined> {
+  if (!policySet) return undefined
+  const { webhooks } = settings
+  const parts = { clock: systemClock, timers: systemTimers, watch: systemWatch }
+  const open = engineOpener(env)
+  const keeper = await PolicyKeeper.start(
+    { ...parts, log, operational, webhooks, open },
+    policySet.load,
+  )
+  keeper.watch(policySet.signature)
+  return keeper
+}
+
+/** A mandate under the policies in force. */
+export function underPolicies(
+  mandate: CompiledMandate,
+  keeper: PolicyKeeper | undefined,
+  { environment }: Settings,
+): CompiledMandate {
+  if (!keeper) return mandate
+  const live = liveMandate(mandate, keeper.load.policies, environment)
+  keeper.follow(live)
+  return live
 }
 
 const ALIVE_MS = 60_000

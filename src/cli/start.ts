@@ -1,25 +1,14 @@
 /** Runs the program on this process: its streams, its environment, its signals. */
 import { type CliIo, wantsColor } from './io.ts'
 import { main } from './main.ts'
+import { listenTo } from './signals.ts'
 
 const DEFAULT_COLUMNS = 100
 const LONGEST_SLEEP_MS = 2 ** 30
-/** What a shell sees of a process that was interrupted. */
-const EXIT_IMPATIENT = 130
 
 /** Runs the command line of this process and leaves with its exit code. */
 export async function start(): Promise<void> {
-  const stopping = new AbortController()
-  let signals = 0
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    // The first asks the command to stop, which takes seconds at the most and leaves no child behind; a second changes
-    // nothing; a third ends the process at once, for who would rather not wait.
-    process.on(signal, () => {
-      signals += 1
-      if (signals > 2) process.exit(EXIT_IMPATIENT)
-      stopping.abort(signal)
-    })
-  }
+  const { stopping, onHangup } = listenTo(process)
   // A reader that went away (`chaperone log | head`) asks the command to stop, too; what stderr says is then lost.
   process.stdout.on('error', () => {
     stopping.abort('stdout')
@@ -27,7 +16,10 @@ export async function start(): Promise<void> {
   process.stderr.on('error', () => undefined)
   // What a command still waits for (an upstream that takes its time to end) holds no process up by itself.
   const awake = setInterval(() => undefined, LONGEST_SLEEP_MS)
-  const code = await main(process.argv.slice(2), processIo(stopping.signal))
+  const code = await main(process.argv.slice(2), {
+    ...processIo(stopping.signal),
+    onHangup,
+  })
   clearInterval(awake)
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
   process.exit(code)

@@ -1,19 +1,18 @@
-/** Reads `chaperone.yaml`: where the guard listens, and which key stands for which mandate. */
+/** Of `chaperone.yaml`: where the guard listens, and which key stands for which mandate. */
 import { hash } from 'node:crypto'
-import { dirname, resolve } from 'node:path'
-import { readDocument } from '../document/read.ts'
-import {
-  type DocMap,
-  type DocNode,
-  type DocScalar,
-  nearest,
-  type Place,
-  type Problem,
-  Problems,
-} from '../model/document.ts'
+import { resolve } from 'node:path'
+import type { DocMap, DocNode, Place, Problems } from '../model/document.ts'
 import { hashed, type Sha256 } from '../model/id.ts'
 import { isHost, isName, isOrigin, isPort } from './host.ts'
-import type { Env } from './settings.ts'
+import {
+  find,
+  mapOf,
+  type Reading,
+  referenceIn,
+  textOf,
+  texts,
+  valueOf,
+} from './settings-member.ts'
 
 /** One key and the mandate that it stands for. Nothing of the key is kept but its hash. */
 export interface KeyRow {
@@ -31,61 +30,23 @@ export interface Listening {
   /** Web origins whose pages may use it. */
   readonly origins: readonly string[]
   readonly keys: readonly KeyRow[]
-  readonly problems: readonly Problem[]
 }
 
-const NONE: Listening = { hosts: [], origins: [], keys: [], problems: [] }
+export const NO_LISTENING: Listening = { hosts: [], origins: [], keys: [] }
 
 /** Paths of mandates are taken from the folder of the file. */
-export function loadListening(path: string, env: Env): Listening {
-  const read = readDocument(path)
-  if (!read.node) return { ...NONE, problems: read.problems }
-  const problems = new Problems()
-  for (const found of read.problems) problems.add(found)
-  const root = mapOf(read.node, 'the settings', ['listen', 'keys'], problems)
-  const reading: Reading = { env, folder: dirname(resolve(path)), problems }
-  const listen = root && find(root, 'listen')
-  const keys = root && find(root, 'keys')
+export function readListening(root: DocMap, reading: Reading): Listening {
+  const listen = find(root, 'listen')
+  const keys = find(root, 'keys')
   return {
-    ...(listen ? readListen(listen, problems) : NONE),
+    ...(listen ? readListen(listen, reading.problems) : NO_LISTENING),
     keys: keys ? readKeys(keys, reading) : [],
-    problems: problems.list,
   }
 }
 
-interface Reading {
-  readonly env: Env
-  readonly folder: string
-  readonly problems: Problems
-}
-
-function find(node: DocMap, key: string): DocNode | undefined {
-  return node.entries.find((entry) => entry.key === key)?.value
-}
-
-/** A map with no other members than these. */
-function mapOf(
-  node: DocNode,
-  what: string,
-  known: readonly string[],
-  problems: Problems,
-): DocMap | undefined {
-  if (node.kind !== 'map') {
-    problems.error(node, 'not_a_map', `${what} must be a map`, `it has ${known.join(', ')}`)
-    return undefined
-  }
-  for (const { key, keyPlace: place } of node.entries) {
-    if (known.includes(key)) continue
-    const near = nearest(key, known)
-    const remedy = near === undefined ? `it has ${known.join(', ')}` : `did you mean \`${near}\`?`
-    problems.error({ place }, 'unknown_member', `\`${key}\` is no member of ${what}`, remedy)
-  }
-  return node
-}
-
-function readListen(node: DocNode, problems: Problems): Omit<Listening, 'keys' | 'problems'> {
+function readListen(node: DocNode, problems: Problems): Omit<Listening, 'keys'> {
   const map = mapOf(node, '`listen`', ['host', 'port', 'hosts', 'origins'], problems)
-  if (!map) return NONE
+  if (!map) return NO_LISTENING
   const [host, port] = [find(map, 'host'), find(map, 'port')]
   const said = host?.kind === 'scalar' ? host.value : undefined
   if (host && (typeof said !== 'string' || !isHost(said)))
@@ -110,27 +71,6 @@ function readListen(node: DocNode, problems: Problems): Omit<Listening, 'keys' |
       return []
     }),
   }
-}
-
-type Text = DocScalar & { readonly value: string }
-
-function texts(node: DocNode | undefined, what: string, problems: Problems): readonly Text[] {
-  if (!node) return []
-  if (node.kind !== 'list') {
-    problems.error(node, 'wrong_type', `\`${what}\` must be a list`, 'put it in brackets')
-    return []
-  }
-  return node.items.flatMap((item) => {
-    const text = textOf(item, `${what}[…]`, problems)
-    return text ? [text] : []
-  })
-}
-
-function textOf(node: DocNode, what: string, problems: Problems): Text | undefined {
-  if (node.kind === 'scalar' && typeof node.value === 'string')
-    return { ...node, value: node.value }
-  problems.error(node, 'wrong_type', `\`${what}\` must be a text`, 'put it in quotes')
-  return undefined
 }
 
 function readKeys(node: DocNode, reading: Reading): readonly KeyRow[] {
@@ -172,7 +112,8 @@ const SHORTEST_KEY = 32
 const LONGEST_KEY = 512
 const MAKE = 'make one with `openssl rand -hex 32`'
 
-function keyOf(map: DocMap, { env, problems }: Reading): Sha256 | undefined {
+function keyOf(map: DocMap, reading: Reading): Sha256 | undefined {
+  const { problems } = reading
   const [key, digest] = [find(map, 'key'), find(map, 'sha256')]
   const node = key ?? digest
   if (!node || (key && digest)) {
@@ -189,18 +130,14 @@ function keyOf(map: DocMap, { env, problems }: Reading): Sha256 | undefined {
     problems.error(text, 'key_hash', '`sha256` is no hash of a key', remedy)
     return undefined
   }
-  const name = /^\$\{(?:env:)?([A-Za-z_]\w*)\}$/.exec(text.value)?.[1]
+  const name = referenceIn(text.value)
   if (name === undefined) {
     const remedy = 'keep it in the environment and write `key: "${NAME}"`, or write its `sha256`'
     problems.error(text, 'secret_in_clear', 'a key is written in clear', remedy)
     return undefined
   }
-  const value = Object.hasOwn(env, name) ? env[name] : undefined
-  if (value === undefined) {
-    const remedy = 'set it where the guard is started'
-    problems.error(text, 'unset_variable', `the variable \`${name}\` is not set`, remedy)
-    return undefined
-  }
+  const value = valueOf(name, text, reading)
+  if (value === undefined) return undefined
   if (value.length >= SHORTEST_KEY && value.length <= LONGEST_KEY && /^[\w.~+/-]+=*$/.test(value))
     return hashed(hash('sha256', value, 'hex'))
   const form = `has to be ${SHORTEST_KEY} to ${LONGEST_KEY} characters of A-Z a-z 0-9 . _ ~ + / -`

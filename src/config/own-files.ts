@@ -8,6 +8,7 @@ import type { Mandate } from '../model/mandate.ts'
 import { lockPlaces } from './lock.ts'
 import type { RealPath } from './launch.ts'
 import type { Upstream } from './mcp-json.ts'
+import { POLICIES } from './policies-place.ts'
 import { reachableRoots, runsPrograms, writableRoots, type Root } from './writable.ts'
 
 /** A file or folder that says what is permitted, or keeps the record of it. */
@@ -30,6 +31,8 @@ export interface OwnFilesGiven {
   readonly also?: readonly OwnFile[]
   /** Where the lock file was said to be. */
   readonly lock?: string
+  /** The folder of policies that is in force: whatever it holds may decide. */
+  readonly policies?: string
 }
 
 const DOCUMENT = ['yaml', 'yml', 'json', 'jsonc']
@@ -42,7 +45,9 @@ export function ownFile(path: string, what: string): OwnFile {
 /** What is out of bounds for these documents. The settings and the lock count before they exist: an agent could make them. */
 export function ownFiles(given: OwnFilesGiven): readonly OwnFile[] {
   const beside = dirname(given.mandate)
-  const folders = [join(beside, 'policies'), ...given.roles.map(dirname)]
+  const inForce = given.policies === undefined ? [] : [given.policies]
+  // One that nobody made yet could be made.
+  const folders = [...inForce, join(beside, POLICIES), ...given.roles.map(dirname)]
   const outermost = folders.filter(
     (folder) => !folders.some((other) => inside(folder, other, true)),
   )
@@ -52,7 +57,11 @@ export function ownFiles(given: OwnFilesGiven): readonly OwnFile[] {
     ownFile(given.upstreams, 'the upstreams'),
     ownFile(join(beside, 'chaperone.yaml'), 'the settings'),
     ...[...locksOf(given)].map((path) => ownFile(path, 'the lock')),
-    ...[...new Set(outermost)].map((path) => ({ path, what: 'the policies', endings: DOCUMENT })),
+    ...[...new Set(outermost)].map((path) => ({
+      path,
+      what: 'the policies',
+      ...(path !== given.policies && { endings: DOCUMENT }),
+    })),
     { path: given.stateDir, what: 'the state' },
     ...(given.logFile === undefined ? [] : [ownFile(given.logFile, 'the operational log')]),
   ]

@@ -1,21 +1,38 @@
-/** The guard's settings: flags of the launch line first, then the environment, then a default that works. */
+/** The guard's settings: flags of the launch line first, then the environment, then `chaperone.yaml`, then a default that works. */
 import { resolve } from 'node:path'
-import { ENVIRONMENTS, type Environment } from '../model/call.ts'
+import { ENVIRONMENTS, type Environment, RISK_POSTURES, type RiskPosture } from '../model/call.ts'
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import { durationMs } from '../model/time.ts'
+import type { Env } from './env.ts'
 import { isHost } from './host.ts'
+import type { Webhooks } from './webhooks.ts'
 
-/** An environment as a process has it; a Windows one finds its names in any case before it gets here. */
-export type Env = Readonly<Record<string, string | undefined>>
+export type { Env } from './env.ts'
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** What of a call is kept whole beside what rules read of it. */
+export const CAPTURES = ['none', 'arguments'] as const
+export type Capture = (typeof CAPTURES)[number]
+
+/** What `chaperone.yaml` may say in place of flags. */
+export interface FileSettings {
+  readonly environment?: Environment
+  readonly risk?: RiskPosture
+  /** Absolute. */
+  readonly policies?: string
+  readonly capture?: Capture
+  readonly webhooks: Webhooks
+}
 
 export interface Settings {
   /** Who the launch line says is calling; absent when it does not say. */
   readonly agent?: string
   readonly environment: Environment
+  /** The least that the risk posture is, whatever an operator says of it. */
+  readonly risk: RiskPosture
   /** Absolute; absent: the default state directory of this platform. */
   readonly stateDir?: string
   /** How long an upstream may take to start, and to answer one call, in milliseconds. */
@@ -28,6 +45,11 @@ export interface Settings {
   readonly logFile?: string
   /** Absolute; absent: the lock file beside the mandate or the upstreams, where there is one. */
   readonly lock?: string
+  /** Absolute; absent: the folder `policies` that is found. */
+  readonly policies?: string
+  readonly capture: Capture
+  /** Whom policies can notify. */
+  readonly webhooks: Webhooks
   /** Own files, or folders, that the agent may write all the same. */
   readonly allowWritable: readonly string[]
 }
@@ -36,6 +58,7 @@ export interface Settings {
 export interface SettingFlags {
   readonly agent?: string | undefined
   readonly environment?: string | undefined
+  readonly risk?: string | undefined
   readonly 'state-dir'?: string | undefined
   readonly 'start-timeout'?: string | undefined
   readonly 'call-timeout'?: string | undefined
@@ -43,6 +66,8 @@ export interface SettingFlags {
   readonly 'log-level'?: string | undefined
   readonly 'log-file'?: string | undefined
   readonly lock?: string | undefined
+  readonly policies?: string | undefined
+  readonly capture?: string | undefined
   readonly 'allow-writable'?: readonly string[] | undefined
 }
 
@@ -76,6 +101,7 @@ export const SERVE_OPTIONS = {
 export const SETTING_OPTIONS = {
   agent: { type: 'string' },
   environment: { type: 'string' },
+  risk: { type: 'string' },
   'state-dir': { type: 'string' },
   'start-timeout': { type: 'string' },
   'call-timeout': { type: 'string' },
@@ -83,6 +109,8 @@ export const SETTING_OPTIONS = {
   'log-level': { type: 'string' },
   'log-file': { type: 'string' },
   lock: { type: 'string' },
+  policies: { type: 'string' },
+  capture: { type: 'string' },
   'allow-writable': { type: 'string', multiple: true },
 } as const
 
@@ -93,6 +121,7 @@ interface Setting<Flag extends string = Exclude<keyof SettingFlags, 'allow-writa
 
 const AGENT: Setting = { flag: 'agent', variable: 'CHAPERONE_AGENT' }
 const ENVIRONMENT: Setting = { flag: 'environment', variable: 'CHAPERONE_ENVIRONMENT' }
+const RISK: Setting = { flag: 'risk', variable: 'CHAPERONE_RISK' }
 const STATE: Setting = { flag: 'state-dir', variable: 'CHAPERONE_STATE_DIR' }
 const START: Setting = { flag: 'start-timeout', variable: 'CHAPERONE_START_TIMEOUT' }
 const CALL: Setting = { flag: 'call-timeout', variable: 'CHAPERONE_CALL_TIMEOUT' }
@@ -100,6 +129,8 @@ const RESULT: Setting = { flag: 'max-result', variable: 'CHAPERONE_MAX_RESULT' }
 const LEVEL: Setting = { flag: 'log-level', variable: 'CHAPERONE_LOG_LEVEL' }
 const FILE: Setting = { flag: 'log-file', variable: 'CHAPERONE_LOG_FILE' }
 const LOCK: Setting = { flag: 'lock', variable: 'CHAPERONE_LOCK' }
+const POLICIES: Setting = { flag: 'policies', variable: 'CHAPERONE_POLICIES' }
+const CAPTURE: Setting = { flag: 'capture', variable: 'CHAPERONE_CAPTURE' }
 
 const HOST: Setting<keyof ServeFlags> = { flag: 'host', variable: 'CHAPERONE_HOST' }
 const PORT: Setting<keyof ServeFlags> = { flag: 'port', variable: 'CHAPERONE_PORT' }
@@ -116,20 +147,30 @@ const AGENT_NAME = /^[^\s\p{C}]{1,128}$/u
 const LONGEST_TIMEOUT_MS = 86_400_000
 const LARGEST_RESULT = 1024 * 1024 * 1024
 
+const NO_FILE: FileSettings = { webhooks: new Map() }
+
 /**
- * Relative paths are taken from `cwd`.
+ * Relative paths are taken from `cwd`; `file` is what `chaperone.yaml` says.
  *
  * @throws GuardError ERR_USAGE naming the flag or variable, and what was expected.
  */
-export function readSettings(flags: SettingFlags, env: Env, cwd: string): Settings {
+export function readSettings(
+  flags: SettingFlags,
+  env: Env,
+  cwd: string,
+  file: FileSettings = NO_FILE,
+): Settings {
   const given = (setting: Setting): Given | undefined => find(setting, flags, env)
   const agent = given(AGENT)
   const stateDir = given(STATE)
   const logFile = given(FILE)
   const lock = given(LOCK)
+  const policies = given(POLICIES)
+  const folder = policies ? resolve(cwd, policies.text) : file.policies
   return {
     ...(agent && { agent: agentName(agent) }),
-    environment: oneOf(ENVIRONMENTS, given(ENVIRONMENT)) ?? 'dev',
+    environment: oneOf(ENVIRONMENTS, given(ENVIRONMENT)) ?? file.environment ?? 'dev',
+    risk: oneOf(RISK_POSTURES, given(RISK)) ?? file.risk ?? 'normal',
     ...(stateDir && { stateDir: resolve(cwd, stateDir.text) }),
     startTimeoutMs: timeout(given(START)) ?? 20_000,
     callTimeoutMs: timeout(given(CALL)) ?? 60_000,
@@ -137,6 +178,9 @@ export function readSettings(flags: SettingFlags, env: Env, cwd: string): Settin
     logLevel: oneOf(LOG_LEVELS, given(LEVEL)) ?? 'info',
     ...(logFile && { logFile: resolve(cwd, logFile.text) }),
     ...(lock && { lock: resolve(cwd, lock.text) }),
+    ...(folder !== undefined && { policies: folder }),
+    capture: oneOf(CAPTURES, given(CAPTURE)) ?? file.capture ?? 'none',
+    webhooks: file.webhooks,
     allowWritable: (flags['allow-writable'] ?? []).map((path) => resolve(cwd, path)),
   }
 }

@@ -140,3 +140,59 @@ function share(a: Token, b: Token): boolean {
   if (a.kind === 'exact') return reads(b, a.code)
   return b.kind !== 'exact' || reads(a, b.code)
 }
+
+/** Pairs of states that are looked at before `includes` gives up. */
+const MOST_PAIRS = 20_000
+/** Stands for every character that no pattern names. */
+const OTHER = -9
+
+/**
+ * Is every text that `narrow` reads to the end read to the end by one of the others, too? Follows it beside all states
+ * of the others at once; a no where that takes too long to find out.
+ */
+export function includes(wide: readonly Tokens[], narrow: Tokens): boolean {
+  const codes = new Set([OTHER, SLASH])
+  for (const token of [narrow, ...wide].flat()) if (token.kind === 'exact') codes.add(token.code)
+  const seen = new Set<string>()
+  const open: { readonly state: number; readonly among: Among }[] = []
+  const visit = (state: number, among: Among): void => {
+    for (const next of closure(narrow, state)) {
+      const key = `${next} ${among.map((one) => one.join(',')).join(';')}`
+      if (seen.has(key)) continue
+      seen.add(key)
+      open.push({ state: next, among })
+    }
+  }
+  visit(
+    0,
+    wide.map((tokens) => closure(tokens, 0)),
+  )
+  for (let pair = open.pop(); pair !== undefined; pair = open.pop()) {
+    const { state, among } = pair
+    const token = narrow[state]
+    if (seen.size > MOST_PAIRS) return false
+    if (!token) {
+      if (!wide.some((tokens, at) => among[at]?.includes(tokens.length))) return false
+      continue
+    }
+    for (const code of codes) {
+      if (!reads(token, code)) continue
+      const after = wide.map((tokens, at) => step(tokens, among[at] ?? [], code))
+      visit(token.kind === 'many' ? state : state + 1, after)
+    }
+  }
+  return true
+}
+
+/** Of each pattern, the states that it may be in. */
+type Among = readonly (readonly number[])[]
+
+function step(tokens: Tokens, states: readonly number[], code: number): readonly number[] {
+  const next = new Set<number>()
+  for (const state of states) {
+    const token = tokens[state]
+    if (!token || !reads(token, code)) continue
+    for (const one of closure(tokens, token.kind === 'many' ? state : state + 1)) next.add(one)
+  }
+  return [...next].toSorted((a, b) => a - b)
+}

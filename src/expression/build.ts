@@ -2,8 +2,9 @@
 import { isList, isObject, type Json } from '../model/json.ts'
 import { type Building, flaw, mismatch, suggestion } from './building.ts'
 import { buildCall } from './functions.ts'
+import { HISTORY_NAMES } from './history.ts'
 import { buildMacro } from './macros.ts'
-import { SESSION } from './names-in-scope.ts'
+import type { Names } from './names-in-scope.ts'
 import { buildBinary, buildMinus } from './operators.ts'
 import { booleanOf, type Run, type Typed, type Value } from './run.ts'
 import { type Expr, exprText } from './syntax.ts'
@@ -64,13 +65,14 @@ function literal(value: null | boolean | number | string, int: boolean): Typed {
 
 function name(expr: Extract<Expr, { kind: 'name' }>, building: Building): Typed | undefined {
   const found = building.names.get(expr.name)
-  if (expr.name === 'args' || expr.name === 'session')
+  const { spaces } = building.scope
+  if (expr.name === 'args' || spaces.has(expr.name))
     return flaw(building, expr, 'unknown_name', [
       `\`${expr.name}\` is no value of its own`,
-      `read one of its members: \`${expr.name === 'args' ? 'args.name' : 'session.labels'}\``,
+      `read one of its members: \`${expr.name === 'session' ? 'session.labels' : `${expr.name}.name`}\``,
     ])
   if (found) {
-    noteRead(expr, building)
+    if (found.constant === undefined) noteRead(expr, building)
     return found
   }
   const ref = expr.name === 'purposeRef'
@@ -93,17 +95,10 @@ function pathOf(expr: Expr): readonly string[] | undefined {
 /** Notes what is read of the call: not constants, nor the variables of macros. */
 function noteRead(expr: Expr, building: Building): void {
   const path = pathOf(expr)
-  if (path && READ.has(path[0] ?? '')) building.reads.set(path.join('.'), path)
+  const first = path?.[0] ?? ''
+  if (!path || (!building.scope.names.has(first) && !building.scope.spaces.has(first))) return
+  building.reads.set(path.join('.'), path)
 }
-
-const READ: ReadonlySet<string> = new Set([
-  'args',
-  'now',
-  'agent',
-  'environment',
-  'risk',
-  'session',
-])
 
 type Member = Extract<Expr, { kind: 'member' | 'has' }>
 
@@ -135,7 +130,8 @@ function ownerValue(expr: Expr, building: Building): Typed | undefined {
 }
 
 function memberOf(expr: Extract<Expr, { kind: 'member' }>, building: Building): Typed | undefined {
-  if (expr.of.kind === 'name' && expr.of.name === 'session') return sessionMember(expr, building)
+  const space = expr.of.kind === 'name' ? building.scope.spaces.get(expr.of.name) : undefined
+  if (expr.of.kind === 'name' && space) return spaceMember(expr, expr.of.name, space, building)
   const owned = owner(expr, building)
   if (!owned) return undefined
   noteRead(expr, building)
@@ -156,16 +152,31 @@ function memberOf(expr: Extract<Expr, { kind: 'member' }>, building: Building): 
   return { type: owned.type, run }
 }
 
-function sessionMember(expr: Member, building: Building): Typed | undefined {
-  const found = SESSION.get(expr.name)
+function spaceMember(
+  expr: Member,
+  space: string,
+  known: Names,
+  building: Building,
+): Typed | undefined {
+  const found = known.get(expr.name)
   if (found) {
-    noteRead({ ...expr, kind: 'member' }, building)
+    if (found.constant === undefined) noteRead({ ...expr, kind: 'member' }, building)
     return found
   }
-  return flaw(building, expr, 'unknown_name', [
-    `the session has no \`${expr.name}\``,
-    suggestion(expr.name, [...SESSION.keys()]),
-  ])
+  if (space === 'session' && HISTORY_NAMES.includes(expr.name))
+    return flaw(building, expr, 'unknown_name', [
+      `\`session.${expr.name}\` is a function`,
+      `call it: \`session.${expr.name}(…)\``,
+    ])
+  return space === 'sets'
+    ? flaw(building, expr, 'unknown_set', [
+        `the policies have no set \`${expr.name}\``,
+        suggestion(expr.name, [...known.keys()]),
+      ])
+    : flaw(building, expr, 'unknown_name', [
+        `the session has no \`${expr.name}\``,
+        suggestion(expr.name, [...known.keys(), ...HISTORY_NAMES]),
+      ])
 }
 
 function has(expr: Extract<Expr, { kind: 'has' }>, building: Building): Typed | undefined {

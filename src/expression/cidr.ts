@@ -1,6 +1,7 @@
 /** The constraint `cidr`: an IP address within one of several ranges. */
+import type { Json } from '../model/json.ts'
 import { type AddressRange, isWithin, parseAddress, parseRange } from './address.ts'
-import { clause, type ClauseParser, TAKES } from './clause.ts'
+import { clause, type ClauseParser, TAKES, textSteps } from './clause.ts'
 import { listed, textsOf } from './reader.ts'
 
 /** `cidr: 10.0.0.0/8` or a list; an address without a prefix length stands for itself. */
@@ -28,10 +29,12 @@ export const cidr: ClauseParser = (node, { problems }) => {
   }
   if (ranges.length < texts.length) return undefined
   const describe = `is an IP address within ${listed(texts.map((item) => item.text))}`
-  return clause('cidr', describe, TAKES.text, (value) => {
+  const holds = (value: Json): boolean => {
     const address = typeof value === 'string' ? parseAddress(value) : undefined
     if (!address) return false
     for (const range of ranges) if (isWithin(address, range)) return true
     return false
-  })
+  }
+  const cost = textSteps(50 + 5 * ranges.length, 8)
+  return { ...clause('cidr', describe, TAKES.text, holds), cost }
 }

@@ -21,6 +21,8 @@ export interface Constraint {
   readonly kinds: ReadonlySet<string>
   /** Total: never throws, never coerces. `undefined` says that the argument is absent. */
   readonly judge: (value: Json | undefined) => Judgement
+  /** Steps that judging the value takes at most, of some ten nanoseconds each. */
+  readonly cost: (value: Json) => number
   /** The same judgement without short-circuit, one conjunct for each constraint asked. */
   readonly explain: (value: Json | undefined, rule: string) => readonly Conjunct[]
   /** Roots named by `path.under` anywhere in it. */
@@ -45,6 +47,8 @@ export interface Clause {
   /** The JSON types it can hold for, as bits of TAKES. */
   readonly takes: number
   readonly judge: (value: Json) => Judgement
+  /** Steps that judging one element of a list takes at most; absent: next to none. */
+  readonly cost?: (value: Json) => number
   /** Absent: one conjunct that says what `judge` says. */
   readonly explain?: (value: Json, rule: string) => readonly Conjunct[]
   /** What would make it hold, where that can be said. */
@@ -82,6 +86,11 @@ export function clause(
   holds: (value: Json) => boolean,
 ): Clause {
   return { kind, describe, takes, judge: (value) => (holds(value) ? 'holds' : 'fails') }
+}
+
+/** Steps of a constraint that reads texts: so many for each of them, and one for so many of its units. */
+export function textSteps(each: number, units: number): (value: Json) => number {
+  return (value) => each + (typeof value === 'string' ? value.length / units : 0)
 }
 
 export function explainClause(

@@ -183,12 +183,23 @@ function combine(node: DocMap, clauses: readonly Clause[], presence: Presence): 
     describe: describeAll(clauses, presence),
     kinds: new Set([...names, ...inner.flatMap((nested) => [...nested.kinds])]),
     judge: judgeAll(clauses, presence),
+    cost: costOfAll(clauses),
     explain: (value, rule) => explainAll({ clauses, presence }, value, rule),
     pathsUnder: [
       ...clauses.flatMap((asked) => asked.pathsUnder ?? []),
       ...inner.flatMap((nested) => nested.pathsUnder),
     ],
   }
+}
+
+/** Of asking one more value, whatever is asked of it. */
+const BASE_STEPS = 3
+
+function costOfAll(clauses: readonly Clause[]): Constraint['cost'] {
+  const base = BASE_STEPS * Math.max(1, clauses.length)
+  const costs = clauses.flatMap(({ cost }) => cost ?? [])
+  if (costs.length === 0) return () => base
+  return (value) => costs.reduce((sum, cost) => sum + cost(value), base)
 }
 
 function describeAll(clauses: readonly Clause[], presence: Presence): string {

@@ -1,7 +1,8 @@
 /** Dates and times of RFC 3339: `2026-11-22`, `2026-11-22T10:00:00Z`, `2026-11-22T11:00:00.5+01:00`. */
 import type { DocNode, Problems } from '../model/document.ts'
+import type { Json } from '../model/json.ts'
 import { rfc3339 } from '../model/time.ts'
-import { clause, type ClauseParser, TAKES } from './clause.ts'
+import { clause, type ClauseParser, TAKES, textSteps } from './clause.ts'
 import { membersOf, wrongForm } from './reader.ts'
 
 interface Moment {
@@ -43,11 +44,12 @@ export const date: ClauseParser = (node, { problems }) => {
   const until = before.text === '' ? '' : ` and earlier than ${before.text}`
   const words = `${from}${until}`.replace(/^ and/, '')
   const describe = `is an RFC 3339 date or date-time${words}`
-  return clause('date', describe, TAKES.text, (value) => {
+  const holds = (value: Json): boolean => {
     const found = typeof value === 'string' ? readMoment(value) : undefined
     if (!found || found.at < after.at) return false
     return found.day ? found.at + DAY_MS <= before.at : found.at < before.at
-  })
+  }
+  return { ...clause('date', describe, TAKES.text, holds), cost: textSteps(150, 8) }
 }
 
 function boundOf(

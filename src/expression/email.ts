@@ -1,7 +1,8 @@
 /** E-mail addresses: the plain `local@domain` of RFC 5321, and nothing that a mail program reads more into. */
 import type { Problems } from '../model/document.ts'
+import type { Json } from '../model/json.ts'
 import { parseAddress } from './address.ts'
-import { clause, type ClauseParser, TAKES } from './clause.ts'
+import { clause, type ClauseParser, TAKES, textSteps } from './clause.ts'
 import { hostsOf, readHost } from './host.ts'
 import { listed, membersOf, type PlacedText, textsOf } from './reader.ts'
 
@@ -29,8 +30,18 @@ export function readEmail(text: string): Email | undefined {
   const local = text.slice(0, at)
   const domain = readHost(text.slice(at + 1))
   if (domain === undefined || !LOCAL.test(local)) return undefined
-  return domain.startsWith('[') || parseAddress(domain) ? undefined : { local, domain }
+  return isAddress(domain) ? undefined : { local, domain }
 }
+
+/** Of a host that was read: only an address ends in a digit without being a name, or in a bracket. */
+function isAddress(host: string): boolean {
+  const last = host.charCodeAt(host.length - 1)
+  if (last > NINE && last !== BRACKET) return false
+  return host.startsWith('[') || parseAddress(host) !== undefined
+}
+
+const NINE = 0x39
+const BRACKET = 0x5d
 
 /** `email: { domain: [acme.example], address: [bob@acme.example] }`; given both, both must hold. */
 export const email: ClauseParser = (node, { problems }) => {
@@ -57,12 +68,14 @@ export const email: ClauseParser = (node, { problems }) => {
   }
   const ofDomain = domains ? ` at ${domains.describe}` : ''
   const ofAddress = addressTexts ? ` ${listed(addressTexts.map((item) => item.text))}` : ''
-  return clause('email', `is the e-mail address${ofAddress}${ofDomain}`, TAKES.text, (value) => {
+  const holds = (value: Json): boolean => {
     const found = typeof value === 'string' ? readEmail(value) : undefined
     if (!found) return false
     if (domains && !domains.includes(found.domain)) return false
     return !addresses || addresses.has(`${found.local}@${found.domain}`)
-  })
+  }
+  const describe = `is the e-mail address${ofAddress}${ofDomain}`
+  return { ...clause('email', describe, TAKES.text, holds), cost: textSteps(40, 8) }
 }
 
 function addressesOf(

@@ -1,62 +1,77 @@
 /** The functions that a condition may call. */
-import { instant } from '../model/id.ts'
 import { isList, isObject } from '../model/json.ts'
 import { rfc3339 } from '../model/time.ts'
-import { type Building, flaw, mismatch, suggestion } from './building.ts'
+import { badCall, type Building, flaw, mismatch, suggestion } from './building.ts'
 import { codePoints } from './characters.ts'
+import { readEmail } from './email.ts'
+import { buildHistory } from './history.ts'
 import { compilePattern } from './regex.ts'
-import { charge, type Frame, type Run, textCost, type Typed, type Value } from './run.ts'
+import { charge, countKeys, type Frame, type Run, textCost, type Typed, type Value } from './run.ts'
+import { endsWith, includes, startsWith } from './search.ts'
 import type { Expr } from './syntax.ts'
-import { BOOL, INT, KIND, SPAN, TIME, type Type } from './typing.ts'
-import { parseWindow } from './window.ts'
-import { type Zone, zoneOf } from './zone.ts'
+import { spanMs, TIME_PARTS, timePart, withinCall } from './time-functions.ts'
+import { BOOL, INT, KIND, SPAN, TEXT, TIME, type Type } from './typing.ts'
+import { MAX_URL, readUrl } from './url.ts'
 
 type Call = Extract<Expr, { kind: 'call' }>
 
 interface Fixed {
-  /** Kinds of what the function is called on, if on anything, then of its arguments. */
+  /** Kinds of what the function is called on, if on anything, then of its arguments; one or two. */
   readonly takes: readonly number[]
   /** True when it is called on its first value: `text.startsWith(…)`. */
   readonly method: boolean
   readonly type: Type
-  readonly run: (values: readonly Value[], frame: Frame) => Value
+  readonly run: (value: Value, other: Value, frame: Frame) => Value
 }
 
 interface Reader {
   readonly type: Type
-  readonly read: (text: string) => number | undefined
+  readonly read: (text: string) => number | string | undefined
   readonly wanted: string
+  /** Steps of reading a text of that length. */
+  readonly cost: (length: number) => number
 }
 
 const SIZED = KIND.text | KIND.list | KIND.object
-const NO_DATE = Symbol('a time lies beyond the calendar')
+const UNREADABLE = Symbol('a text is too long for a pattern, or holds half a character')
 const WRONG_KIND = Symbol('a function is given a value of another kind')
 
 const FIXED: Readonly<Record<string, Fixed>> = {
-  startsWith: textTest((text, other) => text.startsWith(other)),
-  endsWith: textTest((text, other) => text.endsWith(other)),
-  contains: textTest((text, other) => text.includes(other)),
+  startsWith: textTest(startsWith),
+  endsWith: textTest(endsWith),
+  contains: textTest(includes),
 }
 
 /** Functions that read a text as something else. */
 const READERS: Readonly<Record<string, Reader>> = {
-  timestamp: { type: TIME, read: rfc3339, wanted: 'an RFC 3339 time like `2026-11-22T10:00:00Z`' },
-  duration: { type: SPAN, read: spanMs, wanted: 'a duration like `1h30m`, `90s` or `250ms`' },
+  timestamp: {
+    type: TIME,
+    read: rfc3339,
+    wanted: 'an RFC 3339 time like `2026-11-22T10:00:00Z`',
+    cost: () => 100,
+  },
+  duration: {
+    type: SPAN,
+    read: spanMs,
+    wanted: 'a duration like `1h30m`, `90s` or `250ms`',
+    cost: () => 50,
+  },
+  domain: {
+    type: TEXT,
+    read: (text) => readEmail(text)?.domain,
+    wanted: 'a plain e-mail address like `bob@acme.example`',
+    cost: (length) => 100 + (length >>> 6),
+  },
+  host: {
+    type: TEXT,
+    read: (text) => readUrl(text)?.host,
+    wanted: 'a plain URL like `https://api.example.com/v1`',
+    cost: (length) => 100 + Math.min(length, MAX_URL),
+  },
 }
 
-/** Parts of a time, in UTC or in the zone that is named. */
-const TIME_PARTS: Readonly<Record<string, (local: Date) => number>> = {
-  getFullYear: (local) => local.getUTCFullYear(),
-  getMonth: (local) => local.getUTCMonth(),
-  getDate: (local) => local.getUTCDate(),
-  getDayOfMonth: (local) => local.getUTCDate() - 1,
-  getDayOfWeek: (local) => local.getUTCDay(),
-  getHours: (local) => local.getUTCHours(),
-  getMinutes: (local) => local.getUTCMinutes(),
-  getSeconds: (local) => local.getUTCSeconds(),
-}
-
-const NAMES = [
+/** All of them; `has` and what walks a list are part of the language itself. */
+export const FUNCTION_NAMES: readonly string[] = [
   'size',
   'within',
   'pattern',
@@ -74,14 +89,16 @@ const INSTEAD: Readonly<Record<string, string>> = {
 }
 
 export function buildCall(expr: Call, building: Building): Typed | undefined {
+  if (expr.target?.kind === 'name' && expr.target.name === 'session')
+    return buildHistory(expr, building)
   const operands = expr.target ? [expr.target, ...expr.args] : expr.args
   const values: Typed[] = []
   for (const operand of operands) {
     const value = building.build(operand, building)
     if (value) values.push(value)
   }
-  if (!NAMES.includes(expr.name)) {
-    const remedy = INSTEAD[expr.name] ?? suggestion(expr.name, NAMES)
+  if (!FUNCTION_NAMES.includes(expr.name)) {
+    const remedy = INSTEAD[expr.name] ?? suggestion(expr.name, FUNCTION_NAMES)
     return flaw(building, expr, 'unknown_function', [
       `\`${expr.name}\` is no function of the profile`,
       remedy,
@@ -100,10 +117,6 @@ export function buildCall(expr: Call, building: Building): Typed | undefined {
   return fixed && fixedCall(expr, fixed, values, building)
 }
 
-function badCall(expr: Call, building: Building, usage: string): undefined {
-  return flaw(building, expr, 'invalid_call', [`\`${expr.name}\` is not called like this`, usage])
-}
-
 function fixedCall(
   expr: Call,
   fixed: Fixed,
@@ -117,15 +130,13 @@ function fixedCall(
   for (const [index, value] of values.entries())
     if ((value.type.kinds & (fixed.takes[index] ?? 0)) === 0)
       return mismatch(building, expr, `\`${expr.name}\` takes another kind of value`, value.type)
-  const runs = values.map((value) => value.run)
+  const [first, second] = values.map((value) => value.run)
+  const does = fixed.run
   const run: Run = (frame) => {
-    const given: Value[] = []
-    for (const each of runs) {
-      const value = each(frame)
-      if (typeof value === 'symbol') return value
-      given.push(value)
-    }
-    return fixed.run(given, frame)
+    const of = first?.(frame) ?? null
+    if (typeof of === 'symbol') return of
+    const other = second?.(frame) ?? null
+    return typeof other === 'symbol' ? other : does(of, other, frame)
   }
   return { type: fixed.type, run }
 }
@@ -142,7 +153,7 @@ function readerCall(
     return badCall(expr, building, `write \`${expr.name}("…")\``)
   if ((value.type.kinds & KIND.text) === 0)
     return mismatch(building, expr, `\`${expr.name}\` takes a text`, value.type)
-  const { type, read, wanted } = reader
+  const { type, read, wanted, cost } = reader
   const unreadable = Symbol(`a text is not ${wanted}`)
   if (typeof value.constant === 'string') {
     const result = read(value.constant)
@@ -153,35 +164,10 @@ function readerCall(
   const run: Run = (frame) => {
     const text = value.run(frame)
     if (typeof text === 'symbol') return text
-    return typeof text === 'string' ? (read(text) ?? unreadable) : WRONG_KIND
+    if (typeof text !== 'string') return WRONG_KIND
+    return charge(frame, cost(text.length)) ?? read(text) ?? unreadable
   }
   return { type, run }
-}
-
-function withinCall(expr: Call, values: readonly Typed[], building: Building): Typed | undefined {
-  const [time, days, zone] = values
-  const usage = 'write `within(now, "Mon-Fri 09:00-17:00", "Europe/Berlin")`, both texts in full'
-  if (!time || values.length !== 3 || expr.target) return badCall(expr, building, usage)
-  if (typeof days?.constant !== 'string' || typeof zone?.constant !== 'string')
-    return badCall(expr, building, usage)
-  if (time.type.kinds !== KIND.time)
-    return mismatch(building, expr, '`within` takes a time first', time.type)
-  const window = parseWindow(days.constant, zone.constant)
-  if ('problem' in window) {
-    const { problem, remedy } = window
-    return flaw(
-      building,
-      expr,
-      'invalid_window',
-      remedy === undefined ? [problem] : [problem, remedy],
-    )
-  }
-  const run: Run = (frame) => {
-    const at = time.run(frame)
-    if (typeof at === 'symbol') return at
-    return Number.isSafeInteger(at) ? window.includes(instant(Number(at))) : WRONG_KIND
-  }
-  return { type: BOOL, run }
 }
 
 function patternCall(expr: Call, values: readonly Typed[], building: Building): Typed | undefined {
@@ -200,64 +186,45 @@ function patternCall(expr: Call, values: readonly Typed[], building: Building): 
     const value = text.run(frame)
     if (typeof value === 'symbol') return value
     if (typeof value !== 'string') return WRONG_KIND
-    return charge(frame, value.length) ?? compiled.matches(value)
+    const fault = charge(frame, compiled.steps(value.length))
+    if (fault) return fault
+    // Nothing is said of a text that is not matched at all: no padding makes `!pattern(…)` hold.
+    return compiled.takes(value) ? compiled.matches(value) : UNREADABLE
   }
   return { type: BOOL, run }
 }
 
-function timePart(
-  expr: Call,
-  part: (local: Date) => number,
-  values: readonly Typed[],
-  building: Building,
-): Typed | undefined {
-  const [time, name] = values
-  const usage = `write \`now.${expr.name}("Europe/Berlin")\`, the zone in full, or none for UTC`
-  if (!time || !expr.target || values.length > 2) return badCall(expr, building, usage)
-  if (time.type.kinds !== KIND.time)
-    return mismatch(building, expr, `\`${expr.name}\` is asked of a time`, time.type)
-  const zone: Zone | undefined =
-    name && typeof name.constant === 'string' ? zoneOf(name.constant) : undefined
-  if (name && !zone) return badCall(expr, building, usage)
-  const run: Run = (frame) => {
-    const at = time.run(frame)
-    if (typeof at === 'symbol') return at
-    if (!Number.isSafeInteger(at)) return WRONG_KIND
-    const when = instant(Number(at))
-    const found = part(new Date(when + (zone?.offset(when) ?? 0)))
-    return Number.isInteger(found) ? found : NO_DATE
-  }
-  return { type: INT, run }
-}
-
-/** `1h30m`, `90s`, `250ms`, perhaps with a sign. */
-function spanMs(text: string): number | undefined {
-  const match = /^(-?)(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?$/.exec(text)
-  if (!match || !/\d/.test(text)) return undefined
-  const [hours, minutes, seconds, ms] = match.slice(2).map((part) => Number(part ?? 0))
-  const total = (((hours ?? 0) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)) * 1000 + (ms ?? 0)
-  return match[1] === '-' ? -total : total
-}
+/** Half of a character beyond the first 65,536. */
+const PAIRED = /[\ud800-\udbff]/
 
 const SIZE: Fixed = {
   takes: [SIZED],
   method: false,
   type: INT,
-  run: ([value], frame) => {
-    if (typeof value === 'string') return charge(frame, textCost(value) * 8) ?? codePoints(value)
+  run: (value, _, frame) => {
+    if (typeof value === 'string') return sizeOfText(value, frame)
     if (isList(value)) return value.length
-    return isObject(value) ? Object.keys(value).length : WRONG_KIND
+    return isObject(value) ? countKeys(value, frame) : WRONG_KIND
   },
 }
 
-function textTest(holds: (text: string, other: string) => boolean): Fixed {
+function sizeOfText(text: string, frame: Frame): number | symbol {
+  const fault = charge(frame, textCost(text))
+  if (fault) return fault
+  if (!PAIRED.test(text)) return text.length
+  return charge(frame, text.length >>> 2) ?? codePoints(text)
+}
+
+type TextTest = (text: string, other: string, frame: Frame) => boolean | symbol
+
+function textTest(holds: TextTest): Fixed {
   return {
     takes: [KIND.text, KIND.text],
     method: true,
     type: BOOL,
-    run: ([text, other], frame) => {
-      if (typeof text !== 'string' || typeof other !== 'string') return WRONG_KIND
-      return charge(frame, textCost(text)) ?? holds(text, other)
-    },
+    run: (text, other, frame) =>
+      typeof text === 'string' && typeof other === 'string'
+        ? holds(text, other, frame)
+        : WRONG_KIND,
   }
 }

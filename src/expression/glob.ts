@@ -1,6 +1,6 @@
 /** Globs of `*`, `**` and `?`, matched against a whole value in time linear in its length. */
 import type { Place, Problems } from '../model/document.ts'
-import { intersect, matcher, type Token, type Tokens } from './automaton.ts'
+import { includes, intersect, matcher, type Token, type Tokens } from './automaton.ts'
 
 /**
  * In a `server` and a `tool` name `*` and `?` cross `/`. In a `uri` and a `path` they stop there, and `**`, alone
@@ -45,6 +45,17 @@ export function compileGlob(
 export function globsOverlap(a: string, b: string, kind: GlobKind): boolean {
   if (refusalOf(a, kind) || refusalOf(b, kind)) return true
   return intersect(tokenise(a, kind), tokenise(b, kind))
+}
+
+/** Does each text that this pattern matches match one of the others, too? A no where it cannot be told. */
+export function globsCover(wide: readonly string[], narrow: string, kind: GlobKind): boolean {
+  if (wide.includes(narrow)) return true
+  if (!wide.some((one) => WILD.test(one))) return false
+  if ([...wide, narrow].some((one) => refusalOf(one, kind) !== undefined)) return false
+  return includes(
+    wide.map((one) => tokenise(one, kind)),
+    tokenise(narrow, kind),
+  )
 }
 
 /** What is wrong with a pattern and what to do about it. */

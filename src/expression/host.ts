@@ -1,7 +1,8 @@
 /** Host names as DNS and URLs carry them (RFC 1123, LDH labels), and the lists of them that a mandate permits. */
 import type { Problems } from '../model/document.ts'
+import type { Json } from '../model/json.ts'
 import { parseAddress } from './address.ts'
-import { clause, type ClauseParser, TAKES } from './clause.ts'
+import { clause, type ClauseParser, TAKES, textSteps } from './clause.ts'
 import { listed, type PlacedText, textsOf } from './reader.ts'
 
 export interface HostList {
@@ -11,6 +12,8 @@ export interface HostList {
 }
 
 const NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+/** Already in lower case, and no address: its last label begins with a letter. Most hosts are read by this and no other. */
+const PLAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 /** A last label that URL parsers take for part of a number: `127.1`, `0x7f`, `1.2.3.4`. */
 const NUMERIC = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/
 
@@ -20,6 +23,7 @@ const NUMERIC = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/
  */
 export function readHost(text: string): string | undefined {
   if (text.length > 253) return undefined
+  if (PLAIN.test(text)) return text
   if (text.startsWith('['))
     return text.endsWith(']') && parseAddress(text.slice(1, -1))?.version === 6 ? text : undefined
   const host = text.toLowerCase()
@@ -63,8 +67,10 @@ export const host: ClauseParser = (node, { problems }) => {
   const texts = textsOf(node, problems)
   const hosts = texts && hostsOf(texts, problems)
   if (!hosts) return undefined
-  return clause('host', `is the host ${hosts.describe}`, TAKES.text, (value) => {
+  const holds = (value: Json): boolean => {
     const found = typeof value === 'string' ? readHost(value) : undefined
     return found !== undefined && hosts.includes(found)
-  })
+  }
+  const describe = `is the host ${hosts.describe}`
+  return { ...clause('host', describe, TAKES.text, holds), cost: textSteps(40, 8) }
 }

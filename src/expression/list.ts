@@ -11,6 +11,7 @@ import {
   TAKES,
 } from './clause.ts'
 import { valuesOf } from './reader.ts'
+import { MAX_STEPS } from './run.ts'
 import { shown } from './show.ts'
 import { among, listedValues } from './value.ts'
 
@@ -47,6 +48,7 @@ export const subsetOf: ClauseParser = (node, { problems }) => {
   if (!values) return undefined
   const within = among(values)
   return {
+    cost: (value) => (isList(value) ? value.length : 0),
     ...clause(
       'subset_of',
       `has only elements that are ${listedValues(values)}`,
@@ -71,14 +73,28 @@ function quantified(
     describe,
     takes: TAKES.list,
     judge: (value) => (isList(value) ? judge(value, inner) : 'fails'),
+    cost: (value) => (isList(value) ? costOfList(value, inner) : 0),
     explain: (value, rule) => explainElements(value, rule, describe, { inner, judge }),
     inner: [inner],
   }
 }
 
+function costOfList(list: readonly Json[], inner: Constraint): number {
+  let steps = 0
+  for (const item of list) {
+    steps += inner.cost(item)
+    if (steps > MAX_STEPS) break
+  }
+  return steps
+}
+
+/** A list that takes too long to judge does not hold. */
 function judgeEach(list: readonly Json[], inner: Constraint): Judgement {
   let all: Judgement = 'holds'
+  let steps = 0
   for (const item of list) {
+    steps += inner.cost(item)
+    if (steps > MAX_STEPS) return 'fails'
     const judgement = inner.judge(item)
     if (judgement === 'fails') return 'fails'
     if (judgement === 'asks') all = 'asks'
@@ -88,7 +104,10 @@ function judgeEach(list: readonly Json[], inner: Constraint): Judgement {
 
 function judgeAny(list: readonly Json[], inner: Constraint): Judgement {
   let best: Judgement = 'fails'
+  let steps = 0
   for (const item of list) {
+    steps += inner.cost(item)
+    if (steps > MAX_STEPS) return 'fails'
     const judgement = inner.judge(item)
     if (judgement === 'holds') return 'holds'
     if (judgement === 'asks') best = 'asks'
@@ -116,5 +135,7 @@ function explainElements(
     if (parts.length >= MAX_EXPLAINED) break
     if (inner.judge(item) !== 'holds') parts.push(...inner.explain(item, `${rule}[${index}]`))
   }
+  if (costOfList(value, inner) > MAX_STEPS)
+    return [{ ...whole, hint: 'the list takes too much work to judge' }, ...parts]
   return [whole, ...parts]
 }

@@ -2,7 +2,7 @@
 import { isList, type Json } from '../model/json.ts'
 import { type Building, flaw, mismatch } from './building.ts'
 import { isListType } from './operators.ts'
-import { booleanOf, charge, type Frame, type Run, type Typed, type Value } from './run.ts'
+import { booleanOf, charge, spent, type Frame, type Run, type Typed, type Value } from './run.ts'
 import { type Expr, type MacroName, weight } from './syntax.ts'
 import { BOOL, fits, itemOf, kindsText } from './typing.ts'
 
@@ -22,7 +22,7 @@ export function buildMacro(expr: Macro, building: Building): Typed | undefined {
       `macros nest at most ${MAX_NESTING} deep`,
       'split the condition into several rules',
     ])
-  if (building.names.has(expr.variable))
+  if (building.names.has(expr.variable) || building.scope.spaces.has(expr.variable))
     return flaw(building, expr, 'name_taken', [
       `\`${expr.variable}\` already names something else`,
       'choose another name for the element',
@@ -87,24 +87,8 @@ function answer(
 
 /** CEL: one element that decides makes faults elsewhere irrelevant for `all` and `exists`, not for `exists_one`. */
 const DECIDE: Readonly<Record<MacroName, Decide>> = {
-  all: (items, body, frame) => {
-    let fault: symbol | undefined
-    for (const item of items) {
-      const holds = answer(item, body, frame)
-      if (holds === false) return false
-      if (typeof holds === 'symbol') fault ??= holds
-    }
-    return fault ?? true
-  },
-  exists: (items, body, frame) => {
-    let fault: symbol | undefined
-    for (const item of items) {
-      const holds = answer(item, body, frame)
-      if (holds === true) return true
-      if (typeof holds === 'symbol') fault ??= holds
-    }
-    return fault ?? false
-  },
+  all: untilOneIs(false),
+  exists: untilOneIs(true),
   exists_one: (items, body, frame) => {
     let count = 0
     for (const item of items) {
@@ -114,4 +98,19 @@ const DECIDE: Readonly<Record<MacroName, Decide>> = {
     }
     return count === 1
   },
+}
+
+function untilOneIs(decisive: boolean): Decide {
+  return (items, body, frame) => {
+    let fault: symbol | undefined
+    for (const item of items) {
+      const holds = answer(item, body, frame)
+      if (holds === decisive) return decisive
+      if (typeof holds !== 'symbol') continue
+      const over = spent(frame)
+      if (over) return over
+      fault ??= holds
+    }
+    return fault ?? !decisive
+  }
 }

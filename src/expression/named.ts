@@ -1,6 +1,6 @@
 /** The constraint `named_in`: the value stands, whole, in what was approved before the task began. */
 import { type DocNode, nearest, type Problems } from '../model/document.ts'
-import { type ClauseParser, type ConstraintScope, TAKES } from './clause.ts'
+import { type ClauseParser, type ConstraintScope, TAKES, textSteps } from './clause.ts'
 import { isNamed, type Names, namesIn } from './names.ts'
 import { textsOf } from './reader.ts'
 
@@ -26,6 +26,7 @@ export const namedIn: ClauseParser = (node, { constants, problems }) => {
     describe: `is named in ${where.join(' or ')}, else an approval is needed`,
     takes: TAKES.text | TAKES.number,
     judge: (value) => isNamed(value, names),
+    cost: textSteps(50, 2),
     hint: (value) =>
       isNamed(value, names) === 'asks'
         ? 'it does not stand there as a whole: an approval is needed'

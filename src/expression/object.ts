@@ -41,6 +41,7 @@ export function fields(
     describe: asked.describe,
     takes: TAKES.object,
     judge: (value) => (isObject(value) ? judgeFields(value, asked) : 'fails'),
+    cost: (value) => (isObject(value) ? costOfFields(value, asked) : 0),
     explain: (value, rule) => explainFields(value, rule, asked),
     inner: [...byName.values()],
   }
@@ -58,6 +59,18 @@ function judgeFields(value: JsonObject, asked: Fields): Judgement {
   }
   if (asked.other === 'permit') return all
   return Object.keys(value).length === found ? all : 'fails'
+}
+
+/** Steps for an object whose members are listed, and for each of those. */
+const LISTED_STEPS = 25
+
+function costOfFields(value: JsonObject, { byName, other }: Fields): number {
+  let steps = LISTED_STEPS
+  for (const [name, inner] of byName) {
+    const item = member(value, name)
+    if (item !== undefined) steps += inner.cost(item)
+  }
+  return other === 'permit' ? steps : steps + LISTED_STEPS * Object.keys(value).length
 }
 
 function explainFields(value: Json, rule: string, asked: Fields): readonly Conjunct[] {

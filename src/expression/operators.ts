@@ -5,6 +5,7 @@ import {
   charge,
   compareTexts,
   deepEqual,
+  type Frame,
   type Run,
   textCost,
   type Typed,
@@ -131,7 +132,7 @@ function ordering(expr: Binary, left: Typed, right: Typed, building: Building): 
     if (typeof x === 'symbol') return x
     if (typeof y === 'symbol') return y
     if (typeof x !== 'string' || typeof y !== 'string') return TWO_KINDS
-    return charge(frame, textCost(x)) ?? holds(compareTexts(x, y))
+    return charge(frame, 1 + (Math.min(x.length, y.length) >>> 2)) ?? holds(compareTexts(x, y))
   }
   return { type: BOOL, run }
 }
@@ -158,6 +159,8 @@ function membership(
     checkTexts(expr, [{ type: TEXT, run: right.run, constant: value }, left], building)
   const a = left.run
   const b = right.run
+  if (isList(right.constant) && right.constant.every(isScalar))
+    return { type: BOOL, run: amongConstants(a, right.constant) }
   const run: Run = (frame) => {
     const x = a(frame)
     const list = b(frame)
@@ -168,20 +171,41 @@ function membership(
   return { type: BOOL, run }
 }
 
+function isScalar(value: Json): boolean {
+  return typeof value !== 'object'
+}
+
+/** A list that is written down, or a set: a value of a kind that none of its elements has is a fault. */
+function amongConstants(of: Run, list: readonly Json[]): Run {
+  const known: ReadonlySet<Value> = new Set(list)
+  const kinds = new Set(list.map((item) => typeof item))
+  const longest = Math.max(0, ...list.map((item) => (typeof item === 'string' ? item.length : 0)))
+  return (frame) => {
+    const value = of(frame)
+    if (typeof value === 'symbol') return value
+    if (typeof value !== 'string' || value.length <= longest) {
+      const fault = typeof value === 'string' ? charge(frame, textCost(value)) : undefined
+      if (fault) return fault
+      if (known.has(value)) return true
+    }
+    return kinds.size === 0 || kinds.has(typeof value) ? false : TWO_KINDS
+  }
+}
+
 function contains(list: readonly Json[], wanted: Json, frame: Parameters<Run>[0]): Value {
   let fault: symbol | undefined
   for (const item of list) {
-    if (item === wanted) return true
-    if (typeof item !== typeof wanted) fault = TWO_KINDS
     const same = deepEqual(item, wanted, frame)
     if (same !== false) return same
+    if (typeof item !== typeof wanted) fault = TWO_KINDS
   }
   return fault ?? false
 }
 
 /** A list, or null; without a schema, whatever turns out to be a list. */
 export function isListType(type: Type): boolean {
-  return type.unknown === true || (type.kinds & ~KIND.null) === KIND.list
+  const may = (type.kinds & KIND.list) !== 0
+  return may && (type.unknown === true || (type.kinds & ~KIND.null) === KIND.list)
 }
 
 /**
@@ -199,13 +223,23 @@ function arithmetic(
   const shared = common(left, right)
   if (expr.operator === '+' && (shared & KIND.text) !== 0 && (shared & NUMBER) === 0)
     return { type: TEXT, run: concatenation(left.run, right.run) }
+  const unknown = left.type.unknown === true || right.type.unknown === true
+  if (expr.operator === '+' && (shared & KIND.text) !== 0)
+    return { type: unknown ? UNKNOWN_SUM : SUM, run: sum(left.run, right.run) }
   if ((shared & NUMBER) === 0) return incomparable(expr, left, right, building)
   const whole = isWhole(left.type) && isWhole(right.type)
-  if (expr.operator === '%' && !whole && !(left.type.unknown ?? right.type.unknown))
+  if (expr.operator === '%' && !whole && !unknown)
     return flaw(building, expr, 'type_mismatch', ['`%` needs whole numbers on both sides'])
   const math = expr.operator === '/' && !whole ? divide : MATH[expr.operator]
-  return { type: whole ? INT : DOUBLE, run: numeric(left.run, right.run, math) }
+  const type = whole ? INT : unknown ? UNKNOWN_NUMBER : DOUBLE
+  return { type, run: numeric(left.run, right.run, math) }
 }
+
+/** Without a schema: numbers of which it is seen only later whether they are whole. */
+const UNKNOWN_NUMBER: Type = { ...DOUBLE, unknown: true }
+/** Two texts joined or two numbers added: it is seen only later which. */
+const SUM: Type = { kinds: KIND.text | KIND.double }
+const UNKNOWN_SUM: Type = { ...SUM, unknown: true }
 
 function divide(x: number, y: number): number {
   return x / y
@@ -218,7 +252,7 @@ function isWhole(type: Type): boolean {
 type Math2 = (x: number, y: number) => number
 
 const MATH: Readonly<Partial<Record<BinaryOperator, Math2>>> = {
-  '+': (x, y) => x + y,
+  '+': add,
   '-': (x, y) => x - y,
   '*': (x, y) => x * y,
   '/': (x, y) => (x - (x % y)) / y,
@@ -242,11 +276,29 @@ function numeric(a: Run, b: Run, math: Math2 | undefined): Run {
     const y = b(frame)
     if (typeof x === 'symbol') return x
     if (typeof y === 'symbol') return y
-    if (typeof x !== 'number' || typeof y !== 'number' || !math) return TWO_KINDS
-    const result = math(x, y)
-    if (Math.abs(result) <= Number.MAX_SAFE_INTEGER) return result === 0 ? 0 : result
-    return y === 0 ? NO_DIVISOR : NO_NUMBER
+    return math ? calculate(x, y, math) : TWO_KINDS
   }
+}
+
+function calculate(x: Json, y: Json, math: Math2): Value {
+  if (typeof x !== 'number' || typeof y !== 'number') return TWO_KINDS
+  const result = math(x, y)
+  if (Math.abs(result) <= Number.MAX_SAFE_INTEGER) return result === 0 ? 0 : result
+  return y === 0 ? NO_DIVISOR : NO_NUMBER
+}
+
+function sum(a: Run, b: Run): Run {
+  return (frame) => {
+    const x = a(frame)
+    const y = b(frame)
+    if (typeof x === 'symbol') return x
+    if (typeof y === 'symbol') return y
+    return typeof x === 'string' ? join(x, y, frame) : calculate(x, y, add)
+  }
+}
+
+function add(x: number, y: number): number {
+  return x + y
 }
 
 function concatenation(a: Run, b: Run): Run {
@@ -255,9 +307,14 @@ function concatenation(a: Run, b: Run): Run {
     const y = b(frame)
     if (typeof x === 'symbol') return x
     if (typeof y === 'symbol') return y
-    if (typeof x !== 'string' || typeof y !== 'string') return TWO_KINDS
-    return charge(frame, textCost(x) + textCost(y)) ?? x + y
+    return join(x, y, frame)
   }
+}
+
+function join(x: Json, y: Json, frame: Frame): Value {
+  if (typeof x !== 'string' || typeof y !== 'string') return TWO_KINDS
+  // What is joined is copied once somebody reads it.
+  return charge(frame, 1 + ((x.length + y.length) >>> 2)) ?? x + y
 }
 
 export function buildMinus(

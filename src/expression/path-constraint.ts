@@ -2,7 +2,7 @@
 import type { DocNode, Problems } from '../model/document.ts'
 import type { Json } from '../model/json.ts'
 import { type ClauseParser, clause, TAKES } from './clause.ts'
-import { extensionOf, normalisePath, pathDoubt } from './path.ts'
+import { extensionOf, normalisePath, pathDoubt, pathSteps, readPath } from './path.ts'
 import { listed, membersOf, textsOf } from './reader.ts'
 
 /**
@@ -32,14 +32,15 @@ export const path: ClauseParser = (node, { problems }) => {
     typeof value === 'string' && isUnder(value, roots) && hasExtension(value, extensions)
   return {
     ...clause('path', describe, TAKES.text, holds),
+    cost: (value) => (typeof value === 'string' ? pathSteps(value) : 0),
     pathsUnder: roots,
     hint: (value) => (typeof value === 'string' ? hintOf(value, roots) : 'the value is no text'),
   }
 }
 
 function isUnder(value: string, roots: readonly string[]): boolean {
-  if (pathDoubt(value) !== undefined) return false
-  const found = normalisePath(value)
+  const found = readPath(value)
+  if (found === undefined) return false
   for (const root of roots)
     if (found.startsWith(root) && (found.length === root.length || found[root.length] === '/'))
       return true

@@ -72,7 +72,7 @@ export function conjuncts(expr: Expr): readonly Expr[] {
 }
 
 /** Expressions within this one, not deeper. */
-function parts(expr: Expr): readonly Expr[] {
+export function parts(expr: Expr): readonly Expr[] {
   switch (expr.kind) {
     case 'literal':
     case 'name':
@@ -97,6 +97,11 @@ function parts(expr: Expr): readonly Expr[] {
     case 'choice':
       return [expr.test, expr.yes, expr.no]
   }
+}
+
+/** An expression and all that stand within it. */
+export function everyExpr(expr: Expr): readonly Expr[] {
+  return [expr, ...parts(expr).flatMap(everyExpr)]
 }
 
 /** Number of nodes: what one evaluation costs at most, macros aside. */
@@ -138,8 +143,13 @@ export function exprText(expr: Expr): string {
   }
 }
 
+/** Names that the grammar keeps for itself. */
+const RESERVED: ReadonlySet<string> = new Set(['in', 'true', 'false', 'null'])
+
 function memberText(name: string): string {
-  return /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
+  return /^[A-Za-z_]\w*$/.test(name) && !RESERVED.has(name)
+    ? `.${name}`
+    : `[${JSON.stringify(name)}]`
 }
 
 function listText(items: readonly Expr[]): string {

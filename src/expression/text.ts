@@ -1,7 +1,7 @@
 /** Constraints on a text: `length`, `bytes`, `prefix`, `suffix`, `glob`, `uuid`. */
 import type { Json } from '../model/json.ts'
 import { boundsOf, boundsText } from './bounds.ts'
-import { type Clause, clause, type ClauseParser, TAKES } from './clause.ts'
+import { type Clause, clause, type ClauseParser, TAKES, textSteps } from './clause.ts'
 import { compileGlob } from './glob.ts'
 import { codePoints, hasDotSegment, isVisible } from './characters.ts'
 import { isTrue, listed, type PlacedText, textsOf } from './reader.ts'
@@ -21,7 +21,8 @@ export const length: ClauseParser = (node, { problems }) => {
     return count >= min && count <= max
   }
   const describe = `has ${boundsText(bounds, 0)} characters`
-  return { ...clause('length', describe, TAKES.text, holds), lengths: bounds }
+  const cost = textSteps(5, 4)
+  return { ...clause('length', describe, TAKES.text, holds), cost, lengths: bounds }
 }
 
 /** Size of a text in UTF-8. */
@@ -40,7 +41,8 @@ export const bytes: ClauseParser = (node, { problems }) => {
   }
   const describe = `has ${boundsText(bounds, 0)} bytes in UTF-8`
   const lengths = { min: Math.ceil(min / 4), max }
-  return { ...clause('bytes', describe, TAKES.text, holds), lengths }
+  const cost = textSteps(10, 16)
+  return { ...clause('bytes', describe, TAKES.text, holds), cost, lengths }
 }
 
 export const prefix: ClauseParser = (node, { problems }) => {
@@ -74,7 +76,8 @@ function literalEnd(
   holds: (value: Json) => boolean,
 ): Clause {
   const min = Math.min(...wanted.map(codePoints))
-  return { ...clause(kind, describe, TAKES.text, holds), lengths: { min, max: Infinity } }
+  const cost = (): number => wanted.length
+  return { ...clause(kind, describe, TAKES.text, holds), cost, lengths: { min, max: Infinity } }
 }
 
 /**
@@ -89,17 +92,14 @@ export const glob: ClauseParser = (node, { problems }) => {
   )
   const compiled = globs.filter((found) => found !== undefined)
   if (compiled.length < globs.length) return undefined
-  return clause(
-    'glob',
-    `matches ${listed(texts.map((item) => item.text))}`,
-    TAKES.text,
-    (value) =>
-      typeof value === 'string' &&
-      compiled.some((pattern) => pattern.matches(value)) &&
-      isVisible(value) &&
-      !value.includes('\\') &&
-      !hasDotSegment(value),
-  )
+  const holds = (value: Json): boolean =>
+    typeof value === 'string' &&
+    compiled.some((pattern) => pattern.matches(value)) &&
+    isVisible(value) &&
+    !value.includes('\\') &&
+    !hasDotSegment(value)
+  const describe = `matches ${listed(texts.map((item) => item.text))}`
+  return { ...clause('glob', describe, TAKES.text, holds), cost: textSteps(20, 1) }
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -114,6 +114,7 @@ export const uuid: ClauseParser = (node, { problems }) =>
           TAKES.text,
           (value) => typeof value === 'string' && value.length === 36 && UUID.test(value),
         ),
+        cost: () => 20,
         lengths: { min: 36, max: 36 },
       }
     : undefined

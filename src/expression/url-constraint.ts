@@ -1,6 +1,6 @@
 /** The constraint `url`: scheme, host, port and path of an address that an upstream will connect to. */
 import type { DocNode, Problems } from '../model/document.ts'
-import { clause, type ClauseParser, TAKES } from './clause.ts'
+import { clause, type ClauseParser, TAKES, textSteps } from './clause.ts'
 import { compileGlob, type Glob } from './glob.ts'
 import { hostsOf } from './host.ts'
 import { listed, membersOf, textsOf, wrongForm } from './reader.ts'
@@ -48,6 +48,7 @@ export const url: ClauseParser = (node, { problems }) => {
       const found = typeof value === 'string' ? readUrl(value) : undefined
       return found !== undefined && isPermitted(found)
     }),
+    cost: textSteps(100, 2),
     hint: (value) =>
       typeof value === 'string' && !readUrl(value)
         ? 'it is no URL that every parser reads alike'

@@ -19,7 +19,7 @@ export interface Url {
 }
 
 /** Longest URL, in characters. */
-const MAX_URL = 4096
+export const MAX_URL = 4096
 
 export const DEFAULT_PORTS: Readonly<Record<string, number>> = {
   http: 80,

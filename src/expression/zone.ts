@@ -15,11 +15,24 @@ const MOST_QUARTERS = 6000
 /** `Region/City` or `UTC`: what other spellings `Intl` accepts (`+01:00`, `EST`, `CET`) says less than it seems to. */
 const NAME = /^(?:UTC|[A-Z][A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)+)$/
 
+/** Made once for each name: what `Intl` needs for it takes a millisecond, and all windows of a zone share its offsets. */
+const zones = new Map<string, Zone>()
+const MOST_ZONES = 1024
+
 /** The zone of that name, or undefined when there is none. */
 export function zoneOf(name: string): Zone | undefined {
   if (!NAME.test(name)) return undefined
+  const found = zones.get(name)
+  if (found) return found
   const clock = clockOf(name)
   if (!clock) return undefined
+  const zone = { name, offset: offsetsOf(clock) }
+  if (zones.size >= MOST_ZONES) zones.clear()
+  zones.set(name, zone)
+  return zone
+}
+
+function offsetsOf(clock: Intl.DateTimeFormat): Zone['offset'] {
   const known = new Map<number, number>()
   let lastQuarter = Number.NaN
   let lastOffset = 0
@@ -32,7 +45,7 @@ export function zoneOf(name: string): Zone | undefined {
     return first
   }
 
-  const offset = (at: Instant): number => {
+  return (at) => {
     const quarter = Math.floor(at / QUARTER)
     if (quarter === lastQuarter) return lastOffset
     const found = known.get(quarter) ?? quarterOffset(quarter)
@@ -42,8 +55,6 @@ export function zoneOf(name: string): Zone | undefined {
     lastOffset = found
     return found
   }
-
-  return { name, offset }
 }
 
 /** The nearest name of a zone to what was written. */

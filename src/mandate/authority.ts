@@ -1,16 +1,17 @@
 /** What a mandate says of one tool, resource or prompt: is it listed, and what is decided when it is called. */
-import type { Authority } from '../model/authority.ts'
+import type { ArgumentReads, Authority } from '../model/authority.ts'
 import { type CallContext, EFFECT_CLASSES, type EffectClass } from '../model/call.ts'
-import type { Conjunct, Decision, DenyReason } from '../model/decision.ts'
+import type { Conjunct, Decision, DenyReason, Outcome } from '../model/decision.ts'
 import { type Problem, Problems } from '../model/document.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
 import { inputSchema, type ToolDefinition } from '../model/tool.ts'
 import type { CompileCondition } from './conditions.ts'
 import { conjunctsOf, shown } from './conjuncts.ts'
-import { type Facts, factsOf, type Reads } from './facts.ts'
+import { type Facts, factsOf } from './facts.ts'
 import type { GrantIndex } from './grant-index.ts'
 import { denyAlways, judgeBy } from './judge.ts'
+import { possibleBy } from './possible.ts'
 import { type CompiledGrant, compileRule, type Rule } from './rule.ts'
 import { isTemplate } from './template.ts'
 import { declaredNames, type FindTwin, twinFinder } from './twin.ts'
@@ -83,8 +84,12 @@ export function resourceAuthority(source: AuthoritySource, server: string, uri: 
     ...authority,
     decide: (call) =>
       call.action === 'completion/complete' ? authority.decide(call) : unread(call),
+    possible: (call) =>
+      call.action === 'completion/complete' ? authority.possible(call) : OUTSIDE,
   }
 }
+
+const OUTSIDE: ReadonlySet<Outcome> = new Set(['outside_mandate'])
 
 interface Parts {
   readonly source: AuthoritySource
@@ -110,12 +115,18 @@ function build(parts: Parts): Authority {
   return {
     listed: hidden === undefined,
     effects: effectsOf(parts),
+    named: namedIn(parts),
     data: [...new Set(parts.naming.flatMap(({ grant }) => grant.data))].toSorted(),
     problems,
     decide,
     explain: (call) => explain(parts, { rules, problems, twin }, call),
+    possible: (call) =>
+      hidden === undefined ? possibleBy(rules, twin, call) : new Set<Outcome>([hidden]),
+    reads: () => (hidden === undefined ? readsOf(rules) : NO_READS),
   }
 }
+
+const NO_READS: ArgumentReads = { names: [], paths: [] }
 
 interface Compiled extends Readers {
   readonly rules: readonly Rule[]
@@ -149,10 +160,15 @@ function hiddenFor(
 }
 
 /** The strictest that anybody says, the grants or the lock file; where nobody says one, it counts as all of them. */
-function effectsOf({ naming, lockedEffect }: Parts): readonly EffectClass[] {
-  const said = [...naming.map(({ grant }) => grant.effect), lockedEffect]
-  const strictest = EFFECT_CLASSES.findLast((effect) => said.includes(effect))
+function effectsOf(parts: Parts): readonly EffectClass[] {
+  const strictest = namedIn(parts).at(-1)
   return strictest === undefined ? EFFECT_CLASSES : [strictest]
+}
+
+/** What anybody says, the strictest last. */
+function namedIn({ naming, lockedEffect }: Parts): readonly EffectClass[] {
+  const said = [...naming.map(({ grant }) => grant.effect), lockedEffect]
+  return EFFECT_CLASSES.filter((effect) => said.includes(effect))
 }
 
 /** The readers for the rules of one tool, shared with the tools whose rules read the same. */
@@ -173,7 +189,7 @@ function firstStep(path: string): string {
   return path.split('.', 1)[0] ?? path
 }
 
-function readsOf(rules: readonly Rule[]): Reads {
+function readsOf(rules: readonly Rule[]): ArgumentReads {
   return {
     names: rules.flatMap(({ args }) => args.map(({ name }) => name)),
     paths: rules.flatMap(({ when, approval }) => [

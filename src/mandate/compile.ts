@@ -1,8 +1,10 @@
 /** Compiles a mandate: one object from which both the filtered lists and the decisions come. */
+import { compileCondition } from '../expression/condition.ts'
 import type { Authority, CompiledMandate, Overheard } from '../model/authority.ts'
-import type { Problems } from '../model/document.ts'
+import { Problems } from '../model/document.ts'
 import type { Instant } from '../model/id.ts'
 import type { Mandate } from '../model/mandate.ts'
+import type { HistoryQuery } from '../model/policy.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import {
   type AuthoritySource,
@@ -11,6 +13,7 @@ import {
   toolAuthority,
 } from './authority.ts'
 import { conditionsOf } from './conditions.ts'
+import { conditionScope } from './grant.ts'
 import { indexOf } from './grant-index.ts'
 import { memo } from './memo.ts'
 import { unmatchedIn } from './unmatched.ts'
@@ -56,6 +59,7 @@ export function compileMandate(mandate: Mandate, problems: Problems): CompiledMa
   return {
     mandate,
     overheard: () => NOTHING,
+    queries: queriesOf(mandate),
     tool,
     names: (server, name) =>
       index.naming('tool', server, name).length > 0 &&
@@ -75,4 +79,16 @@ function validityOf({ valid }: Mandate, at: Instant): 'valid' | 'not_yet' | 'exp
   // A time that is not a number is never valid: both comparisons are written so that NaN fails them.
   if (valid.from !== undefined && !(at >= valid.from)) return 'not_yet'
   return at < valid.until ? 'valid' : 'expired'
+}
+
+/** Compiled once more without a schema: what is asked of the past does not depend on the tool. */
+function queriesOf({ grants, purpose }: Mandate): readonly HistoryQuery[] {
+  const scope = conditionScope({
+    purpose: purpose.text,
+    ...(purpose.ref !== undefined && { ref: purpose.ref }),
+  })
+  return grants
+    .flatMap(({ when, approval }) => [when, approval?.when])
+    .filter((node) => node?.kind === 'scalar' && String(node.value).includes('session'))
+    .flatMap((node) => (node && compileCondition(node, scope, new Problems())?.history) ?? [])
 }

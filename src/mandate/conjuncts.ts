@@ -3,7 +3,7 @@ import type { Condition } from '../expression/condition.ts'
 import type { CallContext } from '../model/call.ts'
 import type { Conjunct } from '../model/decision.ts'
 import { isSecretName } from '../model/secret-name.ts'
-import { needsApproval } from './judge.ts'
+import { hasOthers, NOT_KEPT, OTHER, seen } from '../model/veil.ts'
 import type { Argument, Rule } from './rule.ts'
 
 /** Longest value shown. */
@@ -23,35 +23,52 @@ export function conjunctsOf(rules: readonly Rule[], call: CallContext): readonly
 function closedWorld(rule: Rule, call: CallContext): readonly Conjunct[] {
   const { closed } = rule
   if (!closed) return []
-  const others = Object.keys(call.args).filter((name) => !closed.has(name))
+  return [onlyThese(closed, `${rule.name}.args`, call)]
+}
+
+/** A closed world: there is no argument beside these. */
+export function onlyThese(closed: ReadonlySet<string>, rule: string, call: CallContext): Conjunct {
   const expected =
     closed.size === 0 ? 'there are no arguments' : `the arguments are only ${quoted([...closed])}`
-  const base = { rule: `${rule.name}.args`, expected }
-  if (others.length === 0) return [{ ...base, result: 'holds' }]
+  const base = { rule, expected }
+  const found = hasOthers(call, closed)
+  if (found === false) return { ...base, result: 'holds' }
+  if (found === 'unknown') return { ...base, result: 'unknown', hint: NOT_KEPT }
+  const others = Object.keys(call.args).filter((name) => name !== OTHER && !closed.has(name))
+  if (others.length === 0) return { ...base, result: 'fails', hint: 'another one was given' }
   const read = shown(quoted(others))
-  return [{ ...base, read, result: 'fails', hint: `leave out ${read}` }]
+  return { ...base, read, result: 'fails', hint: `leave out ${read}` }
 }
 
 function quoted(names: readonly string[]): string {
   return names.map((name) => `\`${name}\``).join(', ')
 }
 
+function argumentConjuncts(rule: Rule, argument: Argument, call: CallContext): readonly Conjunct[] {
+  return constraintConjuncts(argument, `${rule.name}.args.`, call)
+}
+
 /** The constraint's words are read after the argument's name. */
-function argumentConjuncts(
-  rule: Rule,
+export function constraintConjuncts(
   { name, constraint }: Argument,
+  prefix: string,
   call: CallContext,
 ): readonly Conjunct[] {
-  const value = Object.hasOwn(call.args, name) ? call.args[name] : undefined
-  const prefix = `${rule.name}.args.`
-  const found = constraint.explain(value, `${prefix}${name}`).map((conjunct) => ({
-    ...conjunct,
-    expected: `${conjunct.rule.slice(prefix.length)} ${conjunct.expected}`,
-  }))
+  const found = seen(call, () => {
+    const value = Object.hasOwn(call.args, name) ? call.args[name] : undefined
+    return constraint.explain(value, `${prefix}${name}`).map((conjunct) => ({
+      ...conjunct,
+      expected: `${conjunct.rule.slice(prefix.length)} ${conjunct.expected}`,
+    }))
+  })
+  if (found === 'unknown') {
+    const expected = `${name} ${constraint.describe}`
+    return [{ rule: `${prefix}${name}`, expected, result: 'unknown', hint: NOT_KEPT }]
+  }
   return isSecretName(name) ? found.map(withoutValue) : found
 }
 
-function conditionConjuncts(
+export function conditionConjuncts(
   condition: Condition,
   rule: string,
   call: CallContext,
@@ -74,17 +91,9 @@ function approvalConjuncts(rule: Rule, call: CallContext): readonly Conjunct[] {
   if (!approval) return []
   const condition = approval.when ? ` where ${approval.when.source}` : ''
   const expected = `a human approves the call${condition}: ${quoted(approval.from)}`
-  const asks = safely(() => needsApproval(approval, call))
-  return [{ rule: `${rule.name}.approval`, expected, result: asks ? 'asks' : 'holds' }]
-}
-
-/** Whatever cannot be evaluated asks. */
-function safely(judge: () => boolean): boolean {
-  try {
-    return judge()
-  } catch {
-    return true
-  }
+  const answer = approval.when ? approval.when.answer(call) : true
+  const result = answer === 'unknown' ? answer : answer === false ? 'holds' : 'asks'
+  return [{ rule: `${rule.name}.approval`, expected, result }]
 }
 
 export function shown(text: string): string {

@@ -2,6 +2,9 @@
  * The argument values that rules read, kept with a decision so that it can be made again: long values cut, and
  * nothing from a field named like a secret.
  */
+import type { Condition } from '../expression/condition.ts'
+import type { ArgumentReads } from '../model/authority.ts'
+import type { CallContext } from '../model/call.ts'
 import { isList, isObject, type Json, type JsonObject, member } from '../model/json.ts'
 import { isSecretName } from '../model/secret-name.ts'
 
@@ -13,16 +16,27 @@ const MAX_DEPTH = 8
 
 const SECRET: JsonObject = { $secret: true }
 
-/** Copies what is read out of a call's arguments, under its path. */
-export type Facts = (args: JsonObject) => JsonObject
+/** Copies what is read out of a call's arguments, under its path, beside what was read before. */
+export type Facts = (args: JsonObject, before?: JsonObject) => JsonObject
 
-/** What rules read: arguments by their name, and paths into them that conditions name (`order.total`). */
-export interface Reads {
-  readonly names: readonly string[]
-  readonly paths: readonly string[]
+/** Everything of a call that rules read: arguments, and answers of the task's history. */
+export type CallFacts = (call: CallContext) => JsonObject
+
+/** Adds the answers that conditions had of the history, under the text of each question. */
+export function withHistory(
+  facts: Facts,
+  conditions: readonly (Condition | undefined)[],
+): CallFacts {
+  const asking = conditions.filter((one) => one !== undefined && one.history.length > 0)
+  if (asking.length === 0) return (call) => facts(call.args)
+  return (call) =>
+    Object.fromEntries([
+      ...Object.entries(facts(call.args)),
+      ...asking.flatMap((one) => Object.entries(one?.historyFacts(call) ?? {})),
+    ])
 }
 
-export function factsOf({ names, paths }: Reads): Facts {
+export function factsOf({ names, paths }: ArgumentReads): Facts {
   // No document names it, and no call that is admitted has it: as a key it would set the prototype.
   const safe = (path: string): boolean => path !== '__proto__'
   const flat = paths.filter((path) => !path.includes('.'))
@@ -33,8 +47,9 @@ export function factsOf({ names, paths }: Reads): Facts {
   const rest = [...secrets, ...[...new Set(deep)].toSorted().map((path) => path.split('.'))].map(
     (steps) => ({ path: steps.join('.'), steps, secret: steps.some(isSecretName) }),
   )
-  return (args) => {
+  return (args, before) => {
     const facts: Record<string, Json> = {}
+    if (before) for (const path in before) facts[path] = before[path] ?? null
     let budget: Budget | undefined
     for (const path of whole) {
       const value = member(args, path)
@@ -77,10 +92,10 @@ function cut(value: Json, depth: number, budget: Budget): Json {
     return value.map((item) => cut(item, depth + 1, budget))
   }
   if (!isObject(value)) return { $cut: true }
-  const entries = Object.entries(value)
-  if (entries.length > MAX_ITEMS) return { $length: entries.length, $cut: true }
+  const { length } = Object.keys(value)
+  if (length > MAX_ITEMS) return { $length: length, $cut: true }
   return Object.fromEntries(
-    entries.map(([key, item]) => [
+    Object.entries(value).map(([key, item]) => [
       key.slice(0, MAX_TEXT),
       isSecretName(key) ? SECRET : cut(item, depth + 1, budget),
     ]),

@@ -79,7 +79,7 @@ function parseGrant(
 }
 
 /** A pattern `server/name`, split at its first slash. */
-function parseTarget(
+export function parseTarget(
   pattern: { readonly text: string; readonly place: Place },
   kind: Grant['kind'],
   problems: Problems,

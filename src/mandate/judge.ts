@@ -6,7 +6,7 @@ import type { Constraint, Judgement } from '../expression/constraint.ts'
 import type { CallContext } from '../model/call.ts'
 import type { Decision, DenyReason, Remedy } from '../model/decision.ts'
 import type { JsonObject } from '../model/json.ts'
-import type { Facts } from './facts.ts'
+import { type CallFacts, type Facts, withHistory } from './facts.ts'
 import type { Rule } from './rule.ts'
 import type { FindTwin } from './twin.ts'
 
@@ -57,18 +57,25 @@ export function judgeBy(
   // In a closed world no second spelling is permitted anyway.
   const open = rules.some((rule) => !rule.closed)
   const named: Named = { rules: rules.map(ready), names, all, ...(open && { twin }) }
+  const conditions = rules.flatMap(({ when, approval }) => [when, approval?.when])
+  const read = withHistory(facts, conditions)
   return (call) => {
     try {
-      return judge(call, rules, named, facts)
+      return judge(call, rules, named, read)
     } catch {
       return { effect: 'deny', reason: 'evaluation_error', grants: names, facts: {} }
     }
   }
 }
 
-function judge(call: CallContext, rules: readonly Rule[], named: Named, facts: Facts): Decision {
+function judge(
+  call: CallContext,
+  rules: readonly Rule[],
+  named: Named,
+  facts: CallFacts,
+): Decision {
   const { names } = named
-  const read = facts(call.args)
+  const read = facts(call)
   const covering = named.twin?.(call.args) === undefined ? coverage(named, call) : undefined
   if (covering === undefined) return deny('outside_mandate', names, read)
   const duty = worstDuty(rules, call)
@@ -164,7 +171,7 @@ function askingRules(
   return asking ?? NOBODY
 }
 
-export function needsApproval(approval: NonNullable<Rule['approval']>, call: CallContext): boolean {
+function needsApproval(approval: NonNullable<Rule['approval']>, call: CallContext): boolean {
   return !approval.when || approval.when.evaluate(call) !== false
 }
 

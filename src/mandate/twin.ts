@@ -2,6 +2,7 @@
  * Second spellings of an argument: some upstreams match names without case or after Unicode normalisation, so that
  * `Amount` beside a judged `amount` would be what they act on.
  */
+import { fold } from '../model/fold.ts'
 import { isObject, type JsonObject, member } from '../model/json.ts'
 
 /** The first argument that is a second spelling of a name that rules read; undefined when there is none. */
@@ -29,11 +30,4 @@ export function twinFinder(names: readonly string[], declared: readonly string[]
     }
     return undefined
   }
-}
-
-const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu
-
-/** Compatibility normalisation, lower case, and nothing that is not seen. */
-function fold(name: string): string {
-  return name.normalize('NFKC').replaceAll(IGNORABLE, '').toLowerCase().normalize('NFKC')
 }

@@ -1,4 +1,5 @@
 /** The question a decision answers: may this principal do this action to this resource, now? */
+import type { Applies } from './decision.ts'
 import type { CallId, Instant, Sha256 } from './id.ts'
 import type { JsonObject } from './json.ts'
 import type { EngineFact, History } from './policy.ts'
@@ -83,4 +84,20 @@ export interface CallContext {
   }
   /** What external engines said; absent until they were asked. */
   readonly engines?: readonly EngineFact[]
+  /** Of a call that is taken from the record, where not everything is kept; absent: all is known. */
+  readonly veil?: Veil
+}
+
+/** What is not known of a call that is taken from the record. */
+export interface Veil {
+  /** Grows whenever something is read that is not known: what was found out meanwhile is no answer. */
+  readonly touched: number
+  /** Is it known whether there is such an argument? */
+  knows(name: string): boolean
+  /** Are there arguments beside those of which that is known? */
+  readonly others: 'none' | 'some' | 'unknown'
+  /** The rules of then read these arguments, and found no second spelling of them. */
+  readonly plain: ReadonlySet<string>
+  /** Answers of rules, by their names, that are on record where what they read is not. */
+  readonly told?: ReadonlyMap<string, Applies>
 }

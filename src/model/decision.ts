@@ -1,6 +1,6 @@
 /** What the policy says about a call. Two effects, never three: code that reads only `effect` fails closed. */
 import type { JsonObject } from './json.ts'
-import type { PolicyTrace } from './policy.ts'
+import type { PolicyTrace, RuleEffect } from './policy.ts'
 
 /**
  * Why the guard refused: closed and append-only. A retired reason is never given a new meaning.
@@ -59,6 +59,9 @@ export interface Remedy {
 export const APPROVAL_ASSURANCES = ['client_asserted', 'local_user', 'passkey'] as const
 export type ApprovalAssurance = (typeof APPROVAL_ASSURANCES)[number]
 
+/** What a decision says in one word. */
+export type Outcome = Decision['reason']
+
 export type Decision =
   | {
       readonly effect: 'permit'
@@ -87,7 +90,18 @@ export interface Conjunct {
   readonly expected: string
   /** The value it read, already cut and with secrets left out; undefined when the value is absent. */
   readonly read?: string
-  readonly result: 'holds' | 'fails' | 'error' | 'asks'
+  /** `unknown`: it read a value that is not kept. */
+  readonly result: 'holds' | 'fails' | 'error' | 'asks' | 'unknown'
   /** What would make it hold, where that can be said. */
   readonly hint?: string
+  /** Of a policy's rule: what it does, and whether it applies to this call. What its own conditions said follows it. */
+  readonly effect?: RuleEffect
+  readonly applies?: Applies
+  /** A condition of this rule of a policy: it says whether the rule applies, and nothing is wrong where it does not hold. */
+  readonly of?: string
+  /** The rule is in shadow mode: on record, and without effect. */
+  readonly shadow?: true
 }
+
+/** Whether a rule applies to a call; `error` counts as a yes, `unknown` hangs on a value that is not kept. */
+export type Applies = 'yes' | 'no' | 'error' | 'unknown'

@@ -1,6 +1,6 @@
 /** The interfaces that the stages ask for. Whoever implements one imports it from here. */
-import type { CallContext, UpstreamRequest } from './call.ts'
-import type { Instant } from './id.ts'
+import type { CallContext, RiskPosture, UpstreamRequest } from './call.ts'
+import type { Instant, Sha256 } from './id.ts'
 import type { JsonObject } from './json.ts'
 import type { EngineFact } from './policy.ts'
 import type { EntryBody, Receipt } from './record.ts'
@@ -20,6 +20,13 @@ export interface AuditLog {
    * @throws GuardError ERR_AUDIT_APPEND when it could not be written; whoever asked must refuse.
    */
   append(entry: EntryBody): Promise<Receipt>
+  /**
+   * Keeps the text that entries name by this hash, which is its SHA-256: once, and asked for only then. A log without one
+   * keeps none.
+   *
+   * @throws GuardError ERR_AUDIT_APPEND when it could not be kept; whoever asked must refuse.
+   */
+  keep?(name: Sha256, text: () => string): void
   close(): Promise<void>
 }
 
@@ -74,6 +81,29 @@ export interface Credential {
 export interface Timers {
   /** Runs `action` once after `ms`; the returned function takes it back. Does not keep the process alive. */
   after(ms: number, action: () => void): () => void
+}
+
+/** Tells somebody outside of a call, as a `notify` duty asks. */
+export interface Notifier {
+  /** `to`: its name in the settings. Never rejects. */
+  notify(to: string, event: JsonObject): Promise<'delivered' | 'failed'>
+}
+
+/** Says that what lies at a path may have changed. A hint only: it may say nothing. The returned function ends it. */
+export type Watch = (path: string, hint: () => void) => () => void
+
+/** The risk posture from now on, with what the operator said of it. */
+export interface PostureChange {
+  readonly risk: RiskPosture
+  readonly why?: string
+  readonly until?: Instant
+}
+
+/** The risk posture, asked once for each call. */
+export interface PosturePort {
+  at(now: Instant): RiskPosture
+  onChange(listener: (change: PostureChange) => void): void
+  close(): void
 }
 
 /** An external policy engine, as `decide` asks it. Only asked where everything else permits. */

@@ -101,6 +101,9 @@ export type EventName =
   | 'template_hidden'
   | 'resource_hidden'
   | 'log_recovered'
+  | 'policies_loaded'
+  | 'policies_refused'
+  | 'risk_changed'
 
 /** Who acts, and under which mandate: what entries about one agent say alike. */
 export interface Acting {

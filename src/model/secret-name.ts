@@ -100,8 +100,13 @@ export function isPointingName(name: string): boolean {
   return POINTING.has(wordsOf(name).at(-1) ?? '')
 }
 
+/** In each of the words above, so that a name without any is no secret's. */
+const STEMS =
+  /auth|bearer|cookie|credential|cv[cv]|jwt|otp|pass|pin|pwd|secret|token|key|session|card|connection|recovery|security|verification/i
+
 /** True for `password`, `apiKey`, `API_KEY`, `x-auth-token`, `DBPassword`, `privateKeyPem`. */
 export function isSecretName(name: string): boolean {
+  if (!STEMS.test(name) && /^[\0-\x7F]*$/.test(name)) return false
   const words = wordsOf(name)
   const counts = words.some((word) => COUNTING.has(word))
   return words.some((word, index) => {

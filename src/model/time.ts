@@ -34,7 +34,9 @@ export function rfc3339(text: string): Instant | undefined {
     return undefined
   const midnight = Date.UTC(part(1), part(2) - 1, part(3))
   // Date.UTC rolls 30 February over into March and takes the years 0 to 99 for 1900 to 1999.
-  if (new Date(midnight).toISOString().slice(0, 10) !== text.slice(0, 10)) return undefined
+  const day = new Date(midnight)
+  if (day.getUTCDate() !== part(3) || day.getUTCMonth() !== part(2) - 1) return undefined
+  if (day.getUTCFullYear() !== part(1)) return undefined
   const ms = Number((match[7] ?? '').padEnd(3, '0').slice(0, 3))
   const offset = (match[8] === '-' ? -1 : 1) * (offsetHour * 60 + offsetMinute)
   return instant(midnight + ((hour * 60 + minute - offset) * 60 + second) * 1000 + ms)

@@ -11,6 +11,8 @@ export interface ToolDefinition {
   readonly raw: JsonObject
   /** Hash of the canonical definition: key order and white space do not matter. */
   readonly definition: Sha256
+  /** The canonical text that the hash is taken over; absent where nobody fetched it. */
+  readonly text?: () => string
   /** What the lock file says that it does to the world; absent where it does not say, or there is none. */
   readonly lockedEffect?: EffectClass
 }

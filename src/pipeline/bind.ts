@@ -58,8 +58,13 @@ function unfit(
   }
 }
 
+export type StandingPorts = Pick<
+  LinePorts,
+  'stopping' | 'principal' | 'time' | 'mandate' | 'environment'
+>
+
 /** Why the mandate does not bind at this moment, for what is no call: lists, and messages that reach an upstream. */
-export function standing(ports: LinePorts): Refusal | undefined {
+export function standing(ports: StandingPorts): Refusal | undefined {
   if (ports.stopping()) return refusal('bind', 'guard_stopping')
   if (!ports.principal) return refusal('identify', 'unauthenticated')
   const { at, movedBack } = ports.time.read()

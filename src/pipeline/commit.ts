@@ -1,9 +1,10 @@
-/** commit: nothing leaves before its intent is recorded. */
+/** commit: nothing leaves before its intent is recorded. What a call leaves in its task begins here, too. */
 import { GuardError } from '../model/error.ts'
 import type { JsonObject } from '../model/json.ts'
+import type { Obligation } from '../model/policy.ts'
 import type { Receipt } from '../model/record.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
-import type { LinePorts } from './port.ts'
+import type { Inbound, LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
 import type { SteppedUp } from './step-up.ts'
 
@@ -13,6 +14,8 @@ export interface Committed {
   readonly call: SteppedUp['call']
   readonly request: SteppedUp['request']
   readonly decision: SteppedUp['decision']
+  /** Takes the call out of the task's counts again: nothing left after all. */
+  readonly retract: () => void
 }
 
 export const commit: StageRow<SteppedUp, Committed> = {
@@ -23,17 +26,58 @@ export const commit: StageRow<SteppedUp, Committed> = {
   run: (steppedUp, ports) => {
     if (steppedUp.decided.resolved.bound.identified.admitted.cancelled.aborted)
       return refusal('commit', 'cancelled')
-    return recorded(steppedUp, ports)
+    const unkept = keepDefinition(steppedUp, ports)
+    if (unkept) return unkept
+    // In one turn of the event loop with the decision: another call that is decided meanwhile sees this one.
+    ports.task.label(labelsOf(obligationsOf(steppedUp)))
+    // A call that goes on was counted when it began.
+    const goesOn = inboundOf(steppedUp).continuation?.continues !== undefined
+    const retract = goesOn ? nothing : ports.task.begin(steppedUp.call)
+    return recorded(steppedUp, retract, ports)
   },
 }
 
-function recorded(steppedUp: SteppedUp, ports: LinePorts): Promise<Committed | Refusal> {
+/** What is called was decided about by its definition: whoever looks at the decision later finds it. */
+function keepDefinition({ decided }: SteppedUp, { log }: LinePorts): Refusal | undefined {
+  const { tool } = decided.resolved
+  if (!tool?.text) return undefined
+  try {
+    log.keep?.(tool.definition, tool.text)
+    return undefined
+  } catch (error) {
+    if (error instanceof GuardError) return refusal('commit', 'audit_unavailable', error.message)
+    throw error
+  }
+}
+
+/** What comes with the permit that a call was given. */
+export function obligationsOf({ decision }: Pick<SteppedUp, 'decision'>): readonly Obligation[] {
+  return decision.policy?.obligations ?? NONE
+}
+
+const NONE: readonly Obligation[] = []
+
+/** Left when the call leaves, so that they are there before anything of its answer is. */
+function labelsOf(obligations: readonly Obligation[]): readonly string[] {
+  let all: string[] | undefined
+  for (const duty of obligations) if (duty.type === 'label') (all ??= []).push(...duty.add)
+  return all ?? NO_LABELS
+}
+
+const NO_LABELS: readonly string[] = []
+
+function recorded(
+  steppedUp: SteppedUp,
+  retract: () => void,
+  ports: LinePorts,
+): Promise<Committed | Refusal> {
   const { call, request, decision } = steppedUp
   const input = inputOf(steppedUp)
   const entry = { type: 'intent', at: call.at, request, call, decision } as const
   return ports.log.append(input ? { ...entry, input } : entry).then(
-    (receipt) => ({ steppedUp, receipt, call, request, decision }),
+    (receipt) => ({ steppedUp, receipt, call, request, decision, retract }),
     (error: unknown) => {
+      retract()
       if (error instanceof GuardError) return refusal('commit', 'audit_unavailable', error.message)
       throw error
     },
@@ -41,6 +85,13 @@ function recorded(steppedUp: SteppedUp, ports: LinePorts): Promise<Committed | R
 }
 
 function inputOf(steppedUp: SteppedUp): JsonObject | undefined {
-  const { inbound } = steppedUp.decided.resolved.bound.identified.admitted
-  return inbound.continuation?.inputResponses
+  return inboundOf(steppedUp).continuation?.inputResponses
+}
+
+function inboundOf({ decided }: SteppedUp): Inbound {
+  return decided.resolved.bound.identified.admitted.inbound
+}
+
+function nothing(): void {
+  return undefined
 }

@@ -1,9 +1,12 @@
 /**
- * equip: the lease the upstream needs. On stdio the child got its allow-listed environment when it started, so
- * there is nothing to lend; a mandate that names a credential does not load until a broker can lend it.
+ * equip: what has to be in hand before a call leaves. Whoever has to hear of it is told; on stdio the child got its
+ * allow-listed environment when it started, so there is no lease, and a mandate that names a credential does not load until
+ * a broker can lend it.
  */
-import type { Committed } from './commit.ts'
-import type { Departure } from './port.ts'
+import { refusal, type Refusal } from '../model/verdict.ts'
+import { obligationsOf, type Committed } from './commit.ts'
+import { noticesOf, type Notice } from './duty/notify.ts'
+import type { Departure, LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
 
 export interface Equipped {
@@ -15,27 +18,51 @@ export interface Equipped {
 
 export const equip: StageRow<Committed, Equipped> = {
   name: 'equip',
-  question: 'which lease does the upstream need?',
-  codes: ['credential_unavailable'],
-  why: 'a credential is lent only to a call that is on record',
-  run: (committed) => {
-    const { call, request } = committed
-    const { bound, tool } = committed.steppedUp.decided.resolved
-    const { inbound } = bound.identified.admitted
-    return {
-      committed,
-      call,
-      request,
-      departure: {
-        call,
-        era: inbound.era,
-        server: call.resource.server,
-        method: inbound.method,
-        params: inbound.params,
-        cancelled: inbound.cancelled,
-        ...(inbound.continuation && { continuation: inbound.continuation }),
-        ...(tool && { tool }),
-      },
-    }
+  question: 'is everything in hand that it needs: leases, and duties that come before it?',
+  codes: ['credential_unavailable', 'obligation_unmet'],
+  why: 'a credential is lent only to a call that is on record, and nobody is told of one that is not',
+  run: (committed, ports) => {
+    const obligations = obligationsOf(committed)
+    if (obligations.length === 0) return equipped(committed)
+    const { authority } = committed.steppedUp.decided.resolved
+    const notices = noticesOf(obligations, committed.call, authority.effects)
+    return notices.length === 0 ? equipped(committed) : told(notices, committed, ports)
   },
+}
+
+/** All of them, or the call is not made. */
+async function told(
+  notices: readonly Notice[],
+  committed: Committed,
+  { notifier }: LinePorts,
+): Promise<Equipped | Refusal> {
+  const unmet = (why: string): Refusal => {
+    committed.retract()
+    return refusal('equip', 'obligation_unmet', why)
+  }
+  if (!notifier) return unmet('nobody can be told')
+  const ends = await Promise.all(notices.map(({ to, event }) => notifier.notify(to, event)))
+  const failed = notices.filter((_, index) => ends[index] !== 'delivered').map(({ to }) => to)
+  return failed.length === 0 ? equipped(committed) : unmet(`not told: ${failed.join(', ')}`)
+}
+
+function equipped(committed: Committed): Equipped {
+  const { call, request } = committed
+  const { bound, tool } = committed.steppedUp.decided.resolved
+  const { inbound } = bound.identified.admitted
+  return {
+    committed,
+    call,
+    request,
+    departure: {
+      call,
+      era: inbound.era,
+      server: call.resource.server,
+      method: inbound.method,
+      params: inbound.params,
+      cancelled: inbound.cancelled,
+      ...(inbound.continuation && { continuation: inbound.continuation }),
+      ...(tool && { tool }),
+    },
+  }
 }

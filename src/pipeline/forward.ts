@@ -1,6 +1,6 @@
 /** forward: what did the upstream answer, in time? The only line that leaves. */
 import type { Resource } from '../model/call.ts'
-import { GuardError } from '../model/error.ts'
+import { type FaultCode, GuardError } from '../model/error.ts'
 import type { UpstreamAnswer } from '../model/port.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
 import { changedReason } from './resolve.ts'
@@ -34,19 +34,32 @@ export const forward: StageRow<Equipped, Forwarded> = {
 
 function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded | Refusal> {
   const { call, request } = equipped
+  const { retract } = equipped.committed
   const accept = (answer: UpstreamAnswer | 'cancelled' | 'called_off'): Forwarded | Refusal => {
-    if (answer === 'cancelled') return refusal('forward', 'cancelled')
+    if (answer === 'cancelled') {
+      retract()
+      return refusal('forward', 'cancelled')
+    }
     if (answer === 'called_off')
       return refusal('forward', 'outcome_unknown', 'called off after it left')
     return { equipped, answer, call, request }
   }
-  const refused = (error: unknown): Refusal => failed(error, call.resource.kind)
+  const refused = (error: unknown): Refusal => {
+    if (error instanceof GuardError && NOTHING_LEFT.has(error.code)) retract()
+    return failed(error, call.resource.kind)
+  }
   try {
     return ports.upstreams.forward(equipped.departure).then(accept, refused)
   } catch (error) {
     return refused(error)
   }
 }
+
+/** It never reached its upstream: it is no call that was made. */
+const NOTHING_LEFT: ReadonlySet<FaultCode> = new Set([
+  'ERR_UPSTREAM_DOWN',
+  'ERR_DEFINITION_CHANGED',
+])
 
 function failed(error: unknown, kind: Resource['kind']): Refusal {
   if (!(error instanceof GuardError)) throw error

@@ -7,20 +7,21 @@ import type { Decision } from '../model/decision.ts'
 import { isObject } from '../model/json.ts'
 import type { UpstreamAnswer } from '../model/port.ts'
 import type { RequestFacts } from '../model/record.ts'
+import type { ToolDefinition } from '../model/tool.ts'
 import { STAGES, type Refusal, type StageName } from '../model/verdict.ts'
 import { admit } from './admit.ts'
 import { bind } from './bind.ts'
 import { commit } from './commit.ts'
-import { decide } from './decide.ts'
+import { decide, type Decided } from './decide.ts'
 import { equip } from './equip.ts'
 import { forward } from './forward.ts'
 import { identify } from './identify.ts'
 import type { Inbound, LinePorts } from './port.ts'
-import { resolve } from './resolve.ts'
+import { resolve, type Resolved } from './resolve.ts'
 import { screen } from './screen.ts'
 import { settle, type Settled } from './settle.ts'
 import { begin, type Line, type Walk } from './stage.ts'
-import { stepUp } from './step-up.ts'
+import { stepUp, type SteppedUp } from './step-up.ts'
 
 export const LINE: Line<Inbound, Settled> = begin(admit)
   .to(identify)
@@ -78,6 +79,8 @@ interface Reached {
   readonly request: RequestFacts
   readonly call?: CallContext
   readonly decision?: Decision
+  /** What is called, where that is a tool. */
+  readonly tool?: ToolDefinition
 }
 
 function reachedBy(proof: object): Partial<Reached> {
@@ -86,7 +89,14 @@ function reachedBy(proof: object): Partial<Reached> {
     ...(isObject(request) ? { request } : {}),
     ...(isObject(call) ? { call } : {}),
     ...(isObject(decision) ? { decision } : {}),
+    ...toolIn(proof),
   }
+}
+
+/** As far as it was found out: a proof holds those before it. */
+function toolIn(proof: Partial<Resolved & Decided & SteppedUp>): Pick<Reached, 'tool'> {
+  const tool = (proof.decided?.resolved ?? proof.resolved ?? proof).tool
+  return tool ? { tool } : {}
 }
 
 /** A refusal before the intent is one entry in place of both; after it, it is the intent's outcome. */
@@ -109,6 +119,8 @@ export async function recordRefusal(
         bytes: 0,
       })
     } else {
+      const { tool } = reached
+      if (decision && tool?.text) ports.log.keep?.(tool.definition, tool.text)
       await ports.log.append({
         type: 'refusal',
         at,

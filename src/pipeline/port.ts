@@ -1,9 +1,18 @@
 /** What the line asks of the rest of the guard. `guard.ts` wires it; tests hand in fakes. */
 import type { CompiledMandate } from '../model/authority.ts'
-import type { CallContext, Environment, Principal, RiskPosture, TaskFacts } from '../model/call.ts'
+import type { CallContext, Environment, Principal, TaskFacts } from '../model/call.ts'
 import type { CallId, Instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
-import type { AuditLog, Clock, OperationalLog, UpstreamAnswer } from '../model/port.ts'
+import type {
+  AuditLog,
+  Clock,
+  Notifier,
+  OperationalLog,
+  PolicyEngine,
+  PosturePort,
+  UpstreamAnswer,
+} from '../model/port.ts'
+import type { HistoryQuery } from '../model/policy.ts'
 import type { Era } from '../model/record.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 
@@ -111,6 +120,20 @@ export interface TimeKeeper {
   read(): { readonly at: Instant; readonly movedBack: boolean }
 }
 
+/** The history of the task that calls belong to. */
+export interface TaskPort {
+  /** Another object whenever the labels differ. */
+  readonly facts: TaskFacts
+  /** Adds labels, which stay. True when that changed something. */
+  label(labels: readonly string[]): boolean
+  /** A call leaves. The returned function takes it back, where nothing left after all. */
+  begin(call: CallContext): () => void
+  /** It came back without an error. */
+  completed(call: CallContext): void
+  /** What conditions may ask of the past from now on. */
+  track(queries: readonly HistoryQuery[]): void
+}
+
 export interface LinePorts {
   readonly clock: Clock
   readonly time: TimeKeeper
@@ -120,10 +143,14 @@ export interface LinePorts {
   readonly principal: Principal | undefined
   readonly mandate: CompiledMandate
   readonly environment: Environment
-  readonly risk: RiskPosture
-  readonly session: TaskFacts
+  readonly posture: Pick<PosturePort, 'at'>
+  readonly task: TaskPort
+  /** Absent where nobody can be told: a duty to do so is not met then. */
+  readonly notifier?: Notifier | undefined
   readonly catalog: CatalogPort
   readonly upstreams: ForwardPort
+  /** External policy engines by their id; absent where policies name none. */
+  readonly engines?: { get(id: string): PolicyEngine | undefined } | undefined
   readonly maxAnswerBytes: number
   newCallId(): CallId
   /** True once the guard is going down: nothing new leaves. */

@@ -83,8 +83,9 @@ function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolv
       resource,
       args: asked.kind === 'resource' ? NO_ARGUMENTS : asked.args,
       environment: ports.environment,
-      risk: ports.risk,
-      session: ports.session,
+      risk: ports.posture.at(admitted.at),
+      session: ports.task.facts,
+      mandate: bound.mandate.mandate,
     },
     request: requestFacts(admitted.request, resource, authority),
   }

@@ -22,8 +22,8 @@ export const settle: StageRow<Screened, Settled> = {
 }
 
 function recorded(screened: Screened, ports: LinePorts): Promise<Settled | Refusal> {
-  const { call, request } = screened
-  const { answer, equipped } = screened.forwarded
+  const { answer, call, request } = screened
+  const { equipped } = screened.forwarded
   const { startedMs } = equipped.committed.steppedUp.decided.resolved.bound.identified.admitted
   const entry = {
     type: 'outcome',
@@ -34,7 +34,10 @@ function recorded(screened: Screened, ports: LinePorts): Promise<Settled | Refus
     bytes: screened.bytes,
   } as const
   return ports.log.append(entry).then(
-    () => ({ screened, answer, call, request }),
+    () => {
+      if (answer.outcome === 'complete') ports.task.completed(call)
+      return { screened, answer, call, request }
+    },
     (error: unknown) => {
       if (error instanceof GuardError) return refusal('settle', 'audit_unavailable', error.message)
       throw error

@@ -1,5 +1,7 @@
 /** Puts a decision and its conjuncts into sentences for an operator, with what would have made it permitted. */
 import type { Conjunct, Decision, DenyReason } from '../model/decision.ts'
+import { dutyText } from './conjuncts.ts'
+import { nearestMissOf } from './nearest.ts'
 
 export interface Explanation {
   /** What was decided and why, in one sentence. */
@@ -10,22 +12,27 @@ export interface Explanation {
   readonly nearestMiss?: string
   /** How a human could lift the denial. */
   readonly remedy?: string
+  /** What has to be done with the call, where it is permitted or once it is approved. */
+  readonly duties?: readonly string[]
 }
 
 /** Never shown to an agent: it says what the mandate asks for. */
 export function explain(decision: Decision, conjuncts: readonly Conjunct[]): Explanation {
-  const nearestMiss = decision.effect === 'deny' ? nearestMissOf(decision, conjuncts) : undefined
+  const nearestMiss = decision.effect === 'deny' ? missText(decision, conjuncts) : undefined
   const remedy = remedyText(decision)
+  const duties = dutiesOf(decision, conjuncts)
   return {
     verdict: verdictText(decision),
     conjuncts: conjuncts.map(conjunctText),
     ...(nearestMiss !== undefined && { nearestMiss }),
     ...(remedy !== undefined && { remedy }),
+    ...(duties.length > 0 && { duties }),
   }
 }
 
 const REASONS: Readonly<Partial<Record<DenyReason, string>>> = {
   forbidden: '`never` names it, and nothing else can permit it',
+  engine_unavailable: 'an engine that has to permit it did not answer',
   outside_mandate: 'no grant covers the call',
   evaluation_error: 'a rule could not be evaluated, which denies',
   approval_required: 'a grant asks for an approval that was not given',
@@ -33,6 +40,8 @@ const REASONS: Readonly<Partial<Record<DenyReason, string>>> = {
 
 function verdictText(decision: Decision): string {
   if (decision.effect === 'permit') return `permitted by ${quoted(decision.grants)}`
+  const { determining = [] } = decision.policy ?? {}
+  if (determining.length > 0) return `denied: ${decision.reason} by ${quoted(determining)}`
   const why = REASONS[decision.reason]
   return why === undefined ? `denied: ${decision.reason}` : `denied: ${decision.reason}, ${why}`
 }
@@ -41,58 +50,60 @@ function quoted(names: readonly string[]): string {
   return names.map((name) => `\`${name}\``).join(', ')
 }
 
-function conjunctText({ rule, expected, read, result, hint }: Conjunct): string {
+function conjunctText({ rule, expected, read, result, hint, of, shadow }: Conjunct): string {
   const value = read === undefined ? '' : `, read ${read}`
   const help = hint === undefined || result === 'holds' ? '' : ` (${hint})`
-  return `${result}: ${rule}: ${expected}${value}${help}`
+  const said = of === undefined ? result : `  ${SAID[result]}`
+  return `${shadow === true ? 'shadow, ' : ''}${said}: ${rule}: ${expected}${value}${help}`
+}
+
+/** What a condition of a rule said: that it does not hold is nothing wrong. */
+const SAID: Readonly<Record<Conjunct['result'], string>> = {
+  holds: 'true',
+  fails: 'false',
+  error: 'error',
+  asks: 'false',
+  unknown: 'unknown',
 }
 
 function remedyText(decision: Decision): string | undefined {
   if (decision.effect === 'permit' || !decision.remedy) return undefined
-  const { approvers, expiresInMs, askedBy } = decision.remedy
+  const { approvers, expiresInMs, askedBy, quorum = 1, assurance } = decision.remedy
   if (approvers.length === 0) return 'nobody may give all the approvals that are asked for'
-  return `asked for by ${quoted(askedBy)}: an approval by ${approvers.map((one) => `\`${one}\``).join(' or ')}, good for ${Math.ceil(expiresInMs / 1000)} s`
+  const names = approvers.map((one) => `\`${one}\``)
+  const who = quorum > 1 ? `${quorum} of ${names.join(', ')}` : names.join(' or ')
+  const how = assurance === undefined ? '' : `, at least as ${assurance}`
+  return `asked for by ${quoted(askedBy)}: an approval by ${who}${how}, good for ${Math.ceil(expiresInMs / 1000)} s`
 }
 
-/**
- * Of the grants that name the tool, the one with the fewest failing argument conjuncts, together with every condition
- * that fails: conditions are duties of all grants, arguments of one.
- */
-function nearestMissOf(decision: Decision, conjuncts: readonly Conjunct[]): string | undefined {
-  const failing = conjuncts.filter(({ result }) => result === 'fails' || result === 'error')
-  const owner = (conjunct: Conjunct): string | undefined =>
-    decision.grants
-      .filter((grant) => conjunct.rule.startsWith(`${grant}.`))
-      .toSorted((a, b) => b.length - a.length)[0]
-  // What belongs to no grant (a `never`, no grant at all) cannot be met by other arguments.
-  if (failing.some((conjunct) => owner(conjunct) === undefined)) return undefined
-  const isDuty = (conjunct: Conjunct): boolean =>
-    conjunct.rule.slice((owner(conjunct) ?? '').length).startsWith('.when')
-  const duties = failing.filter(isDuty)
-  const [nearest] = decision.grants
-    .map((grant) => failing.filter((one) => owner(one) === grant && !isDuty(one)))
-    .toSorted((a, b) => a.length - b.length)
-  const wanted = [...(nearest ?? []), ...duties].map(wish)
-  if (wanted.length === 0) return undefined
-  const asks = conjuncts.some(({ result }) => result === 'asks')
+/** Duties of a permit; of a call that waits for an approval, those that would come with it. */
+function dutiesOf(decision: Decision, conjuncts: readonly Conjunct[]): readonly string[] {
+  const laid = decision.policy?.obligations ?? []
+  if (laid.length > 0) return laid.map((duty) => `${dutyText(duty)} (\`${duty.rule}\`)`)
+  if (decision.effect === 'permit' || !decision.remedy) return []
+  return conjuncts
+    .filter(
+      ({ applies, result, shadow }) => applies !== 'no' && result === 'holds' && shadow !== true,
+    )
+    .flatMap(({ rule, expected, applies }) =>
+      applies === undefined ? [] : [`${expected.replace(/^.*: /, '')} (\`${rule}\`)`],
+    )
+}
+
+function missText(decision: Decision, conjuncts: readonly Conjunct[]): string | undefined {
+  const miss = nearestMissOf(decision, conjuncts)
+  if (!miss) {
+    const rules = decision.policy?.determining ?? []
+    return rules.length === 0
+      ? undefined
+      : `nothing about the call would change what ${quoted(rules)} says`
+  }
+  const { wishes, whatever } = miss
+  if (wishes.length === 0) return undefined
+  const asks = conjuncts.some(
+    ({ result, of, shadow }) => result === 'asks' && of === undefined && shadow !== true,
+  )
   const end = asks ? ', and the approval were given' : ''
-  return `would be permitted if ${[...new Set(wanted)].join(' and ')}${end}`
-}
-
-const UNREAL: Readonly<Record<string, string>> = {
-  is: 'were',
-  are: 'were',
-  has: 'had',
-  equals: 'were',
-  matches: 'matched',
-  begins: 'began',
-  ends: 'ended',
-}
-
-/** `amount is between 0 and 5000` as a wish: `amount were between 0 and 5000`. */
-function wish({ expected }: Conjunct): string {
-  const verb = / (is|are|has|equals|matches|begins|ends) /.exec(expected)
-  if (!verb) return `it held that ${expected}`
-  const end = verb.index + verb[0].length
-  return `${expected.slice(0, verb.index)} ${UNREAL[verb[1] ?? ''] ?? verb[1]} ${expected.slice(end)}`
+  const fixed = whatever.length === 0 ? '' : ` (no argument changes what ${quoted(whatever)} says)`
+  return `would be permitted if ${wishes.join(' and ')}${end}${fixed}`
 }

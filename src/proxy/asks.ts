@@ -6,8 +6,10 @@ import type { CompiledMandate } from '../model/authority.ts'
 import type { DenyReason } from '../model/decision.ts'
 import { isObject, type Json, type JsonObject } from '../model/json.ts'
 import type { AuditLog, OperationalLog, Timers } from '../model/port.ts'
+import type { LetOut } from '../pipeline/again.ts'
 import type { TimeKeeper } from '../pipeline/port.ts'
 import type { Errand } from './errand.ts'
+import type { Overhear } from './overhear.ts'
 import type { Parking } from './parking.ts'
 import { CODE, errorText, notificationFrame, requestFrame, type RequestId } from './protocol.ts'
 import { declares, isImproper, kindOf, onward } from './question.ts'
@@ -19,12 +21,15 @@ export interface AskOptions {
   readonly standing: Session | undefined
   readonly mandate: CompiledMandate
   readonly parking: Parking
+  readonly overhear: Overhear
   readonly log: AuditLog
   readonly time: TimeKeeper
   readonly timers: Timers
   readonly operational: OperationalLog
   /** Why the mandate does not bind here and now; undefined while it does. */
   readonly unbound: () => DenyReason | undefined
+  /** Why a call that is under way would not be let out now; undefined where it would. */
+  readonly refusedNow: (letOut: LetOut) => DenyReason | undefined
 }
 
 /** One thing to be asked of a legacy agent. */
@@ -75,15 +80,26 @@ export class Asks {
     }
     const call = about ?? this.#callOf(link, request)
     const errand = call === undefined ? undefined : link.errandOf(call)
-    const reason = this.#refusal(link, request, errand)
+    // Where it cannot be told which call it is, it may be any; they are known now, and not once it is answered.
+    const accounts = call === undefined ? link.errands() : errand ? [errand] : []
+    const reason = this.#refusal(link, request, errand) ?? unasked(request, accounts)
     const passes = await this.#recorded(link.server, request.method, reason)
-    if (reason !== undefined || !passes) {
+    const heard = reason === undefined && passes ? this.#heard(link, request) : undefined
+    if (!heard) {
       this.#decline(link, request)
       return
     }
     const { standing, parking } = this.#options
-    if (standing?.era === 'legacy') await this.#passOn(link, request, { standing, call, errand })
-    else if (call === undefined || !parking.ask(link, call, request)) this.#decline(link, request)
+    if (standing?.era === 'legacy')
+      await this.#passOn(link, heard, { standing, call, errand, accounts })
+    else if (call === undefined || !parking.ask(link, call, heard)) this.#decline(link, request)
+  }
+
+  /** As the agent may hear it; undefined where it may not. */
+  #heard({ server }: Link, request: UpstreamRequestLine): UpstreamRequestLine | undefined {
+    const text = this.#options.overhear.text(server, request.text ?? '{}')
+    if (text === undefined) return undefined
+    return request.text === undefined ? request : { ...request, text }
   }
 
   /** Asks a legacy agent. */
@@ -151,9 +167,10 @@ export class Asks {
       readonly standing: Session
       readonly call: number | undefined
       readonly errand: Errand | undefined
+      readonly accounts: readonly Errand[]
     },
   ): Promise<void> {
-    const { standing, call, errand } = to
+    const { standing, call, errand, accounts } = to
     if (call !== undefined) link.hold(call)
     const reply = await this.ask(standing, {
       server: link.server,
@@ -164,8 +181,28 @@ export class Asks {
     })
     if (call !== undefined) link.goOn(call)
     if (reply.part === 'late') this.#decline(link, request)
-    else if (reply.part === 'result' || reply.part === 'error')
-      link.reply(request.id, reply.part, JSON.stringify(reply.value))
+    else if (reply.part === 'result' || reply.part === 'error') {
+      const reason = this.#unanswerable(link, accounts)
+      if (reason === undefined) link.reply(request.id, reply.part, JSON.stringify(reply.value))
+      else {
+        await this.#recorded(link.server, request.method, reason)
+        this.#decline(link, request)
+      }
+    }
+  }
+
+  /** Why an answer does not leave: of the calls on whose account it was asked for, each has to be one that would leave now. */
+  #unanswerable(link: Link, accounts: readonly Errand[]): DenyReason | undefined {
+    const { unbound, refusedNow } = this.#options
+    if (accounts.length === 0) return unbound()
+    const underWay = new Set(link.errands())
+    const left = accounts.filter((errand) => underWay.has(errand))
+    if (left.length === 0) return 'request_not_permitted'
+    for (const { letOut } of left) {
+      const reason = refusedNow(letOut)
+      if (reason !== undefined) return reason
+    }
+    return undefined
   }
 
   #decline(link: Link, { id, method }: UpstreamRequestLine): void {
@@ -230,4 +267,12 @@ export class Asks {
       return false
     }
   }
+}
+
+/** On account of no call nobody is asked for words; where an agent works is no secret of a call. */
+function unasked(
+  { method }: UpstreamRequestLine,
+  accounts: readonly Errand[],
+): DenyReason | undefined {
+  return accounts.length === 0 && kindOf(method) !== 'roots' ? 'request_not_permitted' : undefined
 }

@@ -18,8 +18,9 @@ import { contested, holderOf, type Shown } from './holder.ts'
 import { KIND_OF, type Listed, type ListMethod, type Offer } from './offer.ts'
 import type { Pins } from './pins.ts'
 import { PublicNames } from './public-name.ts'
-import { newShelf, outdated, type Shelf } from './shelf.ts'
+import { bareTool, newShelf, outdated, type Shelf } from './shelf.ts'
 import { type CatalogEvents, sight } from './sighting.ts'
+import type { Overhear } from './overhear.ts'
 import { heldDetail, isWhole, stateOf } from './standing.ts'
 import { Supply, type SupplyOptions } from './supply.ts'
 import { spans } from './template.ts'
@@ -33,6 +34,7 @@ export interface CatalogOptions extends Omit<SupplyOptions, 'onFetched'> {
   /** Shared by all catalogs of one guard. */
   readonly pins: Pins
   readonly events: CatalogEvents
+  readonly overhear: Overhear
 }
 
 /** A list as the agent may see it. */
@@ -42,14 +44,11 @@ export interface View {
   readonly offered: number
   readonly hidden: number
   readonly digest: Sha256
+  /** The upstreams that something in it is of. */
+  readonly servers: ReadonlySet<string>
 }
 
 const UNAPPROVED = 'hidden: nobody approved its definition'
-
-/** A tool of which nothing is known but its name. */
-function bareTool({ link }: Shelf, name: string): ToolDefinition {
-  return { server: link.server, name, raw: {}, definition: digestOf('') }
-}
 
 export class Catalog implements CatalogPort {
   readonly #options: CatalogOptions
@@ -164,7 +163,8 @@ export class Catalog implements CatalogPort {
     )
     const key = offers.map(({ offer }) => (offer instanceof GuardError ? '-' : offer.digest)).join()
     const cached = this.#views.get(method)
-    const revised = `${key} ${this.#revision} ${this.#options.pins.drifted}`
+    const { pins, mandate } = this.#options
+    const revised = `${key} ${this.#revision} ${pins.drifted} ${mandate.revision ?? ''}`
     if (cached?.key === revised) return cached.view
     const view = this.#filter(method, offers, digestOf(key))
     this.#views.set(method, { key: revised, view })
@@ -180,6 +180,18 @@ export class Catalog implements CatalogPort {
     // An agent that has not asked yet has nothing to hear of.
     if (before === undefined) return false
     return (await this.view(method)).itemsText !== before
+  }
+
+  /** Another policy set is in force: what it hides, and what that leaves room for, is found out anew. */
+  swapped(): void {
+    this.#lost.clear()
+    this.#revision += 1
+  }
+
+  /** Does the agent's view of a list differ from the last one that was made? */
+  async differs(method: ListMethod): Promise<boolean> {
+    const before = this.#views.get(method)?.view.itemsText
+    return before !== undefined && (await this.view(method)).itemsText !== before
   }
 
   /** An upstream ended: what it offered is asked for again once it is back. */
@@ -328,15 +340,21 @@ export class Catalog implements CatalogPort {
     }
     const lost = contested(method, shown)
     const texts: string[] = []
+    const servers = new Set<string>()
     for (const { server, item } of shown) {
       const found = lost.get(item)
       if (found) {
         const kind = KIND_OF[method] ?? 'resource'
         this.#options.events.onHidden(server, kind, found.uri, found.why)
-      } else texts.push(this.#itemText(method, server, item))
+        continue
+      }
+      const text = this.#itemText(method, server, item)
+      if (text === undefined) continue
+      texts.push(text)
+      servers.add(server)
     }
     const offered = texts.length
-    return { itemsText: `[${texts.join(',')}]`, offered, hidden: all - offered, digest }
+    return { itemsText: `[${texts.join(',')}]`, offered, hidden: all - offered, digest, servers }
   }
 
   #visible(method: ListMethod, shelf: Shelf, item: Listed): boolean {
@@ -389,7 +407,13 @@ export class Catalog implements CatalogPort {
     return authority.listed
   }
 
-  #itemText(method: ListMethod, server: string, item: Listed): string {
+  /** The definition of a tool is whole, or it is not what was approved; of others, what policies take out is left out. */
+  #itemText(method: ListMethod, server: string, item: Listed): string | undefined {
+    const text = this.#namedText(method, server, item)
+    return method === 'tools/list' ? text : this.#options.overhear.clean(server, text)
+  }
+
+  #namedText(method: ListMethod, server: string, item: Listed): string {
     const named = method === 'tools/list' || method === 'prompts/list'
     const name: Json | undefined = item.value['name']
     if (!named || typeof name !== 'string' || !this.#names.renames) return printExact(item.exact)

@@ -9,9 +9,10 @@ import { REASON_META } from '../pipeline/refusal.ts'
 import { bridgedError, bridgedResult, nextMeta, progressToken, type Dress } from './envelope.ts'
 import type { Errand } from './errand.ts'
 import { withoutMember } from './exact.ts'
-import { parseExact, printExact } from '../model/exact.ts'
+import { type Exact, parseExact, printExact } from '../model/exact.ts'
 import type { Levels } from './level.ts'
 import { mirrored, mirrorOf } from './mirror.ts'
+import type { Overhear } from './overhear.ts'
 import type { Parking } from './parking.ts'
 import { LOG_LEVELS, META, notificationFrame, type Self } from './protocol.ts'
 import { declares, isImproper, kindOf } from './question.ts'
@@ -36,6 +37,7 @@ export interface DepartureOptions {
   readonly levels: Levels
   readonly seal: Seal
   readonly flood: Flood
+  readonly overhear: Overhear
 }
 
 /** A departure with everything that is known about its way. */
@@ -145,7 +147,7 @@ function errandOf(departure: Departure, { session, id }: Underway): Errand {
   return {
     session,
     request: id,
-    call: departure.call.id,
+    letOut: departure,
     declared: isObject(said) ? said : {},
     logLevel: typeof level === 'string' ? LOG_LEVELS.get(level) : undefined,
   }
@@ -169,7 +171,7 @@ function hopOf(
 
 function progressTo(
   { departure, underway, link }: Way,
-  { flood }: DepartureOptions,
+  { flood, overhear }: DepartureOptions,
 ): ProgressListener | undefined {
   const token = progressToken(departure.params)
   if (token === undefined) return undefined
@@ -177,7 +179,8 @@ function progressTo(
     token,
     hear: (heard) => {
       if (!flood.admits(link.server, PROGRESS)) return
-      underway.session.outlet.say(notificationFrame(PROGRESS, heard), underway.id)
+      const shown = overhear.params(link.server, heard, 'progressToken')
+      if (shown) underway.session.outlet.say(notificationFrame(PROGRESS, shown), underway.id)
     },
   }
 }
@@ -266,12 +269,14 @@ function uriRead({ method, call: { resource } }: Departure): string | undefined 
  * An answer that asks back. A modern agent keeps the upstream's state under the guard's seal; a legacy one never sees it,
  * as the guard asks in its stead.
  */
-function question(raw: RawAnswer, way: Way, { seal }: DepartureOptions): UpstreamAnswer {
+function question(raw: RawAnswer, way: Way, options: DepartureOptions): UpstreamAnswer {
+  const { seal } = options
   const { departure, agreement, link } = way
   const known = agreement.era === 'modern' && raw.value['resultType'] === 'input_required'
   const asks = known ? asksOf(raw.value, way) : UNKNOWN_ASK
   const whole = parseExact(raw.text)
   const exact = isRecord(whole) ? whole : {}
+  const inputRequests = heardOf(exact['inputRequests'], link, options)
   const state = member(raw.value, 'requestState')
   const keys = isObject(raw.value['inputRequests']) ? Object.keys(raw.value['inputRequests']) : []
   const own = {
@@ -283,10 +288,18 @@ function question(raw: RawAnswer, way: Way, { seal }: DepartureOptions): Upstrea
   const kept = departure.era === 'legacy' ? state : seal.close(own, departure)
   const text = printExact({
     resultType: 'input_required',
-    ...(exact['inputRequests'] === undefined ? {} : { inputRequests: exact['inputRequests'] }),
+    ...(inputRequests === undefined ? {} : { inputRequests }),
     ...(typeof state === 'string' ? { requestState: kept } : {}),
   })
   return { kind: 'result', text, outcome: 'input_required', asks }
+}
+
+/** What it asks for, as the agent may hear it. @throws GuardError ERR_UPSTREAM_UNUSABLE where it may not */
+function heardOf(requests: Exact, { server }: Link, { overhear }: DepartureOptions): Exact {
+  const shown = overhear.text(server, printExact(requests ?? {}))
+  if (shown === undefined)
+    throw new GuardError('ERR_UPSTREAM_UNUSABLE', `what \`${server}\` asks for may not be shown`)
+  return requests === undefined ? undefined : parseExact(shown)
 }
 
 /** What an `input_required` result asks for; what the agent cannot be asked, or must not be, counts as unknown. */

@@ -1,15 +1,23 @@
 /** Joins the parts that speak MCP for agents under one mandate: upstream links, catalog, line and relay. */
 import type { CompiledMandate } from '../model/authority.ts'
-import type { Environment, Principal, RiskPosture, UpstreamRequest } from '../model/call.ts'
+import type { Environment, Principal, UpstreamRequest } from '../model/call.ts'
 import type { DenyReason } from '../model/decision.ts'
 import type { CallId } from '../model/id.ts'
 import { isObject, type JsonObject } from '../model/json.ts'
 import type { Grant } from '../model/mandate.ts'
-import type { AuditLog, Clock, OperationalLog, Timers } from '../model/port.ts'
+import type {
+  AuditLog,
+  Clock,
+  Notifier,
+  OperationalLog,
+  PosturePort,
+  Timers,
+} from '../model/port.ts'
 import type { EventName } from '../model/record.ts'
+import { type AgainPorts, type LetOut, refusedNow } from '../pipeline/again.ts'
 import { standing as standingOf } from '../pipeline/bind.ts'
 import { takeCall } from '../pipeline/line.ts'
-import type { LinePorts, TimeKeeper } from '../pipeline/port.ts'
+import type { LinePorts, TaskPort, TimeKeeper } from '../pipeline/port.ts'
 import { Asks } from './asks.ts'
 import { Audience } from './audience.ts'
 import { Bridge } from './bridge.ts'
@@ -21,6 +29,7 @@ import { Flood } from './flood.ts'
 import { Levels, setLevel } from './level.ts'
 import { Locals } from './local.ts'
 import { Notices } from './notice.ts'
+import { Overhear } from './overhear.ts'
 import { Parking } from './parking.ts'
 import type { Pins } from './pins.ts'
 import type { Self } from './protocol.ts'
@@ -40,7 +49,7 @@ export type GuardedUpstream = UpstreamDefinition & { readonly timeoutMs?: number
 export interface HouseOptions {
   readonly upstreams: readonly GuardedUpstream[]
   readonly environment: Environment
-  readonly risk: RiskPosture
+  readonly posture: PosturePort
   readonly operational: OperationalLog
   readonly clock: Clock
   readonly timers: Timers
@@ -53,8 +62,12 @@ export interface HouseOptions {
   readonly maxAnswerBytes: number
   /** How long an opening waits for upstreams that start slowly. */
   readonly openingMs: number
+  /** External policy engines by their id; absent where policies name none. */
+  readonly engines?: LinePorts['engines']
   /** What definitions have to be. */
   readonly pins: Pins
+  /** Who is told of calls where a policy asks for it. */
+  readonly notifier?: Notifier | undefined
 }
 
 /** Who acts under which mandate, and where that is put on record. */
@@ -62,6 +75,8 @@ export interface Assignment {
   readonly mandate: CompiledMandate
   readonly principal: Principal | undefined
   readonly log: AuditLog
+  /** Of all that is done under this mandate by whoever acts: a new connection does not begin anew. */
+  readonly task: TaskPort
 }
 
 export interface FrontOptions extends HouseOptions, Assignment {
@@ -91,40 +106,40 @@ export function createFront(options: FrontOptions): Front {
   const events = linkEvents(parts, { record, operational })
   const links = options.upstreams.map((upstream) => linkTo(upstream, options, events))
   const wish = (server: string): Wish => wishOf(server, standing, mandate)
+  const overhear = new Overhear(options)
   const catalog = new Catalog({
     ...options,
     links,
     wish,
+    overhear,
     events: catalogEvents(record, operational, pins),
   })
   const hearing = new Hearing(self, timers)
-  const watch = new Watch(hearing)
+  const stopping = (): boolean => state.down
+  const judge = judgeOf({ ...options, stopping })
+  const watch = new Watch(hearing, overhear, judge.permitted)
   const seal = new Seal(options.clock)
   const parking = new Parking(seal, timers)
   const audience = new Audience()
   const byName = new Map(links.map((link) => [link.server, link]))
   const flood = floodOf(options, record)
   const levels = new Levels()
-  const way = { links: byName, self, mandate, wish, parking, watch, seal, levels, flood }
-  const stopping = (): boolean => state.down
+  const heard = { self, mandate, parking, watch, overhear }
+  const way = { ...heard, links: byName, wish, seal, levels, flood }
   const upstreams = asDecided(departures(way), catalog)
   const ports = linePorts(options, { catalog, upstreams, stopping })
-  const unbound = (): DenyReason | undefined => standingOf(ports)?.reason
-  const asks = new Asks({ standing, mandate, parking, log, time, timers, operational, unbound })
+  const asks = new Asks({ ...heard, ...judge, standing, log, time, timers, operational })
   const common = { standing, audience, catalog, asks, watch, hearing, operational, timers, links }
-  const names = (server: string): boolean =>
-    mandate.mandate.grants.some((one) => grantNames(one, server))
-  const notices = new Notices({ ...common, flood, mandate: { names } })
+  const notices = new Notices({ ...common, flood, overhear, mandate: naming(mandate) })
   Object.assign(parts, { notices, asks, catalog })
+  const unhear = followPolicies(options, notices)
   const subscribe = (underway: Underway, uri: string): Promise<boolean> =>
     subscribed(underway, uri, ports)
   const locals = new Locals({ ...common, self, mandate, openingMs, subscribe })
   const bridge = new Bridge(seal, asks)
-  const relay = new Relay({ ...common, ports, locals, bridge, parking })
-  const settled = (patienceMs: number): Promise<void> => {
-    const patience = new Promise<void>((resolve) => void timers.after(patienceMs, resolve))
-    return Promise.race([relay.settled(), patience])
-  }
+  const relay = new Relay({ ...common, ports, locals, bridge, parking, overhear })
+  const settled = (patienceMs: number): Promise<void> =>
+    Promise.race([relay.settled(), patience(timers, patienceMs)])
   const goDown = (): void => {
     state.down = true
     audience.dismiss()
@@ -136,12 +151,44 @@ export function createFront(options: FrontOptions): Front {
     settled,
     stop: async (patienceMs) => {
       goDown()
+      unhear?.()
       parking.clear()
       await settled(patienceMs)
       await Promise.all(links.map((link) => link.stop()))
     },
   }
 }
+
+/** What binds, and what would be let out, at the moment of asking. */
+function judgeOf(ports: AgainPorts): Judge {
+  const refused = (letOut: LetOut): DenyReason | undefined => refusedNow(letOut, ports)
+  return {
+    unbound: () => standingOf(ports)?.reason,
+    refusedNow: refused,
+    permitted: (letOut) => refused(letOut) === undefined,
+  }
+}
+
+interface Judge {
+  readonly unbound: () => DenyReason | undefined
+  readonly refusedNow: (letOut: LetOut) => DenyReason | undefined
+  readonly permitted: (letOut: LetOut) => boolean
+}
+
+function patience(timers: Timers, ms: number): Promise<void> {
+  return new Promise((resolve) => void timers.after(ms, resolve))
+}
+
+/** What policies may ask of the past is kept from now on, and agents hear of what others hide or show. */
+function followPolicies({ mandate, task }: FrontOptions, notices: Notices): Unhear {
+  task.track(mandate.queries)
+  return mandate.onSwap?.(() => {
+    task.track(mandate.queries)
+    notices.swapped()
+  })
+}
+
+type Unhear = (() => void) | undefined
 
 function floodOf({ clock, operational }: FrontOptions, record: Record): Flood {
   return new Flood(clock, (server, kind, dropped) => {
@@ -163,6 +210,11 @@ async function subscribed(underway: Underway, uri: string, ports: LinePorts): Pr
     ports,
   )
   return 'answer' in concluded && concluded.answer.outcome === 'complete'
+}
+
+/** Whether any grant is about a server. */
+function naming({ mandate }: CompiledMandate): { names: (server: string) => boolean } {
+  return { names: (server) => mandate.grants.some((one) => grantNames(one, server)) }
 }
 
 /** A server pattern with a wildcard may name any server: what it then may do is decided call by call. */
@@ -266,7 +318,7 @@ function linePorts(
   options: FrontOptions,
   joined: Pick<LinePorts, 'catalog' | 'upstreams' | 'stopping'>,
 ): LinePorts {
-  const { clock, time, log, operational, principal, mandate, environment, risk, instance } = options
+  const { clock, time, log, operational, principal, mandate, environment, posture, task } = options
   return {
     ...joined,
     clock,
@@ -276,8 +328,10 @@ function linePorts(
     principal,
     mandate,
     environment,
-    risk,
-    session: { id: instance, labels: [] },
+    posture,
+    task,
+    notifier: options.notifier,
+    engines: options.engines,
     maxAnswerBytes: options.maxAnswerBytes,
     newCallId: options.newCallId,
   }

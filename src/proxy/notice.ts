@@ -10,7 +10,8 @@ import type { Catalog } from './catalog.ts'
 import type { Errand } from './errand.ts'
 import type { Flood } from './flood.ts'
 import type { ListMethod } from './offer.ts'
-import { LOG_LEVELS, notificationFrame } from './protocol.ts'
+import type { Overhear } from './overhear.ts'
+import { LOG_LEVELS, notificationFrame, type RequestId } from './protocol.ts'
 import type { ChangeKind, Session } from './session.ts'
 import type { Hearing } from './upstream/changes.ts'
 import type { Link, UpstreamNotification } from './upstream/link.ts'
@@ -25,11 +26,13 @@ export interface NoticeOptions {
   readonly watch: Watch
   readonly hearing: Hearing
   readonly flood: Flood
+  readonly overhear: Overhear
   readonly operational: OperationalLog
   readonly timers: Timers
   readonly mandate: { readonly names: (server: string) => boolean }
 }
 
+const MESSAGE = 'notifications/message'
 const REFRESH_PAUSE_MS = 1000
 
 /** Longest log message that is passed on, in UTF-16 code units. */
@@ -68,7 +71,7 @@ export class Notices {
       return
     }
     switch (method) {
-      case 'notifications/message':
+      case MESSAGE:
         if (flood.admits(server, method)) this.#message(link, params, about)
         return
       case 'notifications/resources/updated':
@@ -99,6 +102,18 @@ export class Notices {
     for (const [method, change] of CHANGES) void this.#refresh(server, method, change)
   }
 
+  /** Another policy set is in force: agents hear of the lists that it changes for them. */
+  swapped(): void {
+    const { catalog } = this.#options
+    catalog.swapped()
+    for (const { kind, lists } of CHANGES.values()) {
+      void this.#announce(kind, async () => {
+        const differ = await Promise.all(lists.map((list) => catalog.differs(list)))
+        return differ.includes(true)
+      })
+    }
+  }
+
   /**
    * A log message reaches the agent on whose account it was written, at the level that it asked for, if it is no larger than
    * that. Where nobody can tell, it reaches the one agent there is, or none.
@@ -108,32 +123,44 @@ export class Notices {
     if (!mandate.names(link.server)) return
     const said = member(params, 'level')
     const level = typeof said === 'string' ? LOG_LEVELS.get(said) : undefined
-    const frame = notificationFrame('notifications/message', params)
-    if (level === undefined || frame.length > LONGEST_MESSAGE) return
+    if (level === undefined) return
+    const pass = (to: Session, about?: RequestId): void => this.#passOn(link, params, to, about)
     if (standing?.era === 'legacy') {
       const least = LOG_LEVELS.get(standing.logLevel ?? 'debug') ?? 0
       // Where the carrier does not tell, the only call under way is the one that it is about.
       const call = about ?? link.only(() => true)
       const errand = call === undefined ? undefined : link.errandOf(call)
-      if (standing.opened && level >= least) standing.outlet.say(frame, errand?.request)
+      if (standing.opened && level >= least) pass(standing, errand?.request)
       return
     }
     const wants = ({ logLevel }: Errand): boolean => logLevel !== undefined && level >= logLevel
     const call = about ?? link.only(wants)
     const errand = call === undefined ? undefined : link.errandOf(call)
     if (errand) {
-      if (wants(errand)) errand.session.outlet.say(frame, errand.request)
-    } else if (standing && link.some(wants)) standing.outlet.say(frame)
+      if (wants(errand)) pass(errand.session, errand.request)
+    } else if (standing && link.some(wants)) pass(standing)
+  }
+
+  #passOn(
+    { server }: Link,
+    params: JsonObject,
+    { outlet }: Session,
+    about: RequestId | undefined,
+  ): void {
+    if (notificationFrame(MESSAGE, params).length > LONGEST_MESSAGE) return
+    const heard = this.#options.overhear.params(server, params)
+    if (heard) outlet.say(notificationFrame(MESSAGE, heard), about)
   }
 
   /** MCP 2025-11-25, URL Mode: what was done at the address is done. */
   #elicited({ server }: Link, params: JsonObject): void {
-    const { standing, mandate } = this.#options
+    const { standing, mandate, overhear } = this.#options
     const id = member(params, 'elicitationId')
     if (standing?.era !== 'legacy' || !mandate.names(server) || typeof id !== 'string') return
-    standing.outlet.say(
-      notificationFrame('notifications/elicitation/complete', { elicitationId: id }),
-    )
+    const said = { elicitationId: id }
+    // With another id it would be about nothing.
+    if (overhear.params(server, said) !== said) return
+    standing.outlet.say(notificationFrame('notifications/elicitation/complete', said))
   }
 
   /** A flood of changes costs one refresh after the one under way, not one each. */
@@ -163,14 +190,20 @@ export class Notices {
   }
 
   async #once(server: string, change: Change): Promise<void> {
-    const { catalog, operational, audience } = this.#options
-    try {
+    const { catalog } = this.#options
+    await this.#announce(change.kind, async () => {
       let differs = false
       for (const list of change.lists) differs = (await catalog.refresh(server, list)) || differs
-      if (differs) audience.announce(change.kind)
+      return differs
+    })
+  }
+
+  async #announce(kind: ChangeKind, differs: () => Promise<boolean>): Promise<void> {
+    try {
+      if (await differs()) this.#options.audience.announce(kind)
     } catch (error) {
-      operational.error(
-        { server, error: error instanceof Error ? error.message : String(error) },
+      this.#options.operational.error(
+        { kind, error: error instanceof Error ? error.message : String(error) },
         'a changed list could not be read again',
       )
     }

@@ -16,6 +16,7 @@ import type { Bridge } from './bridge.ts'
 import type { Catalog } from './catalog.ts'
 import type { Locals } from './local.ts'
 import { LISTS, type ListMethod } from './offer.ts'
+import type { Overhear } from './overhear.ts'
 import type { Parking } from './parking.ts'
 import { CODE, eraOf, errorText, META, MODERN_VERSIONS, type RequestId } from './protocol.ts'
 import { type Session, Underway } from './session.ts'
@@ -30,6 +31,7 @@ export interface RelayOptions {
   readonly locals: Locals
   readonly bridge: Bridge
   readonly parking: Parking
+  readonly overhear: Overhear
   readonly audience: Audience
   readonly watch: Watch
   readonly links: readonly Link[]
@@ -266,16 +268,19 @@ export class Relay {
     params,
     era,
   }: Pick<Incoming, 'method' | 'params' | 'era'>): Promise<Refusal | { readonly text: string }> {
-    const { ports, catalog } = this.#options
+    const { ports, catalog, overhear } = this.#options
     if (!isList(method)) return refusal('admit', 'unsupported')
     if (params['cursor'] !== undefined)
       return refusal('admit', 'malformed', 'a cursor that the guard never gave')
     try {
       const { at } = ports.time.read()
-      const { offered, hidden, digest, itemsText } = await catalog.view(method)
+      const { offered, hidden, digest, itemsText, servers } = await catalog.view(method)
       // Fetching may have taken its time: the mandate has to bind when the list is served.
       const unbound = standing(ports)
       if (unbound) return unbound
+      // The definitions of tools are approved, or pinned as they were first seen; other lists are what an upstream says now.
+      const marked = method === 'tools/list' || [...servers].every((one) => overhear.marks(one))
+      if (!marked) return refusal('screen', 'output_refused', 'its labels could not be left')
       await ports.log.append({ type: 'listed', at, era, method, offered, hidden, catalog: digest })
       const head =
         era === 'modern'

@@ -1,4 +1,5 @@
 /** One upstream's place in the catalog: what it offers as far as it was fetched, and how that stands to its pins. */
+import { digestOf } from '../model/digest.ts'
 import { isObject } from '../model/json.ts'
 import type { DefinitionKind } from '../model/lock.ts'
 import type { ToolDefinition } from '../model/tool.ts'
@@ -59,4 +60,9 @@ export function outdated(shelf: Shelf, method: ListMethod): void {
   shelf.generation.set(method, (shelf.generation.get(method) ?? 0) + 1)
   shelf.offers.delete(method)
   shelf.fetching.delete(method)
+}
+
+/** A tool of which nothing is known but its name. */
+export function bareTool({ link }: Shelf, name: string): ToolDefinition {
+  return { server: link.server, name, raw: {}, definition: digestOf('') }
 }

@@ -2,6 +2,7 @@
 import type { JsonObject } from '../model/json.ts'
 import type { Definition, DefinitionKind } from '../model/lock.ts'
 import { nameFault } from '../model/plain-name.ts'
+import { canonicalExact } from '../model/exact.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import { mirrorOf } from './mirror.ts'
 import type { Listed, Offer } from './offer.ts'
@@ -59,7 +60,8 @@ export function sight(
 }
 
 function toolOf(server: string, name: string, item: Listed, pins: Pins): ToolDefinition {
-  const base = { server, name, raw: item.value, definition: item.definition }
+  const { value, exact, definition } = item
+  const base = { server, name, raw: value, definition, text: () => canonicalExact(exact) }
   const lockedEffect = pins.effectOf(server, name)
   return lockedEffect === undefined ? base : { ...base, lockedEffect }
 }

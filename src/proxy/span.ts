@@ -2,43 +2,21 @@
  * Finds where things stand in JSON text, without parsing it: the end of a string, the members of the
  * outermost object. What stands there is judged by whoever asks.
  */
+import { stringEnd } from '../model/written-names.ts'
 
 const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
 const OPEN_LIST = 0x5b
-const BACKSLASH = 0x5c
 const CLOSE_LIST = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
-
-/** From here on a search by the runtime is faster than a look at every character. */
-const NEAR = 48
 
 /** A member of the outermost object: its name unescaped, and its value's place in the text. */
 export interface Member {
   readonly key: string
   readonly start: number
   readonly end: number
-}
-
-/** Where the string that opens at `open` closes, or -1 when it does not. */
-export function stringEnd(text: string, open: number): number {
-  let at = open + 1
-  const near = Math.min(at + NEAR, text.length)
-  for (; at < near; at += 1) {
-    const code = text.charCodeAt(at)
-    if (code === QUOTE) return at
-    if (code === BACKSLASH) at += 1
-  }
-  for (;;) {
-    const quote = text.indexOf('"', at)
-    if (quote === -1) return -1
-    let slash = quote
-    while (slash > at && text.charCodeAt(slash - 1) === BACKSLASH) slash -= 1
-    if ((quote - slash) % 2 === 0) return quote
-    at = quote + 1
-  }
 }
 
 /**

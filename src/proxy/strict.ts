@@ -4,8 +4,8 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { isList, isObject, type Json, type JsonObject } from '../model/json.ts'
+import { namesAgree } from '../model/written-names.ts'
 import { envelopeFault, MAX_ID_LENGTH } from './shape.ts'
-import { namesAgree } from './names.ts'
 import { outerMembers } from './span.ts'
 
 export interface Limits {

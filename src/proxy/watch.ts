@@ -2,7 +2,9 @@
 import { member, type Json, type JsonObject } from '../model/json.ts'
 import { GuardError } from '../model/error.ts'
 import type { UpstreamAnswer } from '../model/port.ts'
+import type { LetOut } from '../pipeline/again.ts'
 import type { Called, Way } from './departure.ts'
+import type { Overhear } from './overhear.ts'
 import { CODE, errorText, META, notificationFrame, type RequestId } from './protocol.ts'
 import type { Session } from './session.ts'
 import type { Hearing } from './upstream/changes.ts'
@@ -10,6 +12,8 @@ import type { Link } from './upstream/link.ts'
 
 interface Watcher {
   readonly session: Session
+  /** The subscription that was let out. */
+  readonly letOut: LetOut
   /** The `subscriptions/listen` of a modern agent. */
   readonly listen: RequestId | undefined
   /** False until the agent has been told what is honoured: nothing may come before that. */
@@ -21,11 +25,16 @@ const DONE: UpstreamAnswer = { kind: 'result', text: '{}', outcome: 'complete' }
 
 export class Watch {
   readonly #hearing: Hearing
+  readonly #overhear: Overhear
+  readonly #permitted: (letOut: LetOut) => boolean
   /** By server, then by URI. */
   readonly #watched = new Map<string, Map<string, Set<Watcher>>>()
 
-  constructor(hearing: Hearing) {
+  /** `permitted`: whether a subscription would be let out now. */
+  constructor(hearing: Hearing, overhear: Overhear, permitted: (letOut: LetOut) => boolean) {
     this.#hearing = hearing
+    this.#overhear = overhear
+    this.#permitted = permitted
   }
 
   /** A judged subscription leaves for its upstream, in the way of its era. */
@@ -34,6 +43,7 @@ export class Watch {
     const uri = resource.kind === 'resource' ? resource.uri : ''
     const watcher: Watcher = {
       session: underway.session,
+      letOut: departure,
       listen: departure.era === 'modern' ? underway.id : undefined,
       told: departure.era === 'legacy',
       missed: false,
@@ -59,7 +69,7 @@ export class Watch {
   told(session: Session, listen: RequestId): void {
     for (const [uri, watcher] of this.#of(session, listen)) {
       watcher.told = true
-      if (watcher.missed) say(watcher, uri)
+      if (watcher.missed && this.#permitted(watcher.letOut)) say(watcher, uri)
     }
   }
 
@@ -85,7 +95,11 @@ export class Watch {
   updated(server: string, params: JsonObject): void {
     const uri = member(params, 'uri')
     if (typeof uri !== 'string' || this.#hearing.isEcho(server, params)) return
-    for (const watcher of this.#watched.get(server)?.get(uri) ?? []) {
+    const watched = this.#watched.get(server)?.get(uri) ?? []
+    const watchers = [...watched].filter(({ letOut }) => this.#permitted(letOut))
+    // The address is the agent's own; that something happened there is the upstream's word.
+    if (watchers.length === 0 || !this.#overhear.marks(server)) return
+    for (const watcher of watchers) {
       if (watcher.told) say(watcher, uri)
       else watcher.missed = true
     }

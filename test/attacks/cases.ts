@@ -19,6 +19,9 @@ const UPSTREAM = 'test/attacks/upstream.test.ts'
 const HTTP = 'test/attacks/http.test.ts'
 const HTTP_UPSTREAM = 'test/attacks/http-upstream.test.ts'
 const WIRE = 'test/attacks/wire.test.ts'
+const POLICIES = 'test/attacks/policies.test.ts'
+const POISONED = 'test/attacks/poisoned.test.ts'
+const RELOAD = 'test/attacks/reload.test.ts'
 const VALUES = 'test/attacks/values.test.ts'
 
 function here(id: string, cls: string, files: readonly string[], later?: string): AttackCase {
@@ -46,13 +49,8 @@ export const CASES: readonly AttackCase[] = [
     [DEFINITIONS],
     'a definition that is poisoned from the start: nobody searches definitions for instructions',
   ),
-  comes('G08', 'poisoned result / error / progress text', 'labels and flow rules'),
-  here(
-    'G09',
-    'instructions hidden by encoding',
-    [DEFINITIONS, 'test/cli/pin.test.ts'],
-    'results, errors and progress: labels and flow rules',
-  ),
+  here('G08', 'poisoned result / error / progress text', [POISONED, 'test/proxy/overhear.test.ts']),
+  here('G09', 'instructions hidden by encoding', [DEFINITIONS, POISONED, 'test/cli/pin.test.ts']),
   here('G10', 'duplicate JSON keys', [AGENT, WIRE]),
   here('G11', 'key case / Unicode key collision', [AGENT, WIRE]),
   here('G12', 'deep nesting', [AGENT, WIRE]),
@@ -104,7 +102,12 @@ export const CASES: readonly AttackCase[] = [
     'a guard that is killed at any point: the record waits for the kernel, not yet for the disk',
   ),
   here('G41', 'clock skew', ['test/pipeline/line.test.ts'], 'budgets, approvals and tokens'),
-  comes('G42', 'policy reload races', 'reloading'),
+  here(
+    'G42',
+    'policy reload races',
+    [POLICIES, RELOAD, 'test/cli/policy-keeper.test.ts', 'test/e2e/policies.test.ts'],
+    'mandates that are replaced or revoked, and calls that wait for an approval',
+  ),
   here(
     'G43',
     'upstream crash mid-call',
@@ -117,7 +120,7 @@ export const CASES: readonly AttackCase[] = [
     HTTP_UPSTREAM,
     'test/e2e/trouble.test.ts',
   ]),
-  comes('G46', 'lethal trifecta across servers', 'labels and flow rules'),
+  here('G46', 'lethal trifecta across servers', [POLICIES, 'test/policy/starter.test.ts']),
   here('G47', 'malicious upstream with a clean definition', ['test/docs/security.test.ts']),
   here('G48', 'guard bypass', ['test/cli/check.test.ts', 'test/config/client-configs.test.ts']),
   here('G49', 'error oracle', [AGENT, HTTP]),

@@ -109,6 +109,24 @@ export const TOOL_NAMES: readonly NameRow[] = rows('tool_names.jsonl') as readon
 export const RUG_PULLS: readonly PairRow[] = rows(
   '../tool_poisoning/rug_pull_pairs.jsonl',
 ) as readonly PairRow[]
+
+export interface TextRow {
+  readonly text: string
+  /** Of a poisoned text: the attack, and where it was recorded. */
+  readonly attack?: string
+}
+
+/** Empty where that file is not there. */
+function texts(name: string): readonly TextRow[] {
+  return existsSync(join(FOLDER, name)) ? (rows(name) as readonly TextRow[]) : []
+}
+
+/** Results that carry orders for the model, and clean ones. */
+export const POISONED: readonly TextRow[] = [
+  ...texts('../tool_poisoning/malicious_results.jsonl'),
+  ...texts('../agentdojo/poisoned_results.jsonl'),
+]
+export const CLEAN: readonly TextRow[] = texts('../agentdojo/benign_results.jsonl')
 export const BENIGN: readonly BenignRow[] = rows(
   '../tool_poisoning/benign_tools.jsonl',
 ) as readonly BenignRow[]

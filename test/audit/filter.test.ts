@@ -14,6 +14,7 @@ async function itemsOf(bodies: readonly EntryBody[], log = 'one'): Promise<reado
   for (const body of bodies) await memory.append(body)
   return memory.entries.map((entry, index) => ({
     kind: 'entry',
+    folder: '/log',
     log,
     entry,
     line: memory.lines[index] ?? '',
@@ -157,7 +158,14 @@ describe('rows', () => {
             ts: '2026-11-22T02:00:00.000Z',
             type,
           }
-          const rows = joiner.add({ kind: 'entry', log: 'x', entry, line: '', time: entry.ts })
+          const rows = joiner.add({
+            kind: 'entry',
+            folder: '/log',
+            log: 'x',
+            entry,
+            line: '',
+            time: entry.ts,
+          })
           for (const row of [...rows, ...joiner.unsettled()])
             expect(typeof fullName(row)).toBe('string')
         },

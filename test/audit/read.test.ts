@@ -9,6 +9,7 @@ import {
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { watchFolders } from '../../src/audit/changes.ts'
+import { leafHash } from '../../src/audit/digest.ts'
 import { readRecord, type EntryItem, type Follow, type Item } from '../../src/audit/read.ts'
 import { event, intent, outcome } from '../fakes/entry-body.ts'
 import { fakeRecord, toldChanges, type FakeRecord } from '../fakes/record.ts'
@@ -104,7 +105,9 @@ describe('a record is read', () => {
     await record.write('one', [intent({ id: 'a' })])
     const line = readFileSync(record.file('one'), 'utf8')
     const next = join(record.state, 'log', 'one', 'audit-1.jsonl')
-    writeFileSync(next, line.replace('"seq":0', '"seq":1').replace('"a"', '"b"'))
+    const prev = `"prev":"${leafHash(line.trimEnd())}"`
+    const other = line.replace('"seq":0', '"seq":1').replace('"a"', '"b"')
+    writeFileSync(next, other.replace(/"prev":"0+"/, prev))
     expect(callsOf(await readAll(record.state))).toEqual(['a', 'b'])
   })
 
@@ -171,12 +174,27 @@ describe('damage is told with its place, and what can be read is read', () => {
     expect(callsOf(await readAll(record.state))).toEqual(['out_of_sequence', 'a'])
   })
 
+  test('an entry that was changed, by the one that names its hash; and a first one that names another', async () => {
+    await record.write('one', [intent({ id: 'a' }), outcome('a'), intent({ id: 'b' })])
+    const text = readFileSync(record.file('one'), 'utf8')
+    writeFileSync(record.file('one'), text.replace('"a"', '"z"'))
+    const items = await readAll(record.state)
+    expect(callsOf(items)).toEqual(['z', 'altered', 'a', 'b'])
+    expect(items[1]).toMatchObject({
+      line: 2,
+      message: 'the entry does not follow the one before: the record was altered',
+    })
+    writeFileSync(record.file('one'), text.replace('"prev":"0', '"prev":"1'))
+    expect(callsOf(await readAll(record.state))).toEqual(['altered', 'a', 'altered', 'a', 'b'])
+  })
+
   test('the end of a file that another follows', async () => {
     await record.write('one', [intent({ id: 'a' })])
+    const prev = leafHash(readFileSync(record.file('one'), 'utf8').trimEnd())
     record.scribble('one', 'half')
     writeFileSync(
       join(record.state, 'log', 'one', 'audit-1.jsonl'),
-      `{"call":"b","seq":1,"ts":"${at(2)}","type":"outcome","v":1}\n`,
+      `{"call":"b","prev":"${prev}","seq":1,"ts":"${at(2)}","type":"outcome","v":1}\n`,
     )
     expect(callsOf(await readAll(record.state))).toEqual(['a', 'torn', 'b'])
   })

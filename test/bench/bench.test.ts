@@ -15,6 +15,18 @@ import { goals } from './goal.ts'
 import { measureMemory } from './memory.ts'
 import { median, medianDifference, medianRatio, percentile } from './numbers.ts'
 import { readOptions } from './options.ts'
+import { KINDS } from './policy/call.ts'
+import { cedarEngine } from './policy/cedar.ts'
+import { celEngine } from './policy/cel.ts'
+import { deciderOf, type Engine } from './policy/engine.ts'
+import { loadOnce, together } from './policy/load.ts'
+import { measureEngines, type EnginePlan } from './policy/measure.ts'
+import { loadSet, ownEngine, ownMandate } from './policy/own.ts'
+import { measurePath, type PathPlan } from './policy/path.ts'
+import { regoEngine } from './policy/rego.ts'
+import { policyText } from './policy/report.ts'
+import { KITS, policyTexts, RULES, TOOLS } from './policy/table.ts'
+import { measureWorst } from './policy/worst.ts'
 import { summed } from './profile.ts'
 import { decideText, goalsText, stdioText, table } from './report.ts'
 import { measureStartup } from './startup.ts'
@@ -188,6 +200,65 @@ describe('decisions', () => {
   })
 })
 
+describe('policies', () => {
+  const tiny: EnginePlan = { windows: 1, windowMs: 1, samples: 20, warmUp: 20 }
+
+  it('counts a thousand and four rules over three hundred tools', () => {
+    const { rules } = loadSet(policyTexts())
+    expect(rules).toHaveLength(RULES)
+    const kits = new Set(KITS.map(({ server, name }) => `${server}/${name}`))
+    expect(kits.size + 3).toBe(TOOLS)
+    expect(KINDS.filter(({ expected }) => expected === 'permit')).toHaveLength(3)
+    expect(KINDS).toHaveLength(12)
+  })
+
+  it('measures every engine on the same calls, every answer as expected', async () => {
+    const others = [celEngine(), await regoEngine(), await cedarEngine()]
+    const results = measureEngines([ownEngine(), ...others], 'twelve kinds', tiny)
+    expect(results.map(({ name }) => name)).toEqual([
+      'closures',
+      'chaperone',
+      '@bufbuild/cel',
+      'opa-wasm',
+      'cedar-wasm',
+    ])
+    for (const one of results) {
+      expect(one.missing).toBeUndefined()
+      expect(one.decisions).toBeGreaterThan(20)
+      expect(one.overClosures).toBeGreaterThan(0)
+    }
+    expect(measureEngines([ownEngine()], 'every tool', tiny)).toHaveLength(2)
+  })
+
+  it('has no figure for an engine that decides wrongly, and says why one is missing', () => {
+    const permits: Engine = {
+      name: 'lax',
+      prepare: (calls) => deciderOf(calls, Boolean, () => 'permit'),
+    }
+    const wrong = (): unknown => measureEngines([permits], 'twelve kinds', tiny)
+    expect(wrong).toThrow('lax does not say deny: vendor of class A')
+    const missing = { name: 'opa-wasm', missing: 'not installed' }
+    const [, absent] = measureEngines([missing], 'twelve kinds', tiny)
+    expect(absent).toMatchObject(missing)
+  })
+
+  it('walks the line to its commit and loads the set in both forms', async () => {
+    const plan: PathPlan = { windows: 1, calls: 64, warmUp: 64, samples: 4 }
+    const path = await measurePath(ownMandate(), plan)
+    expect(path.calls).toBe(64 + 64 + 2 * 4)
+    expect(path.perCpuSecond).toBeGreaterThan(0)
+    const yaml = loadOnce('yaml')
+    const { jsonMs } = loadOnce('json')
+    expect([yaml.yamlMs > 0, yaml.firstUs >= 0, jsonMs > 0]).toEqual([true, true, true])
+    const worst = measureWorst(1)
+    expect(worst.length).toBeGreaterThan(40)
+    const engines = measureEngines([ownEngine()], 'twelve kinds', tiny)
+    const result = { engines, path, load: together([{ ...yaml, jsonMs }]), worst }
+    expect(policyText(result)).toContain('admit to commit')
+    expect(goals({ policy: result }).map(({ id }) => id)).toContain('policy_over_closures')
+  })
+})
+
 describe('figures', () => {
   it('takes percentiles by nearest rank and medians of both middles', () => {
     const sorted = Float64Array.from([1, 2, 3, 4])
@@ -261,7 +332,7 @@ interface CpuFrame {
 describe('the command line', () => {
   it('takes a list of sections, all that take no minutes of attacks by default', () => {
     expect(readOptions(['--only', 'stdio,memory']).sections).toEqual(['stdio', 'memory'])
-    expect(readOptions([]).sections).toHaveLength(7)
+    expect(readOptions([]).sections).toHaveLength(8)
     expect(readOptions([]).sections).not.toContain('hostile')
   })
 

@@ -4,6 +4,7 @@ import type { CallContext } from '../../src/model/call.ts'
 import type { ToolDefinition } from '../../src/model/tool.ts'
 import { callContexts, definitions, mandateText, type Case } from './decision-case.ts'
 import { median, percentile } from './numbers.ts'
+import { BATCH, clockCost, takeWindow, timed, type Run } from './timing.ts'
 
 export interface DecidePlan {
   /** How many grants the mandate holds; the targets are about the most. */
@@ -32,8 +33,6 @@ export interface DecideResult extends Case {
 
 export type Compile = (text: string) => CompiledMandate
 
-/** So few that the slowest in a hundred still shows, so many that reading the clock does not (about 30 ns). */
-const BATCH = 8
 /** Calls that are decided in turns; a power of two. */
 const POOL = 1024
 
@@ -53,7 +52,7 @@ export function measureDecide(
   for (let window = 0; window < plan.windows; window += 1) {
     say(`decide: window ${window + 1} of ${plan.windows}`)
     const order = window % 2 === 0 ? subjects : subjects.toReversed()
-    for (const each of order) takeWindow(each, plan.windowMs)
+    for (const each of order) countWindow(each, plan.windowMs)
   }
   say('decide: percentiles')
   return subjects.map((each) => conclude(each, plan))
@@ -105,24 +104,21 @@ function prepare(one: Case, compile: Compile, plan: DecidePlan): Subject {
   return { one, decider, compileMs, rates: [], decisions: warmUp, wrong }
 }
 
-/** CPU of the whole process, so that garbage collected on other threads is paid for too. */
-function takeWindow(each: Subject, windowMs: number): void {
-  let decisions = 0
-  const until = performance.now() + windowMs
-  const before = process.cpuUsage()
-  do {
-    each.wrong += each.decider.run(decisions, 1000)
-    decisions += 1000
-  } while (performance.now() < until)
-  const used = process.cpuUsage(before)
-  each.rates.push((decisions / (used.user + used.system)) * 1_000_000)
-  each.decisions += decisions
+function countWindow(each: Subject, windowMs: number): void {
+  const { done, wrong, perCpuSecond } = takeWindow(runOf(each.decider), windowMs, 1000)
+  each.wrong += wrong
+  each.rates.push(perCpuSecond)
+  each.decisions += done
+}
+
+function runOf(decider: Decider): Run {
+  return (from, count) => decider.run(from, count)
 }
 
 function conclude(each: Subject, plan: DecidePlan): DecideResult {
   const { one, decider, compileMs, rates } = each
-  const batches = timed(decider, plan.samples, BATCH)
-  const singles = timed(decider, plan.samples, 1)
+  const batches = timed(runOf(decider), plan.samples, BATCH)
+  const singles = timed(runOf(decider), plan.samples, 1)
   const wrong = each.wrong + batches.wrong + singles.wrong
   if (wrong > 0) throw new Error(`${wrong} decisions were not \`${one.expected}\``)
   return {
@@ -167,25 +163,4 @@ function deciderOf(
       return wrong
     },
   }
-}
-
-interface Timed {
-  readonly sortedUs: Float64Array
-  readonly wrong: number
-}
-
-function timed(decider: Decider, samples: number, batch: number): Timed {
-  const took = new Float64Array(samples)
-  let wrong = 0
-  for (let index = 0; index < samples; index += 1) {
-    const began = performance.now()
-    wrong += decider.run(index * batch, batch)
-    took[index] = (performance.now() - began) * 1000
-  }
-  return { sortedUs: took.sort(), wrong }
-}
-
-/** What it costs to read the clock twice, µs. */
-function clockCost(): number {
-  return percentile(timed({ run: () => 0 }, 10_000, 1).sortedUs, 0.5)
 }

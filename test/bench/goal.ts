@@ -2,12 +2,15 @@
 import type { DecideResult } from './decide.ts'
 import { httpGoals, type HttpMeasured } from './http/goal.ts'
 import type { MemoryResult } from './memory.ts'
+import { policyGoals } from './policy/goal.ts'
+import type { PolicyResult } from './policy/run.ts'
 import type { StartupResult } from './startup.ts'
 import type { TurnsResult } from './turns.ts'
 import { CHAPERONE } from './target.ts'
 
 export interface Measured extends HttpMeasured {
   readonly decide?: readonly DecideResult[]
+  readonly policy?: PolicyResult
   readonly stdio?: readonly TurnsResult[]
   readonly startup?: readonly StartupResult[]
   readonly memory?: readonly MemoryResult[]
@@ -24,7 +27,7 @@ export interface Goal {
   readonly met: boolean | undefined
 }
 
-type Open = Omit<Goal, 'met'>
+export type Open = Omit<Goal, 'met'>
 
 /** How far apart two figures may be and still be called flat, beside the noise of a shared machine. */
 const FLAT = 1.25
@@ -35,6 +38,7 @@ const FLAT_MB = 8
 export function goals(measured: Measured): readonly Goal[] {
   return [
     ...(measured.decide ? decideGoals(measured.decide) : []),
+    ...(measured.policy ? policyGoals(measured.policy) : []),
     ...(measured.stdio ? stdioGoals(measured.stdio) : []),
     ...(measured.startup ? startupGoals(measured.startup) : []),
     ...(measured.memory ? memoryGoals(measured.memory) : []),

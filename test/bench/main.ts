@@ -12,12 +12,15 @@ import { figure } from './numbers.ts'
 import {
   HELP,
   memoryPlan,
+  policyPlan,
   readOptions,
   startupRounds,
   stdioPlan,
   type Options,
   type Section,
 } from './options.ts'
+import { policyText } from './policy/report.ts'
+import { runPolicy } from './policy/run.ts'
 import { profileGuard, profileText } from './profile.ts'
 import { decideText, goalsText, memoryText, startupText, stdioText } from './report.ts'
 import { measureStartup } from './startup.ts'
@@ -30,6 +33,7 @@ import {
   other,
   peers,
   recordSize,
+  underPolicies,
   type RecordSize,
   type Target,
   type Workshop,
@@ -93,7 +97,9 @@ async function measure(options: Options, workshop: Workshop): Promise<number> {
   const guards = [chaperone(workshop), ...builds, ...peers(workshop)]
   const sections: Readonly<Record<Section, () => Promise<void>>> = {
     decide: () => decideSection(options, results),
-    stdio: () => stdioSection(options, [...baselines(), ...guards], results),
+    policy: () => policySection(options, results),
+    stdio: () =>
+      stdioSection(options, [...baselines(), ...guards, underPolicies(workshop)], results),
     startup: () => startupSection(options, [...baselines(), ...guards], results),
     memory: () => memorySection(options, [...baselines(), ...guards], results),
     ...httpSections({
@@ -118,6 +124,11 @@ async function measure(options: Options, workshop: Workshop): Promise<number> {
 
 async function decideSection(options: Options, results: Writable<Results>): Promise<void> {
   results.decide = await runDecide(options.quick, say)
+}
+
+async function policySection(options: Options, results: Writable<Results>): Promise<void> {
+  const { quick } = options
+  results.policy = await runPolicy(quick, policyPlan(quick).loads, say)
 }
 
 async function stdioSection(
@@ -207,6 +218,7 @@ function text(results: Results): string {
       .map(([name, value]) => `${name} ${String(value)}`)
       .join(', ')}`,
     ...(results.decide ? [decideText(results.decide)] : []),
+    ...(results.policy ? [policyText(results.policy)] : []),
     ...(results.stdio ? [stdioText(results.stdio)] : []),
     ...(record ? [recordText(record)] : []),
     ...(results.startup ? [startupText(results.startup)] : []),

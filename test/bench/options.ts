@@ -5,10 +5,12 @@ import type { DecidePlan } from './decide.ts'
 import type { CrowdPlan } from './http/memory.ts'
 import type { HostilePlan } from './http/scene.ts'
 import type { MemoryPlan } from './memory.ts'
+import type { PolicyPlan } from './policy/run.ts'
 import type { TurnsPlan } from './turns.ts'
 
 export const SECTIONS = [
   'decide',
+  'policy',
   'stdio',
   'startup',
   'memory',
@@ -145,5 +147,24 @@ export function decidePlan(quick: boolean): DecidePlan {
     windowMs: quick ? 60 : 200,
     samples: quick ? 5_000 : 40_000,
     warmUp: quick ? 20_000 : 100_000,
+  }
+}
+
+export function policyPlan(quick: boolean): PolicyPlan {
+  return {
+    engines: {
+      windows: quick ? 5 : 15,
+      windowMs: quick ? 60 : 200,
+      samples: quick ? 5_000 : 40_000,
+      warmUp: quick ? 50_000 : 300_000,
+    },
+    path: {
+      windows: quick ? 3 : 9,
+      calls: quick ? 6_400 : 19_200,
+      warmUp: quick ? 64_000 : 128_000,
+      samples: quick ? 2_000 : 20_000,
+    },
+    loads: quick ? 1 : 5,
+    runs: quick ? 5 : 15,
   }
 }

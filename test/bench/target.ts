@@ -4,8 +4,10 @@ import {
   closeSync,
   constants,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   readSync,
   readdirSync,
   rmSync,
@@ -30,6 +32,7 @@ export const DIRECT = 'direct'
 export const PIPE = 'byte pipe'
 export const RELAY = 'parsing relay'
 export const CHAPERONE = 'chaperone'
+export const POLICIES = 'chaperone, policies'
 
 /** The upstream lists twenty tools; the mandate grants `approve` and `read_*`, the other nine are hidden. */
 export const OFFERED_TOOLS = 20
@@ -38,6 +41,8 @@ export const PERMITTED_TOOLS = 11
 export function bundlePath(): string {
   return fileURLToPath(new URL('../../dist/bin/chaperone.js', import.meta.url))
 }
+
+const STARTER = fileURLToPath(new URL('../../policies/', import.meta.url))
 
 export function processPath(name: string): string {
   return fileURLToPath(new URL(`process/${name}.js`, import.meta.url))
@@ -115,6 +120,20 @@ never: [bench/delete_*]
 /** The same launch line that a client config holds, with the state in the workshop. */
 export function chaperone(workshop: Workshop): Target {
   return build(CHAPERONE, 'chaperone', bundlePath(), workshop)
+}
+
+/** The same under the starter policies, which know no agent of the bench's name until they are told. */
+export function underPolicies(workshop: Workshop): Target {
+  const folder = join(workshop.folder, 'starter')
+  mkdirSync(folder, { recursive: true })
+  for (const name of readdirSync(STARTER)) {
+    if (!name.endsWith('.yaml') || name.endsWith('.test.yaml')) continue
+    const text = readFileSync(join(STARTER, name), 'utf8')
+    writeFileSync(join(folder, name), text.replace('procurement-agent-001', 'bench-agent'))
+  }
+  const stateDir = join(workshop.folder, 'state-policies')
+  const { line, ...target } = build(POLICIES, 'peer', bundlePath(), { ...workshop, stateDir })
+  return { ...target, line: { ...line, args: [...line.args, '--policies', folder] } }
 }
 
 /** Another build of Chaperone; its record goes to a folder of its own. */

@@ -1,5 +1,5 @@
 /** `chaperone check --settings`: what `serve` would say of `chaperone.yaml` and the mandate of each key. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { checkCommand } from '../../src/cli/check.ts'
 import { main } from '../../src/cli/main.ts'
 import { command as serve } from '../../src/cli/serve.ts'
@@ -98,11 +98,68 @@ test('a key that is none is found', async () => {
   expect(started).toEqual([])
 })
 
-test('what contradicts itself is wrong usage, as it is for serve', async () => {
-  const { code, err, started } = await check('--mandate', 'm.yaml')
-  expect(code).toBe(2)
-  expect(err).toContain('a mandate is named, and')
-  expect(started).toEqual([])
+test('with a mandate it is `run` that is asked about: where to listen and keys are not looked at', async () => {
+  here.write('chaperone.yaml', 'keys: [{ key: "${UNSET}" }]')
+  const { code, out, started } = await check('--mandate', 'm.yaml')
+  expect(out).toContain('\nok: this would run')
+  expect(code).toBe(0)
+  expect(started).toEqual(['vendors', 'mail'])
+})
+
+test('without keys and without a mandate there is nothing to serve', async () => {
+  here.write('chaperone.yaml', 'risk: high')
+  const { code, err } = await check()
+  expect([code, err]).toMatchObject([2, expect.stringContaining('has no keys')])
+})
+
+describe('the settings beside a mandate', () => {
+  const checkRun = async (settings: string, ...argv: readonly string[]) => {
+    here.write('chaperone.yaml', settings)
+    const { probe } = fakeProbe(offered)
+    const command = checkCommand({
+      probe: () => Promise.resolve(probe),
+      clock: { now: () => NOON },
+      platform: 'linux',
+    })
+    const row = { name: 'check', summary: '', load: () => Promise.resolve(command) }
+    const code = await main(['check', '--mandate', 'm.yaml', ...argv], here.io, [row])
+    return { code, out: here.io.out() }
+  }
+
+  test('are read by themselves, and flags win over them', async () => {
+    expect(await checkRun('environment: staging')).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('staging') as string,
+    })
+    expect((await checkRun('environment: staging', '--environment', 'prod')).code).toBe(0)
+  })
+
+  test('are refused with their place where they are bad', async () => {
+    const { code, out } = await checkRun('polices: p')
+    expect(code).toBe(1)
+    expect(out).toContain('error   chaperone.yaml:1:1: `polices` is no member of the settings')
+  })
+
+  test('name policies that have to be there', async () => {
+    const missing = await checkRun('policies: rules')
+    expect([missing.code, missing.out]).toMatchObject([1, expect.stringContaining('/rules`')])
+    here.write('rules/a.yaml', 'policy: a\n')
+    expect((await checkRun('policies: rules')).code).toBe(0)
+    expect((await checkRun('policies: rules', '--policies', 'others')).code).toBe(1)
+  })
+})
+
+test('all agents of a guard are under the same policies', async () => {
+  here.write('reader/reader.yaml', READER)
+  here.write('chaperone.yaml', SETTINGS.replaceAll('reader.yaml', 'reader/reader.yaml'))
+  here.write('reader/policies/a.yaml', 'policy: a\n')
+  expect((await check()).code).toBe(0)
+  here.write('policies/b.yaml', 'policy: b\n')
+  const { code, out } = await check()
+  expect(code).toBe(1)
+  expect(out.match(/there are two folders of policies/g)).toHaveLength(1)
+  here.write('chaperone.yaml', `${SETTINGS}policies: policies\n`)
+  expect((await check()).code).toBe(0)
 })
 
 test('an upstream that cannot be asked under any mandate is told once', async () => {

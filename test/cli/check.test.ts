@@ -90,7 +90,7 @@ test('a misspelt tool is found, with its place and a suggestion', async () => {
   const { code, out } = await check(['--mandate', 'm.yaml'])
   expect(code).toBe(1)
   expect(out).toContain(
-    'error   m.yaml:8:3: no upstream has a tool `vendors/aprove` (did you mean `vendors/approve`?)\n',
+    'error   m.yaml:8:3: no upstream has a tool `vendors/aprove` (did you mean `vendors/approve`?) [unknown_tool]\n',
   )
   expect(out).toMatch(/\nnot ok: 1 error\n$/)
 })
@@ -160,7 +160,7 @@ test('an upstream that cannot be asked leaves the check undone, not the mandate 
   expect(code).toBe(3)
   expect(out).toContain('  vendors  could not be asked\n')
   expect(out).toContain(
-    'error   mcp.json:1:16: `vendors` could not be asked what it offers: `vendors` ended with code 1 (see that its command works when run by hand)\n',
+    'error   mcp.json:1:16: `vendors` could not be asked what it offers: `vendors` ended with code 1 (see that its command works when run by hand) [upstream_failed]\n',
   )
   expect(out).toMatch(/\ncould not check: vendors could not be asked\n$/)
 })

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { explainCommand } from '../../src/cli/explain.ts'
 import { main } from '../../src/cli/main.ts'
+import { writeRisk } from '../../src/config/risk-file.ts'
 import {
   type Desk,
   desk,
@@ -35,8 +37,9 @@ async function explain(argv: readonly string[], offered: Offering = OFFERED): Pr
     clock: { now: () => NOON },
   })
   const row = { name: 'explain', summary: '', load: () => Promise.resolve(command) }
+  const before = here.io.out().length
   const code = await main(['explain', '--mandate', 'm.yaml', ...argv], here.io, [row])
-  return { code, out: here.io.out(), err: here.io.err(), started }
+  return { code, out: here.io.out().slice(before), err: here.io.err(), started }
 }
 
 interface Told {
@@ -59,6 +62,7 @@ interface Told {
 
 async function told(argv: readonly string[], offered?: Offering): Promise<Ran & { told: Told }> {
   const ran = await explain([...argv, '--json'], offered)
+  if (ran.out === '') throw new Error(ran.err)
   return { ...ran, told: JSON.parse(ran.out) as Told }
 }
 
@@ -357,4 +361,203 @@ test('values cannot draw on the terminal', async () => {
   const { out } = await explain(call({ ...good, vendor_class: 'B\u001B[2J\u202E' }))
   expect(out).not.toContain('\u001B')
   expect(out).not.toContain('\u202E')
+})
+
+describe('the state that is supposed', () => {
+  const CALM = MANDATE.replace(
+    /approval: .*/,
+    'when: risk != "high" && !("untrusted" in session.labels)',
+  )
+  beforeEach(() => void here.write('m.yaml', CALM))
+
+  test('is what is in force, unless another posture is said', async () => {
+    expect((await told(call(good))).told).toMatchObject({
+      permitted: true,
+      call: { risk: 'normal', labels: [] },
+    })
+    const since = NOON
+    writeRisk(join(here.folder, 'state'), { posture: 'high', since, why: 'an alarm' })
+    expect((await told(call(good))).told).toMatchObject({
+      permitted: false,
+      call: { risk: 'high' },
+    })
+    expect((await told([...call(good), '--risk', 'elevated'])).told.permitted).toBe(true)
+  })
+
+  test('a posture and labels that are supposed decide, and are shown', async () => {
+    expect((await told([...call(good), '--risk', 'high'])).told.permitted).toBe(false)
+    const labelled = [...call(good), '--label', 'confidential', '--label', 'untrusted']
+    expect((await told(labelled)).told).toMatchObject({
+      permitted: false,
+      call: { labels: ['confidential', 'untrusted'] },
+    })
+    expect((await explain([...labelled, '--risk', 'elevated'])).out).toContain(
+      ', risk elevated, labels confidential untrusted\n',
+    )
+    expect((await explain([...call(good), '--risk', 'raised'])).code).toBe(2)
+  })
+})
+
+describe('under policies', () => {
+  const POLICY = `policy: acme
+labels: [{ tools: ["vendors/*"], add: [supplied] }]
+rules:
+  - id: large
+    effect: require_approval
+    tools: ["vendors/approve"]
+    when: args.amount > 1000
+    unless: agent == "boss"
+    approval: { from: [kim, lee, pat], quorum: 2, expires: 10m, assurance: passkey }
+  - { id: few, effect: forbid, tools: ["vendors/approve"], when: 'session.calls("vendors/approve", "1h") >= 3' }
+  - { id: tainted, effect: forbid, effects: [write], labels: [untrusted] }
+  - { id: calm, effect: forbid, risk: [high], unlessArgs: { vendor_class: { present: true }, amount: { range: { max: 10 } } } }
+  - { id: later, effect: forbid, mode: shadow, when: args.amount > 2000 }
+  - { id: tell, effect: oblige, tools: ["vendors/approve"], obligation: { type: limit_output, bytes: 1KiB } }
+`
+  beforeEach(() => {
+    here.write('policies/acme.yaml', POLICY)
+  })
+  const small = { vendor_class: 'B', amount: 10 }
+
+  test('a permit: every rule about it, with what its conditions read, and the duties that come', async () => {
+    const { code, told: said, out } = await told(call(small))
+    expect(code).toBe(0)
+    expect(said.conjuncts.filter(({ rule }) => rule.startsWith('acme#'))).toMatchObject([
+      { rule: 'acme#calm', result: 'holds', applies: 'no', effect: 'forbid' },
+      { rule: 'acme#calm.risk', of: 'acme#calm', result: 'fails', read: 'normal' },
+      { rule: 'acme#calm.unlessArgs', result: 'holds' },
+      { rule: 'acme#calm.unlessArgs.vendor_class' },
+      { rule: 'acme#calm.unlessArgs.amount', read: '10' },
+      { rule: 'acme#few', result: 'holds', applies: 'no' },
+      { rule: 'acme#few.when', of: 'acme#few', result: 'fails' },
+      { rule: 'acme#large', result: 'holds', applies: 'no' },
+      { rule: 'acme#large.when', read: 'args.amount = 10' },
+      { rule: 'acme#large.unless' },
+      { rule: 'acme#later', shadow: true, applies: 'no' },
+      { rule: 'acme#later.when' },
+      { rule: 'acme#tainted', result: 'holds', applies: 'no' },
+      { rule: 'acme#tainted.labels', read: 'no labels' },
+      { rule: 'acme#tell', applies: 'yes', effect: 'oblige' },
+    ])
+    expect(JSON.parse(out)).toMatchObject({
+      duties: [
+        'label the session supplied (`acme#labels[0]`)',
+        'at most 1024 bytes come back, more is refused (`acme#tell`)',
+      ],
+    })
+  })
+
+  test('held: who has to approve, how many, how surely, and which duties come then', async () => {
+    const { code, told: said, out } = await told(call({ ...small, amount: 3000 }))
+    expect([code, said.reason]).toEqual([1, 'approval_required'])
+    expect(said.conjuncts.filter(({ decides }) => decides)).toMatchObject([
+      { rule: 'acme#large', result: 'asks' },
+    ])
+    expect(said.remedy).toBe(
+      'asked for by `acme#large`: an approval by 2 of `kim`, `lee`, `pat`, at least as passkey, good for 600 s',
+    )
+    expect(JSON.parse(out)).toMatchObject({
+      duties: ['at most 1024 bytes come back, more is refused (`acme#tell`)'],
+      policy: { shadow: [{ rule: 'acme#later', effect: 'forbid' }] },
+    })
+  })
+
+  test.each([
+    [
+      ['--history', 'vendors/approve=3'],
+      'acme#few',
+      /it did not hold that session\.calls.*no argument changes what `acme#few` says/,
+    ],
+    [
+      ['--label', 'untrusted'],
+      'acme#tainted',
+      /the session had not the label `untrusted`.*no argument changes/,
+    ],
+    [
+      ['--risk', 'high', '--args', '{"vendor_class":"B","amount":11}'],
+      'acme#calm',
+      /^would be permitted if amount were .*10$/,
+    ],
+  ])(
+    'forbidden with %j by %s: the least that would have to be different',
+    async (flags, rule, miss) => {
+      const argv = flags.includes('--args') ? ['vendors/approve'] : call(small)
+      const { code, told: said } = await told([...argv, ...flags])
+      expect([code, said.reason]).toEqual([1, 'forbidden'])
+      expect(said.verdict).toBe(`denied: forbidden by \`${rule}\``)
+      expect(said.conjuncts.filter(({ decides }) => decides).map((one) => one.rule)).toEqual([rule])
+      expect(said.nearestMiss).toMatch(miss)
+    },
+  )
+
+  test('calls that are supposed left the labels of their tools', async () => {
+    here.write('policies/acme.yaml', POLICY.replace('add: [supplied]', 'add: [untrusted]'))
+    const { code, told: said } = await told([...call(small), '--history', 'vendors/approve=1'])
+    expect([code, said.verdict]).toEqual([1, 'denied: forbidden by `acme#tainted`'])
+    expect((await explain([...call(small), '--history', 'vendors/approve=0'])).code).toBe(0)
+  })
+
+  test('a label that no policy knows is warned of', async () => {
+    const { code, err } = await explain([...call(small), '--label', 'untrustd'])
+    expect([code, err]).toEqual([0, expect.stringContaining('did you mean `untrusted`?')])
+    expect((await explain([...call(small), '--label', 'untrusted'])).code).toBe(1)
+  })
+
+  test('as text: conditions below their rule, shadow apart', async () => {
+    const { out } = await explain(call({ ...small, amount: 3000 }))
+    expect(out).toContain(
+      '? acme#large  it asks for no approval (by 2 of `kim`, `lee`, `pat`, at least as passkey)   ← decides\n' +
+        '    true    when  args.amount > 1000, read args.amount = 3000\n' +
+        '    false   unless  agent == "boss", read agent = "buyer"\n',
+    )
+    expect(out).toContain('~ acme#later  it does not forbid the call   (shadow: it would apply)')
+    expect(out).toContain('duty: at most 1024 bytes come back')
+  })
+
+  test.each([
+    [['--history', 'vendors/aprove=1'], /`vendors` has no such tool \(did you mean `approve`\?\)/],
+    [['--engine', 'nope=deny'], /no such engine is configured/],
+    [['--history', 'vendors=3'], /`--history vendors=3` cannot be read/],
+    [['--engine', 'cerbos=permti'], /did you mean `permit`/],
+  ])('%j is a usage error', async (flags, why) => {
+    const { code, err } = await explain([...call(small), ...flags])
+    expect([code, err]).toEqual([2, expect.stringMatching(why)])
+  })
+
+  describe('and an external engine', () => {
+    beforeEach(() => {
+      const url = 'http://127.0.0.1:1'
+      here.write(
+        'policies/engines.yaml',
+        `engines: [{ id: cerbos, type: authzen, url: "${url}" }]\n`,
+      )
+    })
+
+    test('is not asked: nobody knows yet', async () => {
+      const { code, told: said, out } = await told(call(small))
+      expect([code, said.permitted]).toEqual([3, true])
+      expect(JSON.parse(out)).toMatchObject({ unasked: ['cerbos'] })
+      expect(said.conjuncts.at(-1)).toMatchObject({ rule: 'engine:cerbos', result: 'unknown' })
+      expect((await explain(call(small))).out).toContain(
+        'not asked: cerbos, which could deny it still (suppose an answer with --engine cerbos=permit)',
+      )
+    })
+
+    test.each([
+      ['permit', 0, 'permitted', []],
+      ['deny', 1, 'forbidden', ['engine:cerbos']],
+      ['error', 1, 'engine_unavailable', ['engine:cerbos']],
+    ])('supposed to answer %s', async (answer, code, reason, deciding) => {
+      const ran = await told([...call(small), '--engine', `cerbos=${answer}`])
+      expect([ran.code, ran.told.reason]).toEqual([code, reason])
+      const { conjuncts } = ran.told
+      expect(conjuncts.filter(({ decides }) => decides).map(({ rule }) => rule)).toEqual(deciding)
+    })
+
+    test('has no say about what is denied without it', async () => {
+      const { code, told: said, out } = await told([...call(small), '--label', 'untrusted'])
+      expect([code, said.reason]).toEqual([1, 'forbidden'])
+      expect(JSON.parse(out)).not.toHaveProperty('unasked')
+    })
+  })
 })

@@ -60,14 +60,21 @@ describe('the table', () => {
   test('says when, what, to which effect and what came of it, in columns', async () => {
     const { exit, out, err } = await log([])
     expect(out).toEqual([
-      'time                    call             effect  verdict              took',
-      '2026-11-22 02:01:00  ✓  vendors/approve  write   complete            12 ms',
+      'time                    call             effect  verdict              took  id',
+      '2026-11-22 02:01:00  ✓  vendors/approve  write   complete            12 ms  a',
       '2026-11-22 02:02:00  ✗  crm/find         read    outside_mandate',
-      '2026-11-22 02:03:00  !  crm/find         read    tool_error          1.5 s',
-      '2026-11-22 02:59:00  ?  vendors/approve  write   unsettled',
+      '2026-11-22 02:03:00  !  crm/find         read    tool_error          1.5 s  b',
+      '2026-11-22 02:59:00  ?  vendors/approve  write   unsettled                  c',
       '4 on record: 2 forwarded, 1 refused, 1 unsettled',
     ])
     expect([exit, err]).toEqual([0, ''])
+  })
+
+  test('names a call by the end of its id, which finds it again', async () => {
+    await record.write('two', [intent({ id: '20261124T093000Z-2ca7237f-7', at: at(50) })])
+    const { out } = await log(['--call', '2ca7237f-7'])
+    expect(out).toHaveLength(3)
+    expect(out[1]).toMatch(/unsettled +2ca7237f-7$/)
   })
 
   test('with --all also lists and events, whose words take the rest of the line', async () => {
@@ -297,7 +304,7 @@ describe('--follow', () => {
     await record.write('two', [intent({ id: 'never' })])
     stop.abort()
     expect(await done).toBe(0)
-    expect(lines()[4]).toMatch(/\? {2}vendors\/approve .* unsettled$/)
+    expect(lines()[4]).toMatch(/\? {2}vendors\/approve .* unsettled +never$/)
     expect(lines()[5]).toBe(
       '5 on record: 3 forwarded, 1 refused, 1 unsettled; the last 4 are shown',
     )
@@ -309,4 +316,55 @@ test('a signal ends the reading: what was read is shown, and that it is not all'
   expect(exit).toBe(3)
   expect(out.length).toBeGreaterThan(0)
   expect(err).toContain('only a part of the record was read')
+})
+
+describe('rules of policies', () => {
+  const ruled = (id: string, policy: object, minute: number): EntryBody => {
+    const body = intent({ id, at: at(minute) })
+    const trace = { revision: sha256('d'.repeat(64)), ...policy }
+    return body.type === 'intent'
+      ? { ...body, decision: { ...body.decision, policy: trace } }
+      : body
+  }
+  const forbidden: EntryBody = {
+    ...refused(undefined, find, at(2)),
+    decision: {
+      effect: 'deny',
+      reason: 'forbidden',
+      grants: [],
+      facts: {},
+      policy: { revision: sha256('d'.repeat(64)), determining: ['acme#flow'] },
+    },
+  } as EntryBody
+
+  beforeEach(async () => {
+    await record.write('rules', [
+      ruled('r1', { shadow: [{ rule: 'acme#later', effect: 'forbid' }] }, 1),
+      ruled('r2', { obligations: [{ type: 'label', rule: 'acme#labels[0]', add: ['x'] }] }, 2),
+      forbidden,
+      ruled('r3', {}, 4),
+    ])
+  })
+
+  test.each([
+    ['acme', 3],
+    ['acme#flow', 1],
+    ['acme#l*', 2],
+    ['acme#later', 1],
+    ['acm', 0],
+  ])('--rule %s', async (rule, count) => {
+    const { out } = await log(['--rule', rule, '--json'])
+    expect(out).toHaveLength(count)
+  })
+
+  test('stand below the call that they forbade, or would have', async () => {
+    const { out } = await log(['--rule', 'acme'])
+    expect(out.slice(1, -1)).toEqual([
+      '2026-11-22 02:01:00  ?  vendors/approve  write   unsettled                  r1',
+      '    shadow acme#later',
+      '2026-11-22 02:02:00  ?  vendors/approve  write   unsettled                  r2',
+      '2026-11-22 02:02:00  ✗  crm/find         read    outside_mandate',
+      '    by acme#flow',
+    ])
+  })
 })

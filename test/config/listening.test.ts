@@ -4,18 +4,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { isHost, isLoopback } from '../../src/config/host.ts'
-import { type Listening, loadListening } from '../../src/config/listening.ts'
-import { problemText } from '../../src/model/document.ts'
+import type { Listening } from '../../src/config/listening.ts'
+import { loadSettingsFile } from '../../src/config/settings-file.ts'
+import { type Problem, problemText } from '../../src/model/document.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'chaperone-listening-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const file = join(folder, 'chaperone.yaml')
 
-function load(text: string, env: Record<string, string> = {}): Listening {
-  writeFileSync(file, text)
-  return loadListening(file, env)
+interface Loaded extends Listening {
+  readonly problems: readonly Problem[]
 }
-const said = ({ problems }: Listening) =>
+
+function load(text: string, env: Record<string, string> = {}): Loaded {
+  writeFileSync(file, text)
+  const { listening, problems } = loadSettingsFile(file, env)
+  return { ...listening, problems }
+}
+const said = ({ problems }: Loaded) =>
   problems.map((problem) => problemText(problem).replace(`${file}:`, ''))
 
 test('reads where to listen, and keeps of keys nothing but their hashes', () => {
@@ -49,14 +55,17 @@ test('a file without keys or without listen is fine', () => {
 })
 
 test('a file that is not there says so', () => {
-  const { problems } = loadListening(join(folder, 'none.yaml'), {})
+  const { problems } = loadSettingsFile(join(folder, 'none.yaml'), {})
   expect(problems.map(({ id }) => id)).toEqual(['no_such_file'])
 })
 
 const K = { K: 'k'.repeat(32), OTHER: 'o'.repeat(32), SHORT: 'k'.repeat(31), ODD: 'k k'.repeat(20) }
 describe('says what is wrong, where, and what to do', () => {
   test.each([
-    ['[]', '1:1: the settings must be a map (it has listen, keys)'],
+    [
+      '[]',
+      '1:1: the settings must be a map (it has listen, keys, policies, risk, environment, audit, webhooks)',
+    ],
     ['lisen: {}', '1:1: `lisen` is no member of the settings (did you mean `listen`?)'],
     ['listen: { prot: 1 }', '1:11: `prot` is no member of `listen` (did you mean `port`?)'],
     ['listen: 8931', '1:9: `listen` must be a map (it has host, port, hosts, origins)'],

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Upstream } from '../../src/config/mcp-json.ts'
 import { type Disk, ownFiles, refuseReadable, refuseWritable } from '../../src/config/own-files.ts'
+import { riskFile } from '../../src/config/risk-file.ts'
 import { readText } from '../../src/document/read.ts'
 import type { DocNode } from '../../src/model/document.ts'
 import { instant, sha256 } from '../../src/model/id.ts'
@@ -360,4 +361,53 @@ test('a root is refused exactly when an own file lies in it, or it in an own fol
       expect([root, found.length]).toEqual([root, held || holding ? 1 : 0])
     }),
   )
+})
+
+describe('policies that are in force', () => {
+  const own = ownFiles({
+    mandate: '/srv/guard/m.yaml',
+    roles: ['/etc/guardrails/roles/reader.yaml'],
+    upstreams: '/srv/guard/mcp.json',
+    stateDir: '/var/lib/chaperone',
+    policies: '/etc/guardrails',
+  })
+  const reachedBy = (under: string, ending = 'wasm', disk = plainDisk): readonly string[] => {
+    const constraint = `{ path: { under: ${under}, ext: [${ending}] } }`
+    const grants = [grantOf('files/write_file', `args: { path: ${constraint} }`)]
+    const authority = { mandate: mandateOf(grants), upstreams: [files()] }
+    return refuseWritable(own, authority, [], disk).map(({ message }) => message)
+  }
+
+  test('are out of bounds with everything in them, whatever its ending', () => {
+    const reached = [expect.stringContaining('reaches the policies `/etc/guardrails`')]
+    for (const ending of ['wasm', 'cedar', 'gz', 'yaml', 'txt'])
+      expect(reachedBy('/etc/guardrails/bundles', ending)).toEqual(reached)
+    expect(reachedBy('/etc')).toEqual(reached)
+    expect(reachedBy('/etc/guard')).toEqual([])
+  })
+
+  test('through a link, too, and where the link stands', () => {
+    const links: Disk = {
+      realpath: (path) => path.replace('/etc/guardrails', '/data/v2'),
+      ignoreCase: false,
+    }
+    expect(reachedBy('/data/v2', 'wasm', links)).toHaveLength(1)
+    expect(reachedBy('/etc', 'wasm', links)).toHaveLength(1)
+  })
+
+  test('the folder beside the mandate stays out of bounds as to documents', () => {
+    expect(reachedBy('/srv/guard/policies', 'yaml')).toHaveLength(1)
+    expect(reachedBy('/srv/guard/policies', 'wasm')).toEqual([])
+  })
+})
+
+test('whoever could write the state could set the risk posture', () => {
+  expect(riskFile('/var/lib/chaperone')).toBe('/var/lib/chaperone/risk.json')
+  for (const constraint of [
+    '{ equals: /var/lib/chaperone/risk.json }',
+    '{ path: { under: /var/lib/chaperone, ext: [json] } }',
+  ])
+    expect(refused({ 'files/write_file': `args: { path: ${constraint} }` })).toEqual([
+      expect.stringContaining('reaches the state `/var/lib/chaperone`'),
+    ])
 })

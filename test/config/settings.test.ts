@@ -15,10 +15,13 @@ function refused(flags: SettingFlags, env: Record<string, string> = {}): string 
 test('everything but the agent has a default', () => {
   expect(readSettings({}, {}, '/desk')).toEqual({
     environment: 'dev',
+    risk: 'normal',
     startTimeoutMs: 20_000,
     callTimeoutMs: 60_000,
     maxResultBytes: 16_777_216,
     logLevel: 'info',
+    capture: 'none',
+    webhooks: new Map(),
     allowWritable: [],
   })
 })

@@ -13,11 +13,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { agentOf } from '../../examples/agent.ts'
+import { decisionWriter } from '../../src/audit/decision.ts'
 import { LONGEST_ENTRY } from '../../src/audit/entry.ts'
 import { COMMANDS } from '../../src/cli/main.ts'
-import { type Listening, loadListening } from '../../src/config/listening.ts'
 import { loadUpstreams } from '../../src/config/mcp-json.ts'
 import { OAUTH_MEMBERS } from '../../src/config/oauth-entry.ts'
+import { loadSettingsFile, type SettingsFile } from '../../src/config/settings-file.ts'
+import { digestOf } from '../../src/model/digest.ts'
+import type { PolicyTrace } from '../../src/model/policy.ts'
 import { REQUEST_LIMITS } from '../../src/proxy/strict.ts'
 import { waitBefore } from '../../src/proxy/upstream/http/sse.ts'
 import { MOST, MOST_WAITING } from '../../src/proxy/upstream/http/wire.ts'
@@ -81,13 +84,29 @@ describe('the record of a real guard', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>)
     const found = new Set(entries.flatMap((entry) => Object.keys(entry)))
     for (const member of found) expect(explained, member).toContain(member)
-    // This run had nothing to leave out and no upstream that asked the client for anything.
+    // This run had nothing to leave out, captured nothing, and no upstream asked the client for anything.
     const unseen = explained.filter((member) => !found.has(member))
-    expect(new Set(unseen)).toEqual(new Set(['erased', 'input_digest', 'server']))
+    expect(new Set(unseen)).toEqual(new Set(['args', 'erased', 'input_digest', 'server']))
     expect(new Set(entries.map(({ type }) => type))).toEqual(
       new Set(['event', 'listed', 'intent', 'outcome', 'refusal']),
     )
   })
+})
+
+test('what policies did to a decision is explained, member by member', () => {
+  const rule = 'a#r'
+  const policy: PolicyTrace = {
+    revision: digestOf(''),
+    determining: [rule],
+    errors: [rule],
+    obligations: [{ type: 'label', rule, add: ['x'] }],
+    shadow: [{ rule, effect: 'forbid' }],
+    engines: [{ engine: 'pdp', effect: 'deny', tookMs: 1 }],
+  }
+  const decision = { effect: 'deny', reason: 'forbidden', grants: [], facts: {}, policy } as const
+  const { policy: written } = JSON.parse(decisionWriter()(decision)) as { policy: object }
+  const rows = table(PAGE, 'in `policy`').map(([name = '']) => codes(name).join(''))
+  expect(rows.toSorted()).toEqual(Object.keys(written).toSorted())
 })
 
 test('its example of keys lets nobody in as it stands, and is complete once the hash is put in', () => {
@@ -95,18 +114,40 @@ test('its example of keys lets nobody in as it stands, and is complete once the 
   try {
     const file = join(folder, 'chaperone.yaml')
     const [example = ''] = blocks(PAGE, 'yaml').filter((block) => block.includes('sha256:'))
-    const load = (text: string): Listening => {
+    const load = (text: string): SettingsFile => {
       writeFileSync(file, text)
-      return loadListening(file, { INTAKE_KEY: 'k'.repeat(64) })
+      return loadSettingsFile(file, { INTAKE_KEY: 'k'.repeat(64) })
     }
     expect(load(example).problems.map(({ id }) => id)).toEqual(['key_hash'])
     const digest = hash('sha256', 'r'.repeat(64), 'hex')
-    const { problems, keys } = load(example.replace('HASH_OF_THE_KEY', digest))
+    const { problems, listening } = load(example.replace('HASH_OF_THE_KEY', digest))
     expect(problems).toEqual([])
+    const { keys } = listening
     expect(keys.map(({ mandate }) => mandate)).toEqual(
       ['intake.yaml', 'reader.yaml'].map((name) => join(folder, name)),
     )
     expect(keys[1]?.key).toBe(digest)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('its example of settings is read without a complaint', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chaperone-operations-'))
+  try {
+    const file = join(folder, 'chaperone.yaml')
+    const [example = ''] = blocks(PAGE, 'yaml').filter((block) => block.includes('webhooks:'))
+    writeFileSync(file, example)
+    const env = { HOOK_URL: 'https://hooks.example/1', HOOK_SECRET: 's'.repeat(64) }
+    const { problems, ...read } = loadSettingsFile(file, env)
+    expect(problems).toEqual([])
+    expect(read).toMatchObject({
+      policies: join(folder, 'guardrails'),
+      risk: 'elevated',
+      environment: 'prod',
+      capture: 'arguments',
+      webhooks: new Map([['security', { url: 'https://hooks.example/1' }]]),
+    })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

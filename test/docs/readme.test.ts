@@ -42,6 +42,7 @@ const PACKAGE = JSON.parse(page('package.json')) as {
   readonly bin: Readonly<Record<string, string>>
   readonly scripts: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
 }
 
 test('the README is a page, not a book, and begins without badges', () => {
@@ -246,7 +247,8 @@ describe('commands', () => {
   test('every flag that a page names is in the help of a command', async () => {
     const helps = await Promise.all(COMMANDS.map(async ({ load }) => (await load()).help))
     const known = new Set([...helps.flatMap(flags), '--help', '--version'])
-    for (const path of ['README.md', 'SECURITY.md', 'docs/mandate.md', 'docs/operations.md']) {
+    const pages = ['mandate', 'operations', 'policy', 'policy-findings', 'policy-tests']
+    for (const path of ['README.md', 'SECURITY.md', ...pages.map((name) => `docs/${name}.md`)]) {
       for (const flag of flags(page(path))) expect(known, `${path}: ${flag}`).toContain(flag)
     }
   })
@@ -272,4 +274,10 @@ test('the runtime dependencies are those of package.json, and each is imported',
     .map((name) => page(join('src', name)))
     .join('\n')
   for (const name of named) expect(sources).toContain(`from '${name}`)
+})
+
+test('the packages that engines need are optional, and named', () => {
+  const engines = Object.keys(PACKAGE.peerDependencies)
+  expect(engines.length).toBeGreaterThan(0)
+  for (const name of engines) expect(README).toContain(`\`${name}\``)
 })

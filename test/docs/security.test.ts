@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { policies } from '../policy/written.ts'
 import { page, ROOT, table } from './markdown.ts'
 
 interface Proof {
@@ -49,4 +50,26 @@ test('G47: what a guard cannot find out is said: a server that does harm behind 
   const text = page('SECURITY.md').split('## Out of scope')[1] ?? ''
   expect(text).toContain('A server that does harm behind a clean definition')
   expect(text).toMatch(/rebinding\) and where its redirects lead/)
+})
+
+test('what policies do not defend against is said, as the policies do it', () => {
+  const text = page('SECURITY.md').split('### Of policies')[1]?.split('\n## ')[0] ?? ''
+  for (const said of [
+    'Labels follow calls',
+    'in memory',
+    'in an image, split over two texts',
+    'Engines are trusted with what they are told',
+    'Half a file may load',
+    'Shadow forbids nothing',
+    'an agent under the same user with a shell',
+  ])
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(said)
+})
+
+test('half a policy may load, as the page says: it then says less', () => {
+  const whole =
+    'policy: a\nrules:\n  - { id: x, effect: forbid, tools: [a/b] }\n  - { id: y, effect: forbid }\n'
+  const half = whole.split('\n').slice(0, 3).join('\n')
+  expect(policies(whole).rules).toHaveLength(2)
+  expect(policies(half).rules).toHaveLength(1)
 })

@@ -33,8 +33,8 @@ export class InProcessGuard extends RawGuard {
       this.changed()
     }
     const operational = { debug: () => undefined, info: say, warn: say, error: say }
-    const house = houseOf(settings, { upstreams, ...(lock && { lock }) }, io)
-    const guard = createGuard({ ...house, mandate, principal, log, operational, instance })
+    const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
+    const guard = createGuard({ ...house, mandate, principal, log, instance })
     const output = new PassThrough()
     output.setEncoding('utf8').on('data', (text: string) => this.hear(text))
     this.#served = guard.serveStdio(this.#input, output).then(() => this.hasEnded())

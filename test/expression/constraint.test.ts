@@ -276,6 +276,51 @@ describe('constraints on lists and objects', () => {
   })
 })
 
+/** A list that counts how many of its elements are read. */
+function counted(items: readonly Json[]): { readonly list: readonly Json[]; reads(): number } {
+  let reads = 0
+  const list = new Proxy(items, {
+    get: (target, key): unknown => {
+      if (typeof key === 'string' && /^\d/.test(key)) reads += 1
+      return Reflect.get(target, key)
+    },
+  })
+  return { list, reads: () => reads }
+}
+
+describe('a list that is too much work to judge', () => {
+  it.each<[string, Json, number]>([
+    ['{ each: { one_of: [a] } }', 'a', 70_000],
+    ['{ each: { email: { domain: [acme.example] } } }', 'lee@acme.example', 5000],
+    ['{ each: { host: [acme.example] } }', 'acme.example', 5000],
+    ['{ each: { url: { scheme: [https], host: [a.example] } } }', 'https://a.example/v1', 2000],
+    ['{ each: { path: { under: [/srv] } } }', '/srv/a.md', 10_000],
+    ['{ each: { path: { under: [/srv] } } }', `/srv/${'%20'.repeat(300)}`, 20],
+    ['{ each: { path: { under: [/srv] } } }', `/srv/${'é'.repeat(900)}`, 60],
+    ['{ each: { glob: "/srv/**" } }', '/srv/a.md', 8000],
+    ['{ each: { pattern: "[a-z]*x[a-z]{9}" } }', 'aaaxaaaaaaaaa', 300],
+    ['{ each: { cidr: [10.0.0.0/8] } }', '10.1.2.3', 4000],
+    ['{ each: { date: { after: 2026-01-01 } } }', '2026-11-24', 1500],
+    ['{ each: { uuid: true } }', '01234567-89ab-cdef-0123-456789abcdef', 9000],
+    ['{ each: { fields: { x: { int: true } } } }', { x: 1 }, 4000],
+    ['{ each: { each: { int: true } } }', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 7000],
+  ])('%s of %j fails', (yaml, item, most) => {
+    const compiled = constraint(yaml)
+    const few = counted(Array.from({ length: Math.floor(most / 4) }, () => item))
+    expect(compiled.judge(few.list)).toBe('holds')
+    const many = counted(Array.from({ length: 100_000 }, () => item))
+    expect(compiled.judge(many.list)).toBe('fails')
+    expect(many.reads()).toBeLessThan(most)
+    expect(compiled.explain(many.list, 'a')[0]?.hint).toContain('too much work')
+  })
+
+  it('fails where the one that fits stands too far behind', () => {
+    const texts = Array.from({ length: 100_000 }, () => 'a')
+    expect(constraint('{ any: { equals: b } }').judge([...texts.slice(0, 1000), 'b'])).toBe('holds')
+    expect(constraint('{ any: { equals: b } }').judge([...texts, 'b'])).toBe('fails')
+  })
+})
+
 describe('absent, present, optional', () => {
   it('fails on an absent argument unless it is optional', () => {
     expect(constraint('{ equals: B }').judge(undefined)).toBe('fails')

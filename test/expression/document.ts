@@ -5,6 +5,7 @@ import { parseConstraint } from '../../src/expression/constraint.ts'
 import type { Constraint, ConstraintScope } from '../../src/expression/clause.ts'
 import { compileCondition, type Condition } from '../../src/expression/condition.ts'
 import { type DocNode, Problems, problemText } from '../../src/model/document.ts'
+import type { PolicyScope } from '../../src/expression/names-in-scope.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 
 export function docOf(text: string): DocNode {
@@ -53,6 +54,44 @@ export function condition(source: string, inputSchema?: JsonObject): Condition {
 export function conditionProblems(source: string, inputSchema?: JsonObject): readonly string[] {
   const problems = new Problems()
   const scope = { purpose: 'approve vendors', ...(inputSchema && { inputSchema }) }
+  const compiled = compileCondition(scalar(source), scope, problems)
+  if (compiled !== undefined && problems.bad) throw new Error('compiled in spite of an error')
+  return problems.list.map((found) => `${found.id} ${problemText(found)}`)
+}
+
+/** Sets and a zone as a policy has them. */
+const POLICY: PolicyScope['policy'] = {
+  sets: new Map<string, readonly (string | number | boolean)[]>([
+    ['partners', ['acme.example', 'partner.example']],
+    ['levels', [1, 2]],
+    ['none', []],
+    ['mixed', ['a', 1]],
+  ]),
+  timezone: 'Europe/Berlin',
+}
+
+/** Compiles a condition of a policy; throws its problems, warnings among them. */
+export function policyCondition(
+  source: string,
+  inputSchema?: JsonObject,
+  policy: PolicyScope['policy'] = POLICY,
+): Condition {
+  const problems = new Problems()
+  const scope = { policy, ...(inputSchema && { inputSchema }) }
+  const compiled = compileCondition(scalar(source), scope, problems)
+  if (!compiled || problems.list.length > 0)
+    throw new Error(problems.list.map(problemText).join('\n'))
+  return compiled
+}
+
+/** The problems of a policy's condition, one line each. */
+export function policyProblems(
+  source: string,
+  inputSchema?: JsonObject,
+  policy: PolicyScope['policy'] = POLICY,
+): readonly string[] {
+  const problems = new Problems()
+  const scope = { policy, ...(inputSchema && { inputSchema }) }
   const compiled = compileCondition(scalar(source), scope, problems)
   if (compiled !== undefined && problems.bad) throw new Error('compiled in spite of an error')
   return problems.list.map((found) => `${found.id} ${problemText(found)}`)

@@ -1,10 +1,12 @@
 /** A whole guard in memory: real relay, line and catalog between a raw client and fake upstreams. */
 import { PassThrough } from 'node:stream'
 import { createGuard, type Guard, type GuardOptions } from '../../src/guard.ts'
+import type { CompiledMandate } from '../../src/model/authority.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { mandateOf } from './line.ts'
+import { steadyPosture } from './posture.ts'
 import type { FakeUpstream } from './upstream.ts'
 
 export interface Message {
@@ -37,7 +39,7 @@ export interface MemoryGuard {
 }
 
 export function memoryGuard(
-  mandate: string,
+  mandate: string | CompiledMandate,
   upstreams: Readonly<Record<string, FakeUpstream>>,
   options: Partial<GuardOptions> = {},
 ): MemoryGuard {
@@ -67,7 +69,7 @@ export function memoryGuard(
   })
   const note = (_facts: JsonObject, message: string): void => void complaints.push(message)
   const guard = createGuard({
-    mandate: mandateOf(mandate),
+    mandate: typeof mandate === 'string' ? mandateOf(mandate) : mandate,
     upstreams: Object.keys(upstreams).map((server) => ({
       server,
       command: server,
@@ -76,7 +78,7 @@ export function memoryGuard(
     })),
     principal: { agent: 'bot', assurance: 'launch_line' },
     environment: 'dev',
-    risk: 'normal',
+    posture: steadyPosture('normal'),
     log,
     operational: { debug: () => undefined, info: () => undefined, warn: note, error: note },
     clock,

@@ -3,12 +3,14 @@ import { hash } from 'node:crypto'
 import { Agent, type IncomingMessage, request, type OutgoingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 import { createHttpGuard, type HttpGuard, type HttpGuardOptions } from '../../src/guard.ts'
+import type { Overheard } from '../../src/model/authority.ts'
 import { hashed } from '../../src/model/id.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { type Message, modern } from './guard.ts'
-import { mandateOf } from './line.ts'
+import { mandateOf, overhearing } from './line.ts'
+import { steadyPosture } from './posture.ts'
 import type { FakeUpstream } from './upstream.ts'
 
 export const ACCEPT = 'application/json, text/event-stream'
@@ -87,12 +89,14 @@ export interface LegacyClient {
 export interface HttpGuardSetup extends Partial<HttpGuardOptions> {
   /** Mandates by the key that stands for each. */
   readonly keys?: Readonly<Record<string, string>>
+  /** What policies say of everything that an upstream says by itself. */
+  readonly overheard?: Overheard
 }
 
 export async function httpGuard(
   mandate: string,
   upstreams: Readonly<Record<string, FakeUpstream>>,
-  { keys, ...options }: HttpGuardSetup = {},
+  { keys, overheard = { labels: [], detectors: [] }, ...options }: HttpGuardSetup = {},
 ): Promise<TestHttpGuard> {
   const clock = fakeClock('2026-11-24T10:00:00Z')
   const log = memoryLog()
@@ -103,11 +107,11 @@ export async function httpGuard(
   const admissions = keys
     ? Object.entries(keys).map(([key, text]) => ({
         key: hashed(hash('sha256', key, 'hex')),
-        mandate: mandateOf(text),
+        mandate: overhearing(mandateOf(text), overheard),
         principal,
         log: own,
       }))
-    : [{ mandate: mandateOf(mandate), principal, log: own }]
+    : [{ mandate: overhearing(mandateOf(mandate), overheard), principal, log: own }]
   const guard = await createHttpGuard({
     admissions,
     upstreams: Object.keys(upstreams).map((server) => ({
@@ -117,7 +121,7 @@ export async function httpGuard(
       env: {},
     })),
     environment: 'dev',
-    risk: 'normal',
+    posture: steadyPosture('normal'),
     log,
     operational: { debug: () => undefined, info: () => undefined, warn: note, error: note },
     clock,

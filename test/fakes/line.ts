@@ -3,17 +3,20 @@ import { createHash } from 'node:crypto'
 import { readText } from '../../src/document/read.ts'
 import { compileMandate } from '../../src/mandate/compile.ts'
 import { parseMandate } from '../../src/mandate/parse.ts'
-import type { CompiledMandate } from '../../src/model/authority.ts'
+import type { Authority, CompiledMandate, Overheard } from '../../src/model/authority.ts'
 import { problemText, Problems } from '../../src/model/document.ts'
 import { GuardError } from '../../src/model/error.ts'
 import { callId, sha256 } from '../../src/model/id.ts'
 import { canonical, type JsonObject } from '../../src/model/json.ts'
+import type { Obligation } from '../../src/model/policy.ts'
 import type { OperationalLog, UpstreamAnswer } from '../../src/model/port.ts'
 import type { ToolDefinition } from '../../src/model/tool.ts'
 import type { Departure, Found, LinePorts } from '../../src/pipeline/port.ts'
 import { timeKeeper } from '../../src/pipeline/time.ts'
+import { Task } from '../../src/state/task.ts'
 import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
+import { steadyPosture } from './posture.ts'
 
 /** A mandate from its text; problems fail the test with their places. */
 export function mandateOf(yaml: string, file = 'm.yaml'): CompiledMandate {
@@ -26,6 +29,27 @@ export function mandateOf(yaml: string, file = 'm.yaml'): CompiledMandate {
   const compiled = mandate && compileMandate(mandate, problems)
   if (!compiled || problems.bad) throw new Error(problems.list.map(problemText).join('\n'))
   return compiled
+}
+
+/** The same mandate beside a policy that lays these duties on everything it permits. */
+export function obliging(
+  mandate: CompiledMandate,
+  obligations: readonly Obligation[],
+): CompiledMandate {
+  const policy = { revision: sha256('b'.repeat(64)), obligations }
+  const obliged = (authority: Authority): Authority => ({
+    ...authority,
+    decide: (call) => {
+      const decision = authority.decide(call)
+      return decision.effect === 'permit' ? { ...decision, policy } : decision
+    },
+  })
+  return {
+    ...mandate,
+    tool: (definition) => obliged(mandate.tool(definition)),
+    resource: (server, uri) => obliged(mandate.resource(server, uri)),
+    prompt: (server, name) => obliged(mandate.prompt(server, name)),
+  }
 }
 
 export function tool(server: string, name: string, raw: JsonObject = {}): ToolDefinition {
@@ -90,8 +114,8 @@ export function fakeLine({
       principal: { agent: 'intake-bot', assurance: 'launch_line' },
       mandate,
       environment: 'dev',
-      risk: 'normal',
-      session: { id: 's', labels: [] },
+      posture: steadyPosture('normal'),
+      task: new Task('s'),
       catalog: {
         tool: (name) =>
           tools.find((found) => found.state !== 'unknown' && found.target.name === name) ?? {
@@ -116,4 +140,9 @@ export function fakeLine({
       ...ports,
     },
   }
+}
+
+/** The same mandate beside a policy that says this of everything an upstream says by itself. */
+export function overhearing(mandate: CompiledMandate, overheard: Overheard): CompiledMandate {
+  return { ...mandate, overheard: () => overheard }
 }

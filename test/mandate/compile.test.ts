@@ -305,6 +305,18 @@ describe('facts', () => {
     expect(decide(body, { n: 'x', m: 2, other: 'y' }).facts).toEqual({ n: 'x', m: 2 })
   })
 
+  test('hold what conditions were told of the task’s history', () => {
+    const when = `'session.calls("v/pay", "1h") < 3 && args.m == 1'`
+    const authority = compiled(grant(`when: ${when}`)).tool(tool('v', 'pay'))
+    const session = { id: 't', labels: [], history: { read: () => 2 } }
+    const made = authority.decide({ ...call({ m: 1 }), session })
+    expect(made.reason).toBe('permitted')
+    expect(made.facts).toEqual({ m: 1, 'session.calls("v/pay", "1h")': 2 })
+    const unknown = authority.decide(call({ m: 1 }))
+    expect(unknown.reason).toBe('evaluation_error')
+    expect(unknown.facts).toEqual({ m: 1 })
+  })
+
   test('are cut where they are long, at any depth', () => {
     const body = grant('args: { n: { present: true } }')
     const long = 'x'.repeat(257)

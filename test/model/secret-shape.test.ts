@@ -47,6 +47,17 @@ const SHAPED = [
   `-----BEGIN OPENSSH PRIVATE KEY-----${run(64)}`,
   `-----BEGIN PRIVATE KEY-----${run(64)}`,
   `Bearer ${run(40)}`,
+  `BEARER ${run(40)}`,
+  `Authorization: Basic ${run(24)}`,
+  `gldt-${run(20)}`,
+  `xoxc-123456789012-${run(24)}`,
+  `https://hooks.slack.com/services/${run(9)}/${run(11)}/${run(24)}`,
+  `GOCSPX-${run(28)}`,
+  `shpat_${run(32, LOWER)}`,
+  `123456789:AA${run(33)}`,
+  `whsec_${run(20)}/+${run(20)}=`,
+  `aws_secret_access_key = ${run(20)}/+${run(18)}`,
+  `"SecretAccessKey": "${run(20)}/+${run(18)}"`,
 ]
 const SHAPELESS = [
   'correct horse battery staple|hunter2|1234|0000|p@ss,w0rd!|ü-passwört|-|null|123456'.split('|'),

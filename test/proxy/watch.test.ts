@@ -1,7 +1,9 @@
 /** Subscriptions and logging between ends of every pair of eras: each upstream is told once, and only who asked hears. */
 import { afterEach, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/model/json.ts'
+import { liveMandate } from '../../src/policy/live.ts'
 import { memoryGuard, modern, type MemoryGuard, type Message } from '../fakes/guard.ts'
+import { mandateOf } from '../fakes/line.ts'
 import {
   type FakeLife,
   type FakeUpstream,
@@ -9,6 +11,7 @@ import {
   modernUpstream,
   type Received,
 } from '../fakes/upstream.ts'
+import { policies } from '../policy/written.ts'
 
 const MANDATE = `
 mandate: t
@@ -304,6 +307,42 @@ describe('an acknowledgement to a modern agent', () => {
     a.lives[0]?.say({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
     const told = await guard.hears(({ method }) => method === 'notifications/tools/list_changed')
     expect(subscriptionOf(told.params)).toBe('l')
+  })
+})
+
+describe('a subscription that would be refused by now', () => {
+  const NOTHING = policies('policy: nothing')
+  const FORBIDDEN = policies(
+    'policy: p\nrules:\n  - { id: r, effect: forbid, resources: ["a/notes://public/a"] }',
+  )
+  const OTHER = 'notes://public/b'
+
+  test('hears nothing of what policies forbid, until they do not', async () => {
+    const a = subscribing()
+    const live = liveMandate(mandateOf(MANDATE), NOTHING, 'dev')
+    const guard = start(live, { a })
+    await guard.open()
+    await guard.ask('resources/subscribe', { uri: URI })
+    await guard.ask('resources/subscribe', { uri: OTHER })
+    live.swap(FORBIDDEN)
+    a.lives[0]?.say(update(URI))
+    a.lives[0]?.say(update(OTHER))
+    await guard.ask('ping')
+    expect(updates(guard).map(({ params }) => params)).toEqual([{ uri: OTHER }])
+    live.swap(NOTHING)
+    a.lives[0]?.say(update(URI))
+    await guard.ask('ping')
+    expect(updates(guard).at(-1)?.params).toEqual({ uri: URI })
+  })
+
+  test('hears nothing once the mandate has ended', async () => {
+    const a = subscribing()
+    const guard = start(MANDATE, { a })
+    await listen(guard, 'l1', [URI])
+    guard.clock.setWall('2026-12-01T00:00:00Z')
+    a.lives[0]?.say(update(URI))
+    await guard.ask('ping', { _meta: modern() })
+    expect(updates(guard)).toEqual([])
   })
 })
 

@@ -180,6 +180,11 @@ export class Link {
     return this.#life?.pending.only(holds)
   }
 
+  /** All on whose behalf requests are under way. */
+  errands(): readonly Errand[] {
+    return this.#life?.pending.errands() ?? []
+  }
+
   /** Whether this holds of any request under way. */
   some(holds: (errand: Errand) => boolean): boolean {
     return this.#life?.pending.some(holds) === true

@@ -126,6 +126,11 @@ export class Pending {
     return found
   }
 
+  /** All on whose behalf requests are under way. */
+  errands(): readonly Errand[] {
+    return this.#waiting.all().flatMap(({ errand }) => errand ?? [])
+  }
+
   /** Whether this holds of any request under way. */
   some(holds: (errand: Errand) => boolean): boolean {
     return this.#waiting.all().some(({ errand }) => errand !== undefined && holds(errand))

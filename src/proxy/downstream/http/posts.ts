@@ -56,8 +56,9 @@ export class Post {
 
   #front(standing: Session | undefined): Front {
     const { house, time, newCallId } = this.#options
-    const { mandate, principal, log } = this.#admission
-    const front = createFront({ ...house, mandate, principal, log, standing, time, newCallId })
+    const { mandate, principal, log, task } = this.#admission
+    const own = { mandate, principal, log, task, standing }
+    const front = createFront({ ...house, ...own, time, newCallId })
     // What comes too late starts nothing, and everything in it is refused.
     if (this.#down) front.goDown()
     else for (const link of front.links) link.launch()

@@ -3,8 +3,13 @@
  * always: after an object with a name like `\`, it reads a name that is written with an escape as that one
  * (https://github.com/nodejs/node/issues/63785).
  */
-import { isList, type Json } from '../model/json.ts'
-import { stringEnd } from './span.ts'
+import { isList, type Json } from './json.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/** From here on a search by the runtime is faster than a look at every character. */
+const NEAR = 48
 
 /** For text that `JSON.parse` has taken for this value. Also false when a member is given twice. */
 export function namesAgree(text: string, value: Json): boolean {
@@ -43,5 +48,24 @@ function collectNames(value: Json, into: string[]): void {
   for (const [name, item] of Object.entries(value)) {
     into.push(name)
     collectNames(item, into)
+  }
+}
+
+/** Where the string that opens at `open` closes, or -1 when it does not. */
+export function stringEnd(text: string, open: number): number {
+  let at = open + 1
+  const near = Math.min(at + NEAR, text.length)
+  for (; at < near; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) return at
+    if (code === BACKSLASH) at += 1
+  }
+  for (;;) {
+    const quote = text.indexOf('"', at)
+    if (quote === -1) return -1
+    let slash = quote
+    while (slash > at && text.charCodeAt(slash - 1) === BACKSLASH) slash -= 1
+    if ((quote - slash) % 2 === 0) return quote
+    at = quote + 1
   }
 }

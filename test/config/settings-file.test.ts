@@ -1,0 +1,202 @@
+/** `chaperone.yaml` beside listeners and keys: policies, posture, environment, capture and webhooks. */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { findPolicies } from '../../src/config/policies-place.ts'
+import { readSettings } from '../../src/config/settings.ts'
+import { loadSettingsFile, type SettingsUse } from '../../src/config/settings-file.ts'
+import { Problems, problemText } from '../../src/model/document.ts'
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'chaperone-settings-')))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const file = join(folder, 'chaperone.yaml')
+const SECRET = 's'.repeat(32)
+
+function load(text: string, env: Record<string, string> = {}, use?: SettingsUse) {
+  writeFileSync(file, text)
+  return loadSettingsFile(file, env, use)
+}
+const said = ({ problems }: ReturnType<typeof load>) =>
+  problems.map((problem) => problemText(problem).replace(`${file}:`, ''))
+
+const WHOLE = `
+policies: guardrails
+risk: elevated
+environment: prod
+audit: { capture: arguments }
+webhooks:
+  security: { url: "\${HOOK_URL}", secret: "\${HOOK_SECRET}" }
+  local: { url: "http://127.0.0.1:9000/hook", secret: "\${env:HOOK_SECRET}" }
+`
+const ENV = { HOOK_URL: 'https://hooks.example/T0/B1', HOOK_SECRET: SECRET }
+
+test('reads all of it, paths from its own folder', () => {
+  const read = load(WHOLE, ENV)
+  expect(said(read)).toEqual([])
+  expect(read).toMatchObject({
+    policies: join(folder, 'guardrails'),
+    risk: 'elevated',
+    environment: 'prod',
+    capture: 'arguments',
+  })
+  expect([...read.webhooks.values()]).toMatchObject([
+    { name: 'security', url: 'https://hooks.example/T0/B1', secret: SECRET, place: { line: 7 } },
+    { name: 'local', url: 'http://127.0.0.1:9000/hook', secret: SECRET },
+  ])
+})
+
+test('a flag wins over a variable, a variable over the file, the file over the default', () => {
+  const read = load(WHOLE, ENV)
+  const order = (flags: object, env: Record<string, string>) => {
+    const { risk, environment, policies, capture } = readSettings(flags, env, '/desk', read)
+    return [risk, environment, policies, capture]
+  }
+  expect(order({}, {})).toEqual(['elevated', 'prod', join(folder, 'guardrails'), 'arguments'])
+  const env = {
+    CHAPERONE_RISK: 'high',
+    CHAPERONE_ENVIRONMENT: 'test',
+    CHAPERONE_POLICIES: 'p',
+    CHAPERONE_CAPTURE: 'none',
+  }
+  expect(order({}, env)).toEqual(['high', 'test', '/desk/p', 'none'])
+  const flags = { risk: 'normal', environment: 'dev', policies: '/q', capture: 'arguments' }
+  expect(order(flags, env)).toEqual(['normal', 'dev', '/q', 'arguments'])
+  expect(readSettings({}, {}, '/desk', read).webhooks).toBe(read.webhooks)
+  const { risk, capture, policies } = readSettings({}, {}, '/desk', load('{}'))
+  expect([risk, capture, policies]).toEqual(['normal', 'none', undefined])
+})
+
+test('a guard on stdio does not look at keys, and one that is only asked about at no secret', () => {
+  const text = `listen: 1\nkeys: [{ key: "\${UNSET}", mandate: m }]\n${WHOLE}`
+  expect(load(text, ENV).problems).toHaveLength(2)
+  expect(said(load(text, ENV, 'run'))).toEqual([])
+  expect(load(text, {}, 'run').problems.map(({ id }) => id)).toEqual(
+    Array.from({ length: 3 }, () => 'unset_variable'),
+  )
+  const asked = load(text, {}, 'ask')
+  expect([said(asked), asked.webhooks.size, asked.risk]).toEqual([[], 0, 'elevated'])
+})
+
+describe('says what is wrong, where, and what to do', () => {
+  const hook = (members: string) => `webhooks: { w: { ${members} } }`
+  const url =
+    '1:23: `url` is no address of a webhook (write https://…, without a user and a fragment; http:// only to this machine)'
+  test.each([
+    ['risk: hihg', '1:7: `risk` is unknown: `hihg` (did you mean `high`?)'],
+    ['risk: 1', '1:7: `risk` must be a text (put it in quotes)'],
+    [
+      'environment: x',
+      '1:14: `environment` is unknown: `x` (it is one of dev, test, staging, prod)',
+    ],
+    ['policies: []', '1:11: `policies` must be a text (put it in quotes)'],
+    ['policies: " "', '1:11: `policies` is empty (name a folder, or leave it out)'],
+    ['audit: true', '1:8: `audit` must be a map (it has capture)'],
+    [
+      'audit: { captures: arguments }',
+      '1:10: `captures` is no member of `audit` (did you mean `capture`?)',
+    ],
+    ['audit: { capture: all }', '1:19: `capture` is unknown: `all` (it is one of none, arguments)'],
+    [
+      'webhooks: []',
+      '1:11: `webhooks` must be a map (write `name: { url: …, secret: "${NAME}" }` for each)',
+    ],
+    [
+      'webhooks: { "a b": {} }',
+      '1:13: `a b` is no name of a webhook (use letters, digits, `_`, `.` and `-`, 64 at most)',
+    ],
+    [hook('uri: x'), '1:18: `uri` is no member of a webhook (did you mean `url`?)'],
+    [hook('secret: "${S}"'), '1:16: a webhook without a `url` (add `url: https://…`)'],
+    [
+      hook('url: "https://x.example"'),
+      '1:16: a webhook without a `secret` (add `secret: "${NAME}"`)',
+    ],
+    [hook('url: "http://x.example", secret: "${S}"'), url],
+    [hook('url: "https://u:p@x.example", secret: "${S}"'), url],
+    [hook('url: "https://x.example/#f", secret: "${S}"'), url],
+    [hook('url: "file:///x", secret: "${S}"'), url],
+    [hook('url: "https://${S}.example", secret: "${S}"'), url],
+    [
+      hook('url: "${BAD}", secret: "${S}"'),
+      '1:23: what `${BAD}` stands for is no address of a webhook (write https://…, without a user and a fragment; http:// only to this machine)',
+    ],
+    [
+      hook(`url: "https://x.example", secret: ${SECRET}`),
+      '1:52: a secret is written in clear (keep it in the environment and write `secret: "${NAME}"`)',
+    ],
+    [
+      hook('url: "https://x.example", secret: "${S:-x}"'),
+      '1:52: a secret is written in clear (keep it in the environment and write `secret: "${NAME}"`)',
+    ],
+    [
+      hook('url: "https://x.example", secret: "${NONE}"'),
+      '1:52: the variable `NONE` is not set (set it where the guard is started)',
+    ],
+    [
+      hook('url: "https://x.example", secret: "${BAD}"'),
+      '1:52: what `${BAD}` stands for is no secret: it has to be 32 to 512 characters without blanks (make one with `openssl rand -hex 32`)',
+    ],
+  ])('%s', (text, problem) => {
+    const read = load(text, { S: SECRET, BAD: 'http://x.example/hush' })
+    expect(said(read)).toContain(problem)
+    expect(said(read).join('')).not.toContain('hush')
+    expect(read.webhooks.size).toBe(0)
+  })
+})
+
+describe('where the policies are', () => {
+  const mandate = join(folder, 'm', 'm.yaml')
+  const upstreams = join(folder, 'u', 'mcp.json')
+  const settings = join(folder, 's', 'chaperone.yaml')
+  beforeEach(() => {
+    for (const name of ['m', 'u', 's']) {
+      rmSync(join(folder, name), { recursive: true, force: true })
+      mkdirSync(join(folder, name))
+    }
+  })
+  const make = (name: string) => mkdirSync(join(folder, name, 'policies'))
+
+  function found(named?: string) {
+    const problems = new Problems()
+    const place = findPolicies({ mandate, upstreams, settings }, named, problems)
+    return [place, ...problems.list.map(problemText)]
+  }
+
+  test('nowhere, where nobody made the folder', () => expect(found()).toEqual([undefined]))
+
+  test.each(['m', 'u', 's'])('beside the file in %s', (name) => {
+    make(name)
+    expect(found()).toEqual([join(folder, name, 'policies')])
+  })
+
+  test('two different ones are an error, unless one is named; two ways to one are none', () => {
+    make('m')
+    make('s')
+    const [m, s] = [join(folder, 'm', 'policies'), join(folder, 's', 'policies')]
+    expect(found()).toEqual([
+      undefined,
+      `there are two folders of policies, \`${m}\` and \`${s}\` (name one with --policies)`,
+    ])
+    expect(found(s)).toEqual([s])
+    symlinkSync(m, join(folder, 'u', 'policies'))
+    rmSync(s, { recursive: true })
+    expect(found()).toEqual([m])
+  })
+
+  test('one that is named has to be there, and a folder', () => {
+    const remedy = '(put the policies there, or name another folder with --policies)'
+    const [none, plain] = [join(folder, 'none'), join(folder, 'plain')]
+    writeFileSync(plain, '')
+    expect(found(none)).toEqual([undefined, `there is no folder \`${none}\` ${remedy}`])
+    expect(found(plain)).toEqual([undefined, `\`${plain}\` is no folder ${remedy}`])
+  })
+
+  test('what stands in its place, or a link that leads nowhere, is an error and not none', () => {
+    const beside = join(folder, 'm', 'policies')
+    symlinkSync(join(folder, 'gone'), beside)
+    expect(found()).toHaveLength(2)
+    rmSync(beside)
+    writeFileSync(beside, '')
+    expect(found()).toHaveLength(2)
+  })
+})
