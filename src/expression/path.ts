@@ -37,7 +37,7 @@ export function pathSteps(text: string): number {
   return STEPS + text.length * (text.includes('%') ? 12 : 4)
 }
 
-const STEPS = 20
+const STEPS = 28
 
 /** Why it is in doubt where an absolute path leads, or undefined when its text says it. */
 export function pathDoubt(text: string): string | undefined {
