@@ -121,19 +121,20 @@ export class PolicyKeeper {
     })
   }
 
+  /** Never rejects: whatever breaks leaves the set before in force, and the guard running. */
   async #reload(): Promise<void> {
-    const read = readPolicies(this.#load.folder, this.#parts.webhooks)
-    const { load } = read
-    if (!load) {
-      this.#refuse(read.problems.filter(({ level }) => level === 'error'))
-      return
-    }
-    if (load.policies.revision === this.#load.policies.revision) {
-      await this.#mended(load)
-      return
-    }
     let engines: Map<string, Open> | undefined
     try {
+      const read = readPolicies(this.#load.folder, this.#parts.webhooks)
+      const { load } = read
+      if (!load) {
+        this.#refuse(read.problems.filter(({ level }) => level === 'error'))
+        return
+      }
+      if (load.policies.revision === this.#load.policies.revision) {
+        await this.#mended(load)
+        return
+      }
       engines = await this.#opened(load)
       await this.#recorded(load)
       if (this.#closed) await this.#discard(engines)

@@ -30,8 +30,8 @@ export const commit: StageRow<SteppedUp, Committed> = {
     if (unkept) return unkept
     // In one turn of the event loop with the decision: another call that is decided meanwhile sees this one.
     ports.task.label(labelsOf(obligationsOf(steppedUp)))
-    // A call that goes on was counted when it began.
-    const goesOn = inboundOf(steppedUp).continuation?.continues !== undefined
+    // What is still under way upstream was counted when it left; any other retry is sent anew, however often it is made.
+    const goesOn = inboundOf(steppedUp).continuation?.ticket !== undefined
     const retract = goesOn ? nothing : ports.task.begin(steppedUp.call)
     return recorded(steppedUp, retract, ports)
   },

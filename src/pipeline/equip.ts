@@ -4,6 +4,7 @@
  * a broker can lend it.
  */
 import { refusal, type Refusal } from '../model/verdict.ts'
+import { refusedNow } from './again.ts'
 import { obligationsOf, type Committed } from './commit.ts'
 import { noticesOf, type Notice } from './duty/notify.ts'
 import type { Departure, LinePorts } from './port.ts'
@@ -34,8 +35,9 @@ export const equip: StageRow<Committed, Equipped> = {
 async function told(
   notices: readonly Notice[],
   committed: Committed,
-  { notifier }: LinePorts,
+  ports: LinePorts,
 ): Promise<Equipped | Refusal> {
+  const { notifier } = ports
   const unmet = (why: string): Refusal => {
     committed.retract()
     return refusal('equip', 'obligation_unmet', why)
@@ -43,7 +45,12 @@ async function told(
   if (!notifier) return unmet('nobody can be told')
   const ends = await Promise.all(notices.map(({ to, event }) => notifier.notify(to, event)))
   const failed = notices.filter((_, index) => ends[index] !== 'delivered').map(({ to }) => to)
-  return failed.length === 0 ? equipped(committed) : unmet(`not told: ${failed.join(', ')}`)
+  if (failed.length > 0) return unmet(`not told: ${failed.join(', ')}`)
+  // While they were told, the mandate may have ended, and other policies may be in force.
+  const { call, steppedUp } = committed
+  const { tool } = steppedUp.decided.resolved
+  const reason = refusedNow({ call, ...(tool && { tool }) }, ports)
+  return reason === undefined ? equipped(committed) : unmet(`it would not be let out now: ${reason}`)
 }
 
 function equipped(committed: Committed): Equipped {
