@@ -207,9 +207,13 @@ describe('each constraint means what it says', () => {
           const long = groups.map((group) => group.toString(16)).join(':')
           const canonical = new URL(`http://[${long}]/`).hostname.slice(1, -1)
           const carries =
-            groups.slice(0, 5).every((group) => group === 0) &&
-            (groups[5] === 0xffff ||
-              (groups[5] === 0 && ((groups[6] ?? 0) > 0 || (groups[7] ?? 0) > 1)))
+            (groups.slice(0, 5).every((group) => group === 0) &&
+              (groups[5] === 0xffff ||
+                (groups[5] === 0 && ((groups[6] ?? 0) > 0 || (groups[7] ?? 0) > 1)))) ||
+            // SIIT (RFC 2765): ::ffff:0:a.b.c.d
+            (groups.slice(0, 4).every((group) => group === 0) &&
+              groups[4] === 0xffff &&
+              groups[5] === 0)
           expect(parseAddress(canonical) !== undefined).toBe(!carries)
           expect(parseAddress(long) !== undefined).toBe(!carries && long === canonical)
           expect(parseAddress(canonical.toUpperCase()) !== undefined).toBe(
@@ -217,6 +221,7 @@ describe('each constraint means what it says', () => {
           )
         },
       ),
+      { examples: [[[0, 0, 0, 0, 0xffff, 0, 1, 1]]] },
     )
   })
 
