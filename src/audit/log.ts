@@ -172,7 +172,7 @@ class LogOnDisk implements FileLog {
   under(acting: Acting): AuditLog {
     const write = this.#writer(acting)
     return {
-      append: (entry) => this.append(entry, write),
+      append: (entry, until) => this.append(entry, until, write),
       keep: (name, text) => this.keep(name, text),
       close: () => Promise.resolve(),
     }
@@ -189,7 +189,7 @@ class LogOnDisk implements FileLog {
     }
   }
 
-  append(entry: EntryBody, write?: WriteEntry): Promise<Receipt> {
+  append(entry: EntryBody, _until?: 'kernel' | 'disk', write?: WriteEntry): Promise<Receipt> {
     if (this.#closed) return Promise.reject(unwritable(this.#path, new Error('it is closed')))
     try {
       const receipt = this.#chain.add(entry, write)

@@ -1,9 +1,20 @@
 /** The interfaces that the stages ask for. Whoever implements one imports it from here. */
 import type { CallContext, RiskPosture, UpstreamRequest } from './call.ts'
-import type { Instant, Sha256 } from './id.ts'
+import type { CallId, Instant, Sha256 } from './id.ts'
 import type { JsonObject } from './json.ts'
 import type { EngineFact } from './policy.ts'
 import type { EntryBody, Receipt } from './record.ts'
+import type {
+  BudgetState,
+  Debit,
+  Held,
+  HoldId,
+  Instance,
+  OrphanHold,
+  Restriction,
+  Restrictions,
+  Target,
+} from './state.ts'
 
 export interface Clock {
   /** Wall time. */
@@ -14,12 +25,12 @@ export interface Clock {
 
 export interface AuditLog {
   /**
-   * Resolves once the entry has reached the kernel. Entries appended in one turn of the event loop
-   * share one write, in order.
+   * Resolves once the entry has reached the kernel, or the disk where `until` says so. Entries appended in one turn of
+   * the event loop share one write, in order; whatever waits for the disk at the same time shares one wait.
    *
    * @throws GuardError ERR_AUDIT_APPEND when it could not be written; whoever asked must refuse.
    */
-  append(entry: EntryBody): Promise<Receipt>
+  append(entry: EntryBody, until?: 'kernel' | 'disk'): Promise<Receipt>
   /**
    * Keeps the text that entries name by this hash, which is its SHA-256: once, and asked for only then. A log without one
    * keeps none.
@@ -121,4 +132,58 @@ export interface EngineQuestion {
   readonly data: readonly string[]
   /** The definition of the tool, for engines that are typed by it. */
   readonly inputSchema?: JsonObject
+}
+
+/** What is held for one call. */
+export interface HoldRequest {
+  readonly call: CallId
+  readonly at: Instant
+  readonly debits: readonly Debit[]
+}
+
+/**
+ * What all guards of one user on one machine share. Every method is one transaction, takes effect before it returns, and is
+ * seen by every other process from then on.
+ *
+ * @throws GuardError ERR_STATE_UNUSABLE from every method when the store cannot be read or written; whoever asked must refuse.
+ */
+export interface StateStore {
+  /**
+   * Takes every debit or none. A window that is newer than the counter's begins it anew; one that is older (the clock went
+   * back) counts against the counter as it is.
+   */
+  hold(request: HoldRequest): Held
+  /** What was held is spent. */
+  settle(hold: HoldId): void
+  /** Nothing left the guard: what was held is given back, where its window still lasts. */
+  release(hold: HoldId): void
+  /** Holds of guards that are gone, for whoever can tell from their logs what became of the calls. */
+  orphans(): readonly OrphanHold[]
+  /** Counters whose key begins so; all of them for ''. */
+  budgets(prefix: string): readonly BudgetState[]
+
+  /** Cheap enough to ask before every call. */
+  restrictions(): Restrictions
+  /** The later of two about one target counts, but a suspension never weakens a revocation. */
+  restrict(restriction: Omit<Restriction, 'id'>): Restriction
+  /** Lifts what stands against exactly this target; `revoked`: also a revocation. Undefined where there was nothing. */
+  lift(
+    target: Target,
+    given: {
+      readonly at: Instant
+      readonly why: string
+      readonly by: string
+      readonly revoked: boolean
+    },
+  ): Restriction | undefined
+
+  /** Says that this guard runs. The returned heartbeat says it again; what stops saying so for long, or whose process is gone, is not running. */
+  register(instance: Omit<Instance, 'heartbeatAt' | 'seen' | 'seenAt'>): void
+  heartbeat(instance: string, at: Instant, seen: number, seenAt?: Instant): void
+  unregister(instance: string): void
+  instances(): readonly Instance[]
+
+  /** The latest wall time that any guard has seen, in milliseconds; a clock that is behind it went back. */
+  latest(): Instant
+  close(): void
 }

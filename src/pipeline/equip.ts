@@ -50,7 +50,9 @@ async function told(
   const { call, steppedUp } = committed
   const { tool } = steppedUp.decided.resolved
   const reason = refusedNow({ call, ...(tool && { tool }) }, ports)
-  return reason === undefined ? equipped(committed) : unmet(`it would not be let out now: ${reason}`)
+  return reason === undefined
+    ? equipped(committed)
+    : unmet(`it would not be let out now: ${reason}`)
 }
 
 function equipped(committed: Committed): Equipped {

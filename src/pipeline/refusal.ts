@@ -91,6 +91,15 @@ const WORDING: Readonly<Record<DenyReason, Wording>> = {
     text: 'Denied: a duty that comes with this call could not be met',
     code: DENIED,
   },
+  mandate_revoked: { text: 'Denied: the mandate was revoked', code: DENIED },
+  mandate_suspended: { text: 'Denied: the mandate is suspended', code: DENIED },
+  revoked: { text: 'Denied: this was revoked', code: DENIED },
+  suspended: { text: 'Denied: this is suspended', code: DENIED },
+  budget_exhausted: { text: 'Denied: the budget for this is used up', code: -31_429 },
+  state_unavailable: {
+    text: 'Denied: the guard cannot look up what is left and what was taken back at the moment',
+    code: -31_503,
+  },
 }
 
 /** How a refusal travels: a tool result that a model reads, or a JSON-RPC error. */
