@@ -56,8 +56,6 @@ export class Checkpoints {
       env: {},
       execArgv: [],
     })
-    // Its streams are not read, which would keep the process alive: it prints nothing.
-    worker.unref()
     worker.on('message', (message: unknown) => {
       this.#busy = false
       const fault = isObject(message) ? message['fault'] : undefined
@@ -65,6 +63,8 @@ export class Checkpoints {
     })
     worker.on('error', (error: Error) => this.#end(worker, error.message))
     worker.on('exit', () => this.#end(worker, undefined))
+    // After whoever listens: listening, and reading what it prints, which is nothing, would keep the process alive.
+    worker.unref()
     return worker
   }
 
