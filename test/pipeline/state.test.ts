@@ -604,3 +604,42 @@ describe('a store that cannot be asked', () => {
     expect(line.store.ended).toEqual([{ hold: 1, how: 'settled' }])
   })
 })
+
+describe('a traceparent', () => {
+  const good = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  async function recorded(traceparent: unknown, name = 'look'): Promise<unknown> {
+    const line = fakeLine({ mandate: MANDATE, tools: TOOLS })
+    const bodies: EntryBody[] = []
+    const { log } = line
+    const kept: LinePorts['log'] = {
+      ...log,
+      append: (entry, until) => {
+        bodies.push(entry)
+        return log.append(entry, until)
+      },
+    }
+    const params = { name, _meta: { traceparent } } as JsonObject
+    await takeCall({ ...call(name), params }, { ...line.ports, log: kept })
+    const [first] = bodies
+    return first && 'request' in first ? first.request.traceparent : undefined
+  }
+
+  test('that has the form of W3C Trace Context is on record, also of a refusal', async () => {
+    expect(await recorded(good)).toBe(good)
+    expect(await recorded(good, 'nothing')).toBe(good)
+  })
+
+  test.each([
+    [undefined],
+    [7],
+    [`${good}-more`],
+    [good.toUpperCase()],
+    [`ff${good.slice(2)}`],
+    [good.replace('0af7651916cd43dd8448eb211c80319c', '0'.repeat(32))],
+    [good.replace('b7ad6b7169203331', '0'.repeat(16))],
+    [`${good.slice(0, -1)}\n`],
+    ['x'.repeat(55)],
+  ])('of another form is left out: %j', async (text) => {
+    expect(await recorded(text)).toBeUndefined()
+  })
+})
