@@ -1,5 +1,6 @@
 /** The composition root: settings in, a wired guard out. The only file that knows every part. */
 import type { Readable, Writable } from 'node:stream'
+import { USUAL_TASK } from './config/settings.ts'
 import { lenderEvents, lent } from './credential/lend.ts'
 import { connect } from './guard/offline.ts'
 import { type CallId, callId } from './model/id.ts'
@@ -56,7 +57,7 @@ type House = Omit<HouseOptions, 'start' | 'openingMs' | 'pins' | 'budgets'> &
     readonly store: StateStore
     /** The folder of its log: whoever comes after it finds there what became of its calls. */
     readonly record: string
-    /** The run of a mandate that agents go on with. */
+    /** The run of a mandate that agents go on with; absent: the usual one. */
     readonly taskId?: string
   }
 
@@ -86,7 +87,7 @@ export function createGuard(given: GuardOptions): Guard {
   const session = new Session(lines((frame) => wire.send(frame)))
   const time = timeOf(options)
   const newCallId = callIds(options.instance)
-  const task = new Task(options.instance)
+  const task = new Task(taskName(options, options))
   const restricted = restrictedTo(options, options)
   const presence = presenceOf(options, [options], time)
   presence.start()
@@ -253,14 +254,18 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
 
 /** Whoever acts under the same mandate is in the same task, whichever key it presents. */
 function withTasks(options: HttpGuardOptions): readonly Admission[] {
-  const { admissions, instance } = options
   const tasks = new Map<string, Task>()
-  return admissions.map((one) => {
-    const who = `${one.mandate.mandate.digest} ${one.principal?.agent ?? ''}`
-    const task = tasks.get(who) ?? new Task(`${instance}/${tasks.size + 1}`)
-    tasks.set(who, task)
+  return options.admissions.map((one) => {
+    const name = taskName(one, options)
+    const task = tasks.get(name) ?? new Task(name)
+    tasks.set(name, task)
     return { ...one, task, restricted: restrictedTo(one, options) }
   })
+}
+
+/** A mandate that is edited has the same name, and sheds nothing. */
+function taskName({ mandate, principal }: Acting, { taskId = USUAL_TASK }: House): string {
+  return JSON.stringify([mandate.mandate.name, principal?.agent ?? '', taskId])
 }
 
 type Acting = Pick<Assignment, 'mandate' | 'principal'>
