@@ -17,7 +17,13 @@ import type { EventName } from '../model/record.ts'
 import { type AgainPorts, type LetOut, refusedNow } from '../pipeline/again.ts'
 import { standing as standingOf } from '../pipeline/bind.ts'
 import { takeCall } from '../pipeline/line.ts'
-import type { LinePorts, TaskPort, TimeKeeper } from '../pipeline/port.ts'
+import type {
+  BudgetsPort,
+  LinePorts,
+  RestrictedPort,
+  TaskPort,
+  TimeKeeper,
+} from '../pipeline/port.ts'
 import { Asks } from './asks.ts'
 import { Audience } from './audience.ts'
 import { Bridge } from './bridge.ts'
@@ -64,6 +70,7 @@ export interface HouseOptions {
   readonly openingMs: number
   /** External policy engines by their id; absent where policies name none. */
   readonly engines?: LinePorts['engines']
+  readonly budgets: BudgetsPort
   /** What definitions have to be. */
   readonly pins: Pins
   /** Who is told of calls where a policy asks for it. */
@@ -77,6 +84,8 @@ export interface Assignment {
   readonly log: AuditLog
   /** Of all that is done under this mandate by whoever acts: a new connection does not begin anew. */
   readonly task: TaskPort
+  /** What is taken back of it. */
+  readonly restricted: RestrictedPort
 }
 
 export interface FrontOptions extends HouseOptions, Assignment {
@@ -319,6 +328,7 @@ function linePorts(
   joined: Pick<LinePorts, 'catalog' | 'upstreams' | 'stopping'>,
 ): LinePorts {
   const { clock, time, log, operational, principal, mandate, environment, posture, task } = options
+  const { budgets, restricted } = options
   return {
     ...joined,
     clock,
@@ -330,6 +340,8 @@ function linePorts(
     environment,
     posture,
     task,
+    budgets,
+    restricted,
     notifier: options.notifier,
     engines: options.engines,
     maxAnswerBytes: options.maxAnswerBytes,

@@ -352,10 +352,10 @@ export class Relay {
 
   #tell(
     { session, id }: Underway,
-    { reason }: Refusal,
+    why: Refusal,
     to: { readonly era: Era; readonly method: string; readonly name: string | undefined },
   ): void {
-    const { part, text, code } = told(reason, to.method, to.era, to.name)
+    const { part, text, code } = told(why, to.method, to.era, to.name)
     session.outlet.answer(id, part, text, code)
   }
 }
