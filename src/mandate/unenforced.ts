@@ -9,7 +9,6 @@ import {
   membersOf,
   nameOf,
   namesOf,
-  textOf,
   wrongType,
 } from '../document/form.ts'
 
@@ -17,19 +16,10 @@ type Check = (node: DocNode, problems: Problems) => boolean
 
 /** Checks the form of a member; false when this version can keep what it says. */
 const CHECKS: Readonly<Record<string, Check>> = {
-  limit: (node, problems) => {
-    const text = textOf(node, problems)
-    if (text !== undefined && !/^\d+ per (?:second|minute|hour|day|task|mandate)$/.test(text)) {
-      wrongType(node, 'a limit', problems, 'write it as `20 per hour`')
-    }
-    return true
-  },
   credential: (node, problems) => {
     nameOf(node, problems)
     return true
   },
-  budgets: (node, problems) =>
-    eachMember(node, ['id', 'of', 'amount', 'scale', 'limit', 'per'], problems),
   review: (node, problems) => eachMember(node, ['on', 'over', 'within', 'then'], problems),
   delegation: (node, problems) => {
     const members = membersOf(node, ['depth', 'to'], problems)
@@ -57,7 +47,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 }
 
 /** The members of a mandate that are refused so. */
-export const UNENFORCED = ['budgets', 'review', 'delegation', 'onBehalfOf'] as const
+export const UNENFORCED = ['review', 'delegation', 'onBehalfOf'] as const
 
 function eachMember(node: DocNode, known: readonly string[], problems: Problems): boolean {
   for (const item of listOf(node, problems)?.items ?? []) membersOf(item, known, problems)
