@@ -24,10 +24,7 @@ const EVER: CalendarWindow = { from: instant(0) }
  *
  * The returned function throws RangeError for what is no instant.
  */
-export function calendarWindows(
-  per: BudgetPeriod,
-  zone: Zone,
-): (at: Instant) => CalendarWindow {
+export function calendarWindows(per: BudgetPeriod, zone: Zone): (at: Instant) => CalendarWindow {
   if (per === 'mandate') return () => EVER
   const make =
     per === 'day'

@@ -133,7 +133,9 @@ function build(parts: Parts): Authority {
       ...(budgets && hidden === undefined ? budgetConjuncts(budgets, call) : []),
     ],
     possible: (call) =>
-      hidden === undefined ? possibleBy(rules, { twin, ...(budgets && { budgets }) }, call) : new Set<Outcome>([hidden]),
+      hidden === undefined
+        ? possibleBy(rules, { twin, ...(budgets && { budgets }) }, call)
+        : new Set<Outcome>([hidden]),
     reads: () => (hidden === undefined ? readsOf(rules, budgets) : NO_READS),
   }
 }

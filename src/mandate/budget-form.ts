@@ -148,11 +148,7 @@ function scaleOf(node: DocNode, problems: Problems): number | undefined {
 }
 
 /** By the digits that are written: no limit is rounded. */
-function limitOf(
-  node: DocNode | undefined,
-  scale: number,
-  problems: Problems,
-): number | undefined {
+function limitOf(node: DocNode | undefined, scale: number, problems: Problems): number | undefined {
   if (!node) return undefined
   const remedy = 'write it as 200, or 20000.00 with `scale: 2`'
   if (node.kind !== 'scalar' || typeof node.value !== 'number')

@@ -22,10 +22,7 @@ export interface PreparedBudget {
 }
 
 /** `key`: where its counter is named by more than the budget itself. */
-export function prepareBudget(
-  source: BudgetSource,
-  key: PreparedBudget['key'],
-): PreparedBudget {
+export function prepareBudget(source: BudgetSource, key: PreparedBudget['key']): PreparedBudget {
   const zone = zoneOf(source.timezone)
   if (!zone) throw new TypeError(`\`${source.timezone}\` is no time zone`)
   const { of } = source
@@ -43,9 +40,7 @@ function namesAny(targets: readonly BudgetTarget[]): PreparedBudget['names'] {
     name: compileGlob({ text: name, place }, 'tool', new Problems()),
   }))
   return (server, tool) =>
-    globs.some(
-      (one) => one.server?.matches(server) === true && one.name?.matches(tool) === true,
-    )
+    globs.some((one) => one.server?.matches(server) === true && one.name?.matches(tool) === true)
 }
 
 /**
@@ -70,13 +65,7 @@ export function counterOf(
       return ({ principal }) => canonical(['agent', ...within, principal.agent, id])
     case 'principal':
       return ({ principal }) =>
-        canonical([
-          'principal',
-          ...within,
-          principal.agent,
-          principal.onBehalfOf ?? null,
-          id,
-        ])
+        canonical(['principal', ...within, principal.agent, principal.onBehalfOf ?? null, id])
   }
 }
 
@@ -173,15 +162,13 @@ function takerOf(all: readonly BoundBudget[]): Budgets['take'] {
 
 /** The budgets of which it cannot be told what the call takes. */
 export function untold({ all }: Budgets, call: CallContext): readonly string[] {
-  return all
-    .filter(({ debit }) => typeof debit(call) === 'symbol')
-    .map(({ source }) => source.name)
+  return all.filter(({ debit }) => typeof debit(call) === 'symbol').map(({ source }) => source.name)
 }
 
 /** Can it be told what the call takes from all of them? `unknown` where that hangs on what is not kept. */
-export function canTake({ all }: Budgets, call: CallContext): boolean | 'unknown' {
-  if (call.action === 'completion/complete') return true
-  const found = all.map(({ debit }) => seen(call, () => typeof debit(call) === 'object'))
+export function canTake(budgets: Budgets | undefined, call: CallContext): boolean | 'unknown' {
+  if (!budgets || call.action === 'completion/complete') return true
+  const found = budgets.all.map(({ debit }) => seen(call, () => typeof debit(call) === 'object'))
   if (found.includes(false)) return false
   return found.includes('unknown') ? 'unknown' : true
 }

@@ -206,8 +206,7 @@ function parseAuthority(
   }
   const budgets = parseBudgets(
     members.get('budgets'),
-    (node, into) =>
-      withRemedy(into, (found) => compileAmount(node, conditionScope(scope), found)),
+    (node, into) => withRemedy(into, (found) => compileAmount(node, conditionScope(scope), found)),
     problems,
   )
   return { context, grants, never, roles: resolved.roles, budgets }

@@ -30,7 +30,7 @@ export function possibleBy(
   const duties = dutiesOf(rules, call)
   for (const duty of duties) if (duty !== 'met') found.add(duty)
   if (!duties.has('met')) return found
-  const told = budgets ? canTake(budgets, call) : true
+  const told = canTake(budgets, call)
   if (told !== true) found.add('evaluation_error')
   if (told === false) return found
   const asks = rules.map((rule) => asking(rule, call))

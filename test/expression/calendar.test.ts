@@ -19,7 +19,12 @@ const clocks = new Map<string, Intl.DateTimeFormat>()
 function dateAt(name: string, at: number): number {
   const clock =
     clocks.get(name) ??
-    new Intl.DateTimeFormat('en-CA', { timeZone: name, year: 'numeric', month: '2-digit', day: '2-digit' })
+    new Intl.DateTimeFormat('en-CA', {
+      timeZone: name,
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+    })
   clocks.set(name, clock)
   return Number(clock.format(at).replaceAll('-', ''))
 }
