@@ -47,16 +47,18 @@ function budgetConjunct({ source, amount, debit }: BoundBudget, call: CallContex
   const what = amount ? `\`${amount.source}\`` : '1'
   if (typeof found === 'object') {
     const taken = amount && !secret ? `${what}, which is ${takenText(found)},` : what
-    return { rule, expected: expectedOf(taken, source), result: 'holds' }
+    return { rule, expected: expectedOf(taken, source), result: 'holds', budget: true }
   }
   const expected = expectedOf(what, source)
-  if (found === 'unknown') return { rule, expected, result: 'unknown', hint: NOT_KEPT }
+  if (found === 'unknown')
+    return { rule, expected, result: 'unknown', hint: NOT_KEPT, budget: true }
   const read = amount?.read(call) ?? ''
   return {
     rule,
     expected,
     ...(read !== '' && { read: secret ? '(secret)' : read }),
     result: 'error',
+    budget: true,
     ...(found.description !== undefined && { hint: found.description }),
   }
 }

@@ -18,8 +18,8 @@ export function nearestMissOf(
   const granted = ofGrants(decision, own)
   if (!granted) return undefined
   const policies = counting.filter(({ applies, result }) => applies !== undefined && isNo(result))
-  const rules = policies.filter(({ effect }) => effect !== undefined)
-  const budgets = policies.filter(({ effect }) => effect === undefined).map(wish)
+  const rules = policies.filter(({ budget }) => budget !== true)
+  const budgets = policies.filter(({ budget }) => budget === true).map(wish)
   const ways = rules.map((rule) => wayOut(rule, conjuncts))
   const said = counting.filter((one) => isEngine(one) && isNo(one.result))
   const engines = said.map(({ rule }) => `\`${rule}\` permitted it`)

@@ -236,6 +236,7 @@ test('explain says what would be taken, of how much', () => {
     rule: 'budgets.eur',
     expected: 'it takes `args.amount`, which is 120.50, of 100.00 a day, by the mandate',
     result: 'holds',
+    budget: true,
   })
   expect(line({ amount: -3 })).toMatchObject({
     result: 'error',

@@ -102,6 +102,7 @@ test('a policy in shadow takes nothing, and explain shows what it would', () => 
     rule: 'acme#n',
     expected: 'it takes 1 of 5 calls an hour, by the agent',
     result: 'holds',
+    budget: true,
     applies: 'yes',
     shadow: true,
   })
