@@ -62,6 +62,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./risk.ts')).command,
   },
   {
+    name: 'budget',
+    summary: 'what is left of budgets, and when they begin anew',
+    load: async () => (await import('./budget.ts')).command,
+  },
+  {
     name: 'diff',
     summary: 'what a change of policies widens, and what it narrows',
     load: async () => (await import('./diff.ts')).command,

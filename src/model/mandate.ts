@@ -2,6 +2,7 @@
  * A mandate as parsed: signed, narrow, expiring delegation to an agent for one purpose.
  * Its constraints and conditions stay in source form here; `mandate/` compiles them.
  */
+import type { BudgetSource } from './budget.ts'
 import type { EffectClass, Environment, UpstreamRequest } from './call.ts'
 import type { DocNode, Place } from './document.ts'
 import type { Instant, Sha256 } from './id.ts'
@@ -39,6 +40,8 @@ export interface Grant {
   readonly otherArgs: 'refuse' | 'permit'
   readonly when?: DocNode
   readonly approval?: ApprovalDuty
+  /** Counts every call of what it names. */
+  readonly limit?: BudgetSource
 }
 
 export interface Mandate {
@@ -57,6 +60,8 @@ export interface Mandate {
     readonly name: string
     readonly place: Place
   }[]
+  /** Absent: none beside the limits of grants. */
+  readonly budgets?: readonly BudgetSource[]
   readonly requests: ReadonlyMap<string, readonly UpstreamRequest[]>
   /** Where each server of `requests` is named. */
   readonly requestPlaces?: ReadonlyMap<string, Place>

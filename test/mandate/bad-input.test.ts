@@ -65,10 +65,9 @@ const BODY: readonly Row[] = [
     7,
     37,
   ],
-  ['a limit', `${GRANT}limit: 20 per hour`, 'not_enforced', 7, 12],
   ['a malformed limit', `${GRANT}limit: many`, 'wrong_type', 7, 12],
   ['a credential', `${GRANT}credential: x`, 'not_enforced', 7, 17],
-  ['budgets', 'budgets: [{ id: calls, limit: 200, per: day }]', 'not_enforced', 5, 10],
+
   ['a malformed budget', 'budgets: [{ idd: calls }]', 'unknown_member', 5, 13],
   ['a review', 'review: [{ on: tool_changed, then: suspend_tool }]', 'not_enforced', 5, 9],
   ['a delegation', 'delegation: { depth: 1, to: [x] }', 'not_enforced', 5, 13],
