@@ -6,7 +6,7 @@ import { connect } from './guard/offline.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { JsonObject } from './model/json.ts'
 import type { Lock } from './model/lock.ts'
-import type { AuditLog, StateStore } from './model/port.ts'
+import type { AuditLog, RunningGuard, StateStore } from './model/port.ts'
 import type { EventName } from './model/record.ts'
 import type { WebhookEntry } from './model/webhook.ts'
 import type { TimeKeeper } from './pipeline/port.ts'
@@ -29,6 +29,8 @@ import { REQUEST_LIMITS } from './proxy/strict.ts'
 import { fetchWith } from './proxy/upstream/http/fetch.ts'
 import { Presence } from './state/presence.ts'
 import { restrictedFor } from './state/restricted.ts'
+import { followRestrictions } from './state/restriction-follow.ts'
+import type { RestrictionWatch } from './state/restriction-watch.ts'
 import { Task } from './state/task.ts'
 import { webhooks } from './webhook/webhooks.ts'
 
@@ -91,13 +93,17 @@ export function createGuard(given: GuardOptions): Guard {
   const restricted = restrictedTo(options, options)
   const presence = presenceOf(options, [options], time)
   presence.start()
-  const own = { task, restricted, standing: session, time, newCallId }
+  const changes = changesOf(options, [options], presence)
+  const own = { task, restricted, standing: session, time, newCallId, changes }
   const front = createFront({ ...options, ...own })
+  changes.start()
   for (const link of front.links) link.launch()
   let stopping: Promise<void> | undefined
   const stop = (reason: string): Promise<void> => {
     front.goDown()
-    stopping ??= shutDown({ front, session }, options, reason).finally(() => presence.stop())
+    stopping ??= shutDown({ front, session }, options, reason).finally(() =>
+      gone(changes, presence),
+    )
     return stopping
   }
   return {
@@ -232,7 +238,9 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
   const newCallId = callIds(instance)
   const presence = presenceOf(options, admissions, time)
   presence.start()
-  const posts = new Posts({ house: options, admissions, time, newCallId })
+  const changes = changesOf(options, admissions, presence)
+  const posts = new Posts({ house: { ...options, changes }, admissions, time, newCallId })
+  changes.start()
   const listener = new Listener({ ...options, posts, onRefused: tally(options) })
   let stopping: Promise<void> | undefined
   return {
@@ -246,7 +254,7 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
       stopping ??= listener
         .stop()
         .then(() => closeRecord(options, reason))
-        .finally(() => presence.stop())
+        .finally(() => gone(changes, presence))
       return stopping
     },
   }
@@ -283,12 +291,39 @@ function timeOf({ clock, store }: Pick<House, 'clock' | 'store'>): TimeKeeper {
   return timeKeeper(clock, () => store.latest())
 }
 
-function presenceOf(house: House, acting: readonly Acting[], time: TimeKeeper): Presence {
-  const { store, timers, instance, record, operational, upstreams } = house
+/** From now on this guard is one that nobody waits for. */
+function gone(changes: RestrictionWatch, presence: Presence): void {
+  changes.close()
+  presence.stop()
+}
+
+/** What is taken back takes effect on what is under way, goes on record, and is then called seen. */
+function changesOf(
+  house: House & Noting,
+  acting: readonly Acting[],
+  presence: Presence,
+): RestrictionWatch {
+  return followRestrictions({
+    ...house,
+    self: servedBy(house, acting),
+    record: (event, facts) => note(house, event, facts),
+    onSeen: (revision, at) => presence.saw(revision, at),
+  })
+}
+
+function servedBy(
+  { upstreams }: House,
+  acting: readonly Acting[],
+): Pick<RunningGuard, 'mandates' | 'upstreams'> {
   const mandates = acting.map(({ mandate: { mandate } }) => {
     const { name, digest, agent } = mandate
     return { name, digest, agent }
   })
+  return { mandates, upstreams: upstreams.map(({ server }) => server) }
+}
+
+function presenceOf(house: House, acting: readonly Acting[], time: TimeKeeper): Presence {
+  const { store, timers, instance, record, operational } = house
   return new Presence({
     store,
     timers,
@@ -298,8 +333,7 @@ function presenceOf(house: House, acting: readonly Acting[], time: TimeKeeper): 
       pid: process.pid,
       startedAt: time.read().at,
       log: record,
-      mandates,
-      upstreams: upstreams.map(({ server }) => server),
+      ...servedBy(house, acting),
     },
     onTrouble: (error) =>
       operational.error({ error: messageOf(error) }, 'the store cannot be reached'),
@@ -309,17 +343,21 @@ function presenceOf(house: House, acting: readonly Acting[], time: TimeKeeper): 
 /** The upstreams with what they are shown of logins. */
 function withLogins(house: Noting & House): readonly GuardedUpstream[] {
   const { clock, operational, stateDir, timers, upstreams } = house
-  const events = lenderEvents(operational, (event, facts) => note(house, event, facts))
+  const events = lenderEvents(operational, (event, facts) => void note(house, event, facts))
   return lent(upstreams, { stateDir, clock, timers, fetchWith, events })
 }
 
 type Noting = { readonly log: AuditLog } & Pick<HouseOptions, 'clock' | 'operational'>
 
 /** Puts on record what holds up nobody. */
-function note({ log, clock, operational }: Noting, event: EventName, facts: JsonObject): void {
-  log
+function note(
+  { log, clock, operational }: Noting,
+  event: EventName,
+  facts: JsonObject,
+): Promise<void> {
+  return log
     .append({ type: 'event', at: clock.now(), event, facts })
-    .catch((error: unknown) =>
+    .then(ignore, (error: unknown) =>
       operational.error({ error: messageOf(error) }, 'an event could not be recorded'),
     )
 }
@@ -327,7 +365,7 @@ function note({ log, clock, operational }: Noting, event: EventName, facts: Json
 function recordPosture(house: Noting & Pick<HouseOptions, 'posture'>): void {
   house.posture.onChange(({ risk, why, until }) => {
     const end = until === undefined ? {} : { until: new Date(until).toISOString() }
-    note(house, 'risk_changed', { risk, ...(why !== undefined && { why }), ...end })
+    void note(house, 'risk_changed', { risk, ...(why !== undefined && { why }), ...end })
   })
 }
 
@@ -340,7 +378,7 @@ function tally(house: Noting): ListenerOptions['onRefused'] {
     if ((count & (count - 1)) !== 0) return
     const facts = { status, why, count }
     house.operational.warn(facts, 'a request was turned away')
-    note(house, 'request_turned_away', facts)
+    void note(house, 'request_turned_away', facts)
   }
 }
 

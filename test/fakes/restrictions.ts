@@ -59,7 +59,7 @@ export function fakeRestrictions(): FakeRestrictions {
     },
     register: (self) => {
       usable()
-      guards.push({ ...self, heartbeatAt: self.startedAt, seen: 0 })
+      guards.push({ ...self, heartbeatAt: self.startedAt, alive: true, seen: 0 })
     },
     heartbeat: (instance, at, seen, seenAt?: Instant) =>
       change(instance, { heartbeatAt: at, seen, ...(seenAt !== undefined && { seenAt }) }),
