@@ -434,7 +434,7 @@ describe('subscriptions', () => {
 
 test('what cannot be looked up is refused, withheld and not listed; what runs is left alone', async () => {
   const clock = fakeClock('2026-11-24T10:00:00Z')
-  const store = fakeStore()
+  const store = fakeStore(clock)
   const a = legacyUpstream(
     TOOLS,
     ({ method, params }) => method === 'tools/call' && params?.['name'] === 'slow',
