@@ -2,11 +2,12 @@
 import type { Readable, Writable } from 'node:stream'
 import { USUAL_TASK } from './config/settings.ts'
 import { lenderEvents, lent } from './credential/lend.ts'
+import { follow } from './guard/following.ts'
 import { connect } from './guard/offline.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { JsonObject } from './model/json.ts'
 import type { Lock } from './model/lock.ts'
-import type { AuditLog, RunningGuard, StateStore } from './model/port.ts'
+import type { AuditLog, StateStore } from './model/port.ts'
 import type { EventName } from './model/record.ts'
 import type { WebhookEntry } from './model/webhook.ts'
 import type { TimeKeeper } from './pipeline/port.ts'
@@ -27,10 +28,7 @@ import { answerFrame } from './proxy/protocol.ts'
 import { type Outlet, Session } from './proxy/session.ts'
 import { REQUEST_LIMITS } from './proxy/strict.ts'
 import { fetchWith } from './proxy/upstream/http/fetch.ts'
-import { Presence } from './state/presence.ts'
 import { restrictedFor } from './state/restricted.ts'
-import { followRestrictions } from './state/restriction-follow.ts'
-import type { RestrictionWatch } from './state/restriction-watch.ts'
 import { Task } from './state/task.ts'
 import { webhooks } from './webhook/webhooks.ts'
 
@@ -91,19 +89,17 @@ export function createGuard(given: GuardOptions): Guard {
   const newCallId = callIds(options.instance)
   const task = new Task(taskName(options, options))
   const restricted = restrictedTo(options, options)
-  const presence = presenceOf(options, [options], time)
-  presence.start()
-  const changes = changesOf(options, [options], presence)
-  const own = { task, restricted, standing: session, time, newCallId, changes }
+  const following = follow(options, [options], time)
+  const { changes } = following
+  const log = following.reviewed(options)
+  const own = { task, restricted, standing: session, time, newCallId, changes, log }
   const front = createFront({ ...options, ...own })
-  changes.start()
+  following.start()
   for (const link of front.links) link.launch()
   let stopping: Promise<void> | undefined
   const stop = (reason: string): Promise<void> => {
     front.goDown()
-    stopping ??= shutDown({ front, session }, options, reason).finally(() =>
-      gone(changes, presence),
-    )
+    stopping ??= shutDown({ front, session }, options, reason).finally(() => following.stop())
     return stopping
   }
   return {
@@ -232,15 +228,14 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
   ])
   const options = housed(given)
   const { instance } = options
-  const admissions = withTasks(options)
   recordPosture(options)
   const time = timeOf(options)
   const newCallId = callIds(instance)
-  const presence = presenceOf(options, admissions, time)
-  presence.start()
-  const changes = changesOf(options, admissions, presence)
-  const posts = new Posts({ house: { ...options, changes }, admissions, time, newCallId })
-  changes.start()
+  const following = follow(options, options.admissions, time)
+  const house = { ...options, changes: following.changes }
+  const admissions = withTasks(options).map((one) => ({ ...one, log: following.reviewed(one) }))
+  const posts = new Posts({ house, admissions, time, newCallId })
+  following.start()
   const listener = new Listener({ ...options, posts, onRefused: tally(options) })
   let stopping: Promise<void> | undefined
   return {
@@ -254,7 +249,7 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
       stopping ??= listener
         .stop()
         .then(() => closeRecord(options, reason))
-        .finally(() => gone(changes, presence))
+        .finally(() => following.stop())
       return stopping
     },
   }
@@ -289,55 +284,6 @@ function restrictedTo(
 /** What another guard has seen of the time counts, too. */
 function timeOf({ clock, store }: Pick<House, 'clock' | 'store'>): TimeKeeper {
   return timeKeeper(clock, () => store.latest())
-}
-
-/** From now on this guard is one that nobody waits for. */
-function gone(changes: RestrictionWatch, presence: Presence): void {
-  changes.close()
-  presence.stop()
-}
-
-/** What is taken back takes effect on what is under way, goes on record, and is then called seen. */
-function changesOf(
-  house: House & Noting,
-  acting: readonly Acting[],
-  presence: Presence,
-): RestrictionWatch {
-  return followRestrictions({
-    ...house,
-    self: servedBy(house, acting),
-    record: (event, facts) => note(house, event, facts),
-    onSeen: (revision, at) => presence.saw(revision, at),
-  })
-}
-
-function servedBy(
-  { upstreams }: House,
-  acting: readonly Acting[],
-): Pick<RunningGuard, 'mandates' | 'upstreams'> {
-  const mandates = acting.map(({ mandate: { mandate } }) => {
-    const { name, digest, agent } = mandate
-    return { name, digest, agent }
-  })
-  return { mandates, upstreams: upstreams.map(({ server }) => server) }
-}
-
-function presenceOf(house: House, acting: readonly Acting[], time: TimeKeeper): Presence {
-  const { store, timers, instance, record, operational } = house
-  return new Presence({
-    store,
-    timers,
-    now: () => time.read().at,
-    self: {
-      instance,
-      pid: process.pid,
-      startedAt: time.read().at,
-      log: record,
-      ...servedBy(house, acting),
-    },
-    onTrouble: (error) =>
-      operational.error({ error: messageOf(error) }, 'the store cannot be reached'),
-  })
 }
 
 /** The upstreams with what they are shown of logins. */

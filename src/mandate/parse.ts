@@ -26,6 +26,7 @@ import {
   withRemedy,
 } from './grant.ts'
 import { refuseOverlaps } from './overlap.ts'
+import { parseReview } from './review.ts'
 import { resolveRoles } from './role.ts'
 import { refuseUnenforced, UNENFORCED } from './unenforced.ts'
 
@@ -50,6 +51,7 @@ const MEMBERS: readonly string[] = [
   'never',
   'budgets',
   'context',
+  'review',
   ...UNENFORCED,
 ]
 
@@ -98,12 +100,14 @@ export function parseMandate(
 function parseHeader(
   members: Members,
   problems: Problems,
-): Pick<Mandate, 'owner' | 'environment' | 'approved' | 'requests' | 'requestPlaces'> {
+): Pick<Mandate, 'owner' | 'environment' | 'approved' | 'requests' | 'requestPlaces' | 'review'> {
   const owner = nameOf(members.get('owner'), problems)
   const approved = parseApproved(members.get('approved'), problems)
+  const review = parseReview(members.get('review'), problems)
   return {
     ...(owner !== undefined && { owner }),
     ...(approved && { approved }),
+    ...(review && { review }),
     environment: wordsOf(members.get('environment'), ENVIRONMENTS, problems) ?? [],
     ...parseRequests(members.get('requests'), problems),
   }

@@ -13,7 +13,6 @@ const CHECKS: Readonly<Record<string, Check>> = {
     nameOf(node, problems)
     return true
   },
-  review: (node, problems) => eachMember(node, ['on', 'over', 'within', 'then'], problems),
   delegation: (node, problems) => {
     const members = membersOf(node, ['depth', 'to'], problems)
     const depth = members?.get('depth')
@@ -40,12 +39,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 }
 
 /** The members of a mandate that are refused so. */
-export const UNENFORCED = ['review', 'delegation', 'onBehalfOf'] as const
-
-function eachMember(node: DocNode, known: readonly string[], problems: Problems): boolean {
-  for (const item of listOf(node, problems)?.items ?? []) membersOf(item, known, problems)
-  return true
-}
+export const UNENFORCED = ['delegation', 'onBehalfOf'] as const
 
 /** Refuses the named members where they are present and ask for something. */
 export function refuseUnenforced(

@@ -6,6 +6,7 @@ import type { BudgetSource } from './budget.ts'
 import type { EffectClass, Environment, UpstreamRequest } from './call.ts'
 import type { DocNode, Place } from './document.ts'
 import type { Instant, Sha256 } from './id.ts'
+import type { ReviewTrigger } from './review.ts'
 
 export interface Purpose {
   readonly text: string
@@ -70,6 +71,8 @@ export interface Mandate {
     readonly file: string
     readonly digest: Sha256
   }[]
+  /** What makes somebody look at it again. */
+  readonly review?: readonly ReviewTrigger[]
   readonly file: string
   /** Hash of the exact bytes of the file. */
   readonly digest: Sha256

@@ -12,7 +12,7 @@ import {
 export interface FollowOptions extends Omit<RestrictionWatchOptions, 'onEffect'> {
   readonly self: Pick<RunningGuard, 'mandates' | 'upstreams'>
   /** Puts it on record; never rejects. */
-  readonly record: (event: 'restricted' | 'lifted', facts: JsonObject) => Promise<void> | void
+  readonly record: (event: 'restricted' | 'lifted', facts: JsonObject) => Promise<void>
 }
 
 /** Not started yet: whoever is to be told says so first. */
