@@ -6,6 +6,7 @@ import { createGuard } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Lock } from '../model/lock.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
+import { openExports } from './exports.ts'
 import type { CliIo, Command } from './io.ts'
 import { type PolicySet, prepare, refused, settingsOf } from './launch.ts'
 import {
@@ -70,7 +71,10 @@ async function serve(launch: Launch, io: CliIo): Promise<void> {
   const principal = principalOf(settings, mandate)
   const operational = operationalLogOf(settings)
   const acting = actingOf(principal, mandate.mandate)
-  const { log, instance, record } = openRecord(settings, io, acting)
+  const opened = openRecord(settings, io, acting)
+  const parts = { opened, settings, operational, env: io.env, upstreams, acting }
+  const exports = await openExports({ ...parts, use: 'run' })
+  const { log, instance, record } = exports
   keepDocuments(log, mandate.mandate)
   if (lock) keepDocument(log, lock)
   const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
@@ -95,6 +99,7 @@ async function serve(launch: Launch, io: CliIo): Promise<void> {
     await whileServing(io, (reason) => guard.stop(reason), served)
   } finally {
     await keeper?.close()
+    await exports.close()
     await operational.close()
   }
 }
