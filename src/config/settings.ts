@@ -196,10 +196,13 @@ export function readSettings(
     ...(folder !== undefined && { policies: folder }),
     capture: oneOf(CAPTURES, given(CAPTURE)) ?? file.capture ?? 'none',
     webhooks: file.webhooks,
-    ...(file.metrics && { metrics: file.metrics }),
-    ...(file.telemetry && { telemetry: file.telemetry }),
+    ...exportsOf(file),
     allowWritable: (flags['allow-writable'] ?? []).map((path) => resolve(cwd, path)),
   }
+}
+
+function exportsOf({ metrics, telemetry }: FileSettings): Pick<Settings, 'metrics' | 'telemetry'> {
+  return { ...(metrics && { metrics }), ...(telemetry && { telemetry }) }
 }
 
 const MOST_SESSIONS = 100_000

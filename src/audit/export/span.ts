@@ -1,11 +1,11 @@
 /** What a span says of a call, and a log line of a refusal or an event: names of the conventions, and never a value of an argument. */
 import type { CallContext } from '../../model/call.ts'
 import type { Instant } from '../../model/id.ts'
-import type { Json, JsonObject } from '../../model/json.ts'
+import type { JsonObject } from '../../model/json.ts'
 import type { Acting, EntryBody, RequestFacts } from '../../model/record.ts'
 import type { DenyReason } from '../../model/decision.ts'
 import type { Seen } from '../observe.ts'
-import { methodOf, shownName, toolOf } from './call-facts.ts'
+import { methodOf, shownFacts, shownName, toolOf } from './call-facts.ts'
 import { CONVENTION, EXECUTE_TOOL, MODERN_PROTOCOL, OWN, TOOL_ERROR } from './names.ts'
 
 type Body<Type extends EntryBody['type']> = Extract<EntryBody, { readonly type: Type }>
@@ -194,39 +194,11 @@ export function logOf({ entry, acting, receipt }: Seen): LogFacts | undefined {
     name: `${OWN.event}${event}`,
     level: WARNED.has(event) ? 'warn' : 'info',
     text: event.replaceAll('_', ' '),
-    attributes: { ...actingAttributes(undefined, acting), ...shownFacts(facts), ...where },
+    attributes: { ...actingAttributes(undefined, acting), ...factAttributes(facts), ...where },
   }
 }
 
-/** What of an event's facts is said: all that is none of these stays on record alone. */
-const SHOWN = [
-  'server',
-  'kind',
-  'target',
-  'trigger',
-  'why',
-  'by',
-  'until',
-  'risk',
-  'revision',
-  'drift',
-  'status',
-  'count',
-  'reason',
-  'environment',
-  'version',
-] as const
-
-function shownFacts(facts: JsonObject): Attributes {
-  const shown = SHOWN.flatMap((key): [string, string | number][] => {
-    const value = Object.hasOwn(facts, key) ? facts[key] : undefined
-    const told = toldValue(value)
-    return told === undefined ? [] : [[`${OWN.fact}${key}`, told]]
-  })
-  return Object.fromEntries(shown)
-}
-
-function toldValue(value: Json | undefined): string | number | undefined {
-  if (typeof value === 'string') return shownName(value)
-  return typeof value === 'number' ? value : undefined
+function factAttributes(facts: JsonObject): Attributes {
+  const shown = Object.entries(shownFacts(facts))
+  return Object.fromEntries(shown.map(([key, value]) => [`${OWN.fact}${key}`, value]))
 }
