@@ -65,6 +65,6 @@ test('the packages to install are those that the tests use', () => {
 test('every attribute that is named there is one', () => {
   const known = new Set<string>([...Object.values(CONVENTION), ...Object.values(OWN)])
   const attributes = PAGE.match(/`(?:mcp|gen_ai|error|chaperone)\.[a-z0-9_.]+`/g) ?? []
-  const own = attributes.map((name) => name.slice(1, -1)).filter((name) => !/\.yaml$/.test(name))
+  const own = attributes.map((name) => name.slice(1, -1)).filter((name) => !name.endsWith('.yaml'))
   expect(own.filter((name) => !known.has(name))).toEqual([])
 })

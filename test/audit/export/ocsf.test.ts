@@ -22,7 +22,7 @@ async function exported(...bodies: readonly EntryBody[]): Promise<readonly JsonO
       entry,
       line: log.lines[at] ?? '',
       time: entry.ts,
-    } as EntryItem),
+    } as object as EntryItem),
   )
   return [...rows, ...joiner.unsettled()].map(ocsfEvent).filter((event) => event !== undefined)
 }
@@ -80,7 +80,7 @@ const OBJECTS: Readonly<Record<string, { required?: string[]; oneOf?: string[] }
 
 function check(event: JsonObject): void {
   const found = CLASSES[Number(event['class_uid'])]
-  expect(found, `class ${String(event['class_uid'])}`).toBeDefined()
+  expect(found).toBeDefined()
   for (const name of [...BASE, ...(found?.required ?? [])])
     expect(Object.keys(event)).toContain(name)
   expect(event['category_uid']).toBe(found?.category)
