@@ -50,8 +50,8 @@ async function executable(
       'checkpoint-worker': join(root, 'src', 'state', 'checkpoint-worker.ts'),
     },
     platform: 'node',
-    // Installed by whoever configures the engine.
-    external: ['@cedar-policy/cedar-wasm/nodejs'],
+    // Installed by whoever configures the engine, or sends telemetry.
+    external: ['@cedar-policy/cedar-wasm/nodejs', /^@opentelemetry\//],
     onLog: (level, log) => {
       if (log.code === 'UNRESOLVED_IMPORT') good = false
       if (level === 'warn') console.error(log.message)

@@ -1,5 +1,6 @@
 /** How `log` says what is on record: a table for people, the entries themselves for programs, and counts. */
 import { byTime } from '../audit/cursor.ts'
+import { ocsfEvent } from '../audit/export/ocsf.ts'
 import { fullName, numberOf, objectOf, type Row, shortId } from '../audit/row.ts'
 import { EFFECT_CLASSES } from '../model/call.ts'
 import { canonical, type Json } from '../model/json.ts'
@@ -206,6 +207,14 @@ export function jsonLines(rows: readonly Row[]): string {
   const items = rows.flatMap((row) => row.items)
   const ordered = items.toSorted(byTime)
   return ordered.map(({ line }) => `${escaped(line)}\n`).join('')
+}
+
+/** The rows as events of OCSF, one a line. */
+export function ocsfLines(rows: readonly Row[]): string {
+  return rows
+    .flatMap((row) => ocsfEvent(row) ?? [])
+    .map((event) => `${escaped(canonical(event))}\n`)
+    .join('')
 }
 
 // Beyond the controls that JSON escapes anyway: these may stand in a line of JSON, and a terminal acts on them.

@@ -14,7 +14,7 @@ import type { Clock } from '../model/port.ts'
 import { durationMs, rfc3339 } from '../model/time.ts'
 import { parseFlags } from './arguments.ts'
 import { type CliIo, type Command, paint, printable } from './io.ts'
-import { jsonLines, Tally, tableOf, type Table } from './log-report.ts'
+import { jsonLines, ocsfLines, Tally, tableOf, type Table } from './log-report.ts'
 
 const DEFAULT_LAST = 50
 const MOST_LAST = 100_000
@@ -41,6 +41,7 @@ guards that kept their record in the state folder are read as one, by time.
   -n, --last <count>      the last so many, or all; default ${DEFAULT_LAST}
   -f, --follow            go on with what is added, until Ctrl-C
   --json                  the entries as they stand in the record, one a line
+  --format ocsf           the same for a SIEM: events of OCSF 1.8, one JSON object a line; with --all events of the guard, too
   --state-dir <folder>    where the record is kept (or CHAPERONE_STATE_DIR); also a folder of one log
 
 Exit codes: 0 fine, 1 the record is damaged (what can be read is shown), 2 usage, 3 no record, or it cannot be read.
@@ -60,6 +61,7 @@ const OPTIONS = {
   last: { type: 'string', short: 'n' },
   follow: { type: 'boolean', short: 'f' },
   json: { type: 'boolean' },
+  format: { type: 'string' },
   'state-dir': { type: 'string' },
 } as const
 
@@ -87,7 +89,8 @@ interface Question {
   /** Infinity: all of them. */
   readonly last: number
   readonly follow: boolean
-  readonly json: boolean
+  /** How a program is shown it; absent: a person. */
+  readonly lines?: (rows: readonly Row[]) => string
 }
 
 async function showLog(argv: readonly string[], io: CliIo, parts: LogParts): Promise<number> {
@@ -138,7 +141,7 @@ class Screen {
   end(): number {
     this.#want(this.#joiner.unsettled())
     this.#showKept()
-    if (!this.#question.json) this.#io.stdout(`${paint(this.#io, 'dim', this.#tally.text())}\n`)
+    if (!this.#question.lines) this.#io.stdout(`${paint(this.#io, 'dim', this.#tally.text())}\n`)
     const label = paint(this.#io, 'red', 'damaged')
     for (const { file, line, message } of this.#damage)
       this.#io.stderr(`${label}: ${printable(file)}:${line}: ${message}\n`)
@@ -171,7 +174,8 @@ class Screen {
   #show(rows: readonly Row[]): void {
     if (rows.length === 0) return
     this.#tally.showed(rows.length)
-    this.#io.stdout(this.#question.json ? jsonLines(rows) : this.#tableLines(rows))
+    const { lines } = this.#question
+    this.#io.stdout(lines ? lines(rows) : this.#tableLines(rows))
   }
 
   #tableLines(rows: readonly Row[]): string {
@@ -200,6 +204,7 @@ function questionOf(argv: readonly string[], io: CliIo, clock: LogParts['clock']
   const verdict = oneOf('--verdict', values.verdict, VERDICTS)
   const since = timeOf('--since', values.since, clock)
   const until = timeOf('--until', values.until, clock)
+  const format = oneOf('--format', values.format, ['ocsf'])
   const state = values['state-dir']
   return {
     place: resolve(io.cwd, stateDir(io.env, state === undefined ? state : resolve(io.cwd, state))),
@@ -217,7 +222,7 @@ function questionOf(argv: readonly string[], io: CliIo, clock: LogParts['clock']
     },
     last: lastOf(values.last),
     follow: values.follow === true,
-    json: values.json === true,
+    ...(format === undefined ? values.json === true && { lines: jsonLines } : { lines: ocsfLines }),
   }
 }
 

@@ -7,6 +7,7 @@ import type { CompiledMandate } from '../model/authority.ts'
 import type { Lock } from '../model/lock.ts'
 import type { OperationalLog, StateStore } from '../model/port.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
+import { openExports } from './exports.ts'
 import type { CliIo, Command } from './io.ts'
 import { type PolicySet, prepare, refused, settingsOf } from './launch.ts'
 import {
@@ -88,7 +89,10 @@ async function guarding(
   const { settings, mandate, upstreams, lock, policySet, operational, store } = launch
   const principal = principalOf(settings, mandate)
   const acting = actingOf(principal, mandate.mandate)
-  const { log, instance, record } = openRecord(settings, io, acting)
+  const opened = openRecord(settings, io, acting)
+  const parts = { opened, settings, operational, env: io.env, upstreams, acting }
+  const exports = await openExports({ ...parts, use: 'run' })
+  const { log, instance, record } = exports
   keepDocuments(log, mandate.mandate)
   if (lock) keepDocument(log, lock)
   await recovered(store, { log, operational })
@@ -115,5 +119,6 @@ async function guarding(
     await whileServing(io, (reason) => guard.stop(reason), served)
   } finally {
     await keeper?.close()
+      await exports.close()
   }
 }

@@ -1,4 +1,5 @@
 /** `chaperone serve`: stands in for the upstreams of `mcp.json` over HTTP, under one mandate or one for each key. */
+import { hostInHeader } from '../config/host.ts'
 import { readServeSettings, SERVE_OPTIONS } from '../config/settings.ts'
 import { systemClock } from '../config/system.ts'
 import { createHttpGuard, type HttpGuard } from '../guard.ts'
@@ -6,6 +7,7 @@ import type { Principal } from '../model/call.ts'
 import { GuardError } from '../model/error.ts'
 import type { OperationalLog, StateStore } from '../model/port.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, parseFlags } from './arguments.ts'
+import { openExports } from './exports.ts'
 import type { CliIo, Command } from './io.ts'
 import { refused, settingsOf } from './launch.ts'
 import {
@@ -48,6 +50,7 @@ ${LAUNCH_HELP}
   --port <number>         default 8931; 0 takes one that is free (or CHAPERONE_PORT)
   --max-sessions <number> sessions of legacy clients at once; default 1000, or 64 where upstreams are processes
   --session-idle <time>   a session that is not used for so long ends; default 30m
+  --metrics-port <number> serve metrics for Prometheus on 127.0.0.1 (or CHAPERONE_METRICS_PORT); default: none
   --max-result <size>     larger results are withheld; default 16MiB
   --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
@@ -91,7 +94,10 @@ async function guarding(
   io: CliIo,
 ): Promise<void> {
   const { settings, upstreams, lock, agents, host, port, policySet, operational, store } = serving
-  const { log, instance, record } = openRecord(settings, io)
+  const opened = openRecord(settings, io)
+  const parts = { opened, settings, operational, env: io.env, upstreams }
+  const exports = await openExports({ ...parts, use: 'serve', metricsPort: serving.metricsPort })
+  const { log, instance, record } = exports
   if (lock) keepDocument(log, lock)
   await recovered(store, { log, operational })
   const keeper = await policiesInForce(policySet, { log, settings }, operational, io)
@@ -122,26 +128,23 @@ async function guarding(
     ready: () => log.writable(),
   })
   try {
-    const started = {
-      ...startFacts(settings, upstreams, lock),
-      risk: house.posture.at(systemClock.now()),
-      listens: host,
-      agents: agents.length,
-    }
+    const risk = house.posture.at(systemClock.now())
+    const started = { ...startFacts(settings, upstreams, lock), risk, listens: host }
     await Promise.all([
-      log.append(event('guard_started', started)),
+      log.append(event('guard_started', { ...started, agents: agents.length })),
       ...admissions.map((one) =>
         one.log.append(event('mandate_loaded', mandateFacts(one.mandate.mandate))),
       ),
     ])
     const bound = await listen(guard, { host, port })
-    const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}/mcp`
+    const url = `http://${hostInHeader(host)}:${bound}/mcp`
     operational.info({ url, agents: agents.length, record }, 'guarding')
     const unhear = keeper && io.onHangup?.(() => keeper.look())
     await whileServing(io, (reason) => guard.stop(reason))
     unhear?.()
   } finally {
     await keeper?.close()
+      await exports.close()
   }
 }
 

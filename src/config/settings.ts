@@ -5,6 +5,7 @@ import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import { durationMs } from '../model/time.ts'
 import type { Env } from './env.ts'
+import type { MetricsSettings, TelemetrySettings } from './export-settings.ts'
 import { isHost } from './host.ts'
 import type { Webhooks } from './webhooks.ts'
 
@@ -25,6 +26,8 @@ export interface FileSettings {
   readonly policies?: string
   readonly capture?: Capture
   readonly webhooks: Webhooks
+  readonly metrics?: MetricsSettings
+  readonly telemetry?: TelemetrySettings
 }
 
 export interface Settings {
@@ -52,6 +55,10 @@ export interface Settings {
   readonly task: string
   /** Whom policies can notify. */
   readonly webhooks: Webhooks
+  /** Where metrics are served; absent: nowhere. */
+  readonly metrics?: MetricsSettings
+  /** Where telemetry is sent; absent: as the environment says. */
+  readonly telemetry?: TelemetrySettings
   /** Own files, or folders, that the agent may write all the same. */
   readonly allowWritable: readonly string[]
 }
@@ -83,6 +90,8 @@ export interface ServeSettings {
   readonly maxSessions?: number
   /** A session that nobody used for so long is over, in milliseconds. */
   readonly sessionIdleMs: number
+  /** 0: whichever is free; absent: as the settings say. */
+  readonly metricsPort?: number
 }
 
 /** The flags that these are read from. */
@@ -91,6 +100,7 @@ export interface ServeFlags {
   readonly port?: string | undefined
   readonly 'max-sessions'?: string | undefined
   readonly 'session-idle'?: string | undefined
+  readonly 'metrics-port'?: string | undefined
 }
 
 export const SERVE_OPTIONS = {
@@ -98,6 +108,7 @@ export const SERVE_OPTIONS = {
   port: { type: 'string' },
   'max-sessions': { type: 'string' },
   'session-idle': { type: 'string' },
+  'metrics-port': { type: 'string' },
 } as const
 
 /** What `parseArgs` is told about them. */
@@ -147,6 +158,10 @@ const IDLE: Setting<keyof ServeFlags> = {
   flag: 'session-idle',
   variable: 'CHAPERONE_SESSION_IDLE',
 }
+const METRICS: Setting<keyof ServeFlags> = {
+  flag: 'metrics-port',
+  variable: 'CHAPERONE_METRICS_PORT',
+}
 
 const NAME = /^[^\s\p{C}]{1,128}$/u
 /** Of whoever names none: a guard that is started again goes on with it. */
@@ -190,8 +205,13 @@ export function readSettings(
     capture: oneOf(CAPTURES, given(CAPTURE)) ?? file.capture ?? 'none',
     task: task ? plainName(task, 'task') : USUAL_TASK,
     webhooks: file.webhooks,
+    ...exportsOf(file),
     allowWritable: (flags['allow-writable'] ?? []).map((path) => resolve(cwd, path)),
   }
+}
+
+function exportsOf({ metrics, telemetry }: FileSettings): Pick<Settings, 'metrics' | 'telemetry'> {
+  return { ...(metrics && { metrics }), ...(telemetry && { telemetry }) }
 }
 
 const MOST_SESSIONS = 100_000
@@ -205,11 +225,13 @@ export function readServeSettings(flags: ServeFlags, env: Env): ServeSettings {
     throw wrong(host.name, `is \`${host.text}\``, 'expected an address such as 127.0.0.1 or ::1')
   const port = whole(given(PORT), 0, 65_535)
   const maxSessions = whole(given(SESSIONS), 1, MOST_SESSIONS)
+  const metricsPort = whole(given(METRICS), 0, 65_535)
   return {
     ...(host && { host: host.text }),
     ...(port !== undefined && { port }),
     ...(maxSessions !== undefined && { maxSessions }),
     sessionIdleMs: timeout(given(IDLE)) ?? SESSION_IDLE_MS,
+    ...(metricsPort !== undefined && { metricsPort }),
   }
 }
 

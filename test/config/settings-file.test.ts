@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { findPolicies } from '../../src/config/policies-place.ts'
-import { readSettings } from '../../src/config/settings.ts'
+import { readServeSettings, readSettings } from '../../src/config/settings.ts'
 import { loadSettingsFile, type SettingsUse } from '../../src/config/settings-file.ts'
 import { Problems, problemText } from '../../src/model/document.ts'
 
@@ -198,5 +198,78 @@ describe('where the policies are', () => {
     rmSync(beside)
     writeFileSync(beside, '')
     expect(found()).toHaveLength(2)
+  })
+})
+
+describe('metrics', () => {
+  test('have a place of their own on this machine, unless another is said', () => {
+    expect(load('metrics: {}').metrics).toEqual({ host: '127.0.0.1', port: 9464, hosts: [] })
+    const wide = load('metrics: { host: 0.0.0.0, port: 9000, hosts: [Guard.Example] }')
+    expect([said(wide), wide.metrics]).toEqual([
+      [],
+      { host: '0.0.0.0', port: 9000, hosts: ['guard.example'] },
+    ])
+    expect(load('risk: normal').metrics).toBeUndefined()
+  })
+
+  test.each([
+    ['metrics: { host: 0.0.0.0 }', '1:18: error: whoever reaches 0.0.0.0 could read the metrics'],
+    ['metrics: { port: 70000 }', '1:18: error: `port` is no port'],
+    ['metrics: { prot: 1 }', '1:12: error: `prot` is no member of `metrics`'],
+    ['metrics: 9464', '1:10: error: `metrics` must be a map'],
+    ['metrics: { hosts: ["a b"] }', '1:20: error: `a b` is no name of a host'],
+  ])('%s is refused where it stands', (text, words) => {
+    expect(said(load(text))[0]?.replace('error: ', '')).toContain(words.replace('error: ', ''))
+  })
+
+  test('the port of the launch line is one of `serve`', () => {
+    expect(readServeSettings({ 'metrics-port': '0' }, {}).metricsPort).toBe(0)
+    expect(readServeSettings({}, { CHAPERONE_METRICS_PORT: '9000' }).metricsPort).toBe(9000)
+    expect(() => readServeSettings({ 'metrics-port': 'x' }, {})).toThrow('--metrics-port')
+  })
+})
+
+describe('telemetry', () => {
+  const TOKENS = { TOKEN: 'secret-of-the-collector' }
+
+  test('is sent where the settings say, with headers of the environment', () => {
+    const text = `telemetry:
+  otlp: https://collector.example/
+  headers: { Authorization: "\${TOKEN}" }
+  resource: { deployment.environment.name: prod }
+`
+    const read = load(text, TOKENS)
+    expect(said(read)).toEqual([])
+    expect(read.telemetry).toEqual({
+      otlp: 'https://collector.example',
+      headers: new Map([['authorization', TOKENS.TOKEN]]),
+      resource: new Map([['deployment.environment.name', 'prod']]),
+    })
+  })
+
+  test('plain HTTP goes to this machine, or where that is meant', () => {
+    expect(said(load('telemetry: { otlp: "http://127.0.0.1:4318" }'))).toEqual([])
+    expect(said(load('telemetry: { otlp: "http://collector:4318" }'))[0]).toContain('plain HTTP')
+    expect(said(load('telemetry: { otlp: "http://collector:4318", insecure: true }'))).toEqual([])
+  })
+
+  test.each([
+    ['telemetry: { headers: {} }', '`telemetry` without an `otlp`'],
+    ['telemetry: { otlp: "ftp://x" }', '`otlp`: its URL is none over HTTP'],
+    ['telemetry: { otlp: "https://u:p@x" }', 'its URL holds a user or a password'],
+    ['telemetry: { otlp: "https://x", headers: { a: clear } }', '`headers.a` is written in clear'],
+    ['telemetry: { otlp: "https://x", headers: { a: "${UNSET}" } }', '`UNSET` is not set'],
+    ['telemetry: { otlp: "https://x", headers: { "a b": "${TOKEN}" } }', 'no name of a header'],
+    ['telemetry: { otlp: "https://x", resource: { "1": x } }', 'no name of an attribute'],
+    ['telemetry: { oltp: "https://x" }', '`oltp` is no member'],
+  ])('%s is refused', (text, words) => {
+    const problems = said(load(text, TOKENS))
+    expect(problems.join('\n')).toContain(words)
+    expect(problems[0]).toMatch(/^\d+:\d+: /)
+  })
+
+  test('who only asks needs no secret of a collector', () => {
+    const text = 'telemetry: { otlp: "https://x", headers: { a: "${UNSET}" } }'
+    expect(said(load(text, {}, 'ask'))).toEqual([])
   })
 })
