@@ -7,18 +7,18 @@ import type { Resource } from '../model/call.ts'
 import { digestOf } from '../model/digest.ts'
 import { problemText } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
-import { printExact } from '../model/exact.ts'
 import type { Sha256 } from '../model/id.ts'
-import type { Json } from '../model/json.ts'
 import type { DefinitionKind } from '../model/lock.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import type { CatalogPort, Found, PromptTarget } from '../pipeline/port.ts'
+import type { CatalogRegister } from './catalog-register.ts'
 import { Contest, type NamedKind } from './contest.ts'
 import { contested, holderOf, type Shown } from './holder.ts'
 import { KIND_OF, type Listed, type ListMethod, type Offer } from './offer.ts'
 import type { Pins } from './pins.ts'
-import { PublicNames } from './public-name.ts'
+import { namedText, PublicNames } from './public-name.ts'
 import { bareTool, newShelf, outdated, type Shelf } from './shelf.ts'
+import { tellUnmatched } from './catalog-events.ts'
 import { type CatalogEvents, sight } from './sighting.ts'
 import type { Overhear } from './overhear.ts'
 import { heldDetail, isWhole, stateOf } from './standing.ts'
@@ -35,6 +35,8 @@ export interface CatalogOptions extends Omit<SupplyOptions, 'onFetched'> {
   /** Shared by all catalogs of one guard. */
   readonly pins: Pins
   readonly events: CatalogEvents
+  /** Keeps what is known now, before anything is decided by it. */
+  readonly register: CatalogRegister
   readonly overhear: Overhear
   /** What is taken back is not shown, and not asked. */
   readonly restricted: Restricted
@@ -175,6 +177,7 @@ export class Catalog implements CatalogPort {
         offer: await this.#supply.offerInTime(shelf, method),
       })),
     )
+    this.#register()
     const key = offers.map(({ offer }) => (offer instanceof GuardError ? '-' : offer.digest)).join()
     const cached = this.#views.get(method)
     const taken = restricted.stamp()
@@ -240,14 +243,14 @@ export class Catalog implements CatalogPort {
     if (this.#told || this.#shelves.some(({ link }) => !link.agreement)) return
     this.#told = true
     const servers = this.#shelves.map(({ link }) => link.server)
-    for (const problem of this.#options.mandate.unmatched({
-      servers,
-      tools: this.tools(),
-      prompts: [],
-    })) {
-      // Prompts are listed when they are first asked for.
-      if (problem.id !== 'unknown_prompt') this.#options.events.onUnmatched(problemText(problem))
-    }
+    tellUnmatched(this.#options, { servers, tools: this.tools() })
+  }
+
+  #register(): void {
+    const { pins, mandate, register } = this.#options
+    const lostTo = this.#lostTo.bind(this)
+    const key = `${this.#revision} ${pins.drifted} ${mandate.revision ?? ''}`
+    register.write(key, { shelves: this.#shelves, lostTo })
   }
 
   #shelf(server: string): Shelf | undefined {
@@ -272,6 +275,7 @@ export class Catalog implements CatalogPort {
   #found<T>(kind: NamedKind, shelf: Shelf, name: string, target: T): Found<T> {
     const { server } = shelf.link
     const { pins } = this.#options
+    this.#register()
     switch (stateOf(pins, kind, shelf, name)) {
       case 'pinned': {
         const why = this.#lostTo(kind, server, name)
@@ -339,6 +343,7 @@ export class Catalog implements CatalogPort {
     const known = kind && shelf.sighted.get(kind)
     const taken = known?.digest === offer.digest ? known : offer
     shelf.offers.set(method, taken)
+    if (method === 'resources/list') this.#options.register.resources(shelf.link.server, taken)
     if (!kind || taken === known) return taken
     shelf.sighted.set(kind, taken)
     this.#revision += 1
@@ -436,14 +441,7 @@ export class Catalog implements CatalogPort {
 
   /** The definition of a tool is whole, or it is not what was approved; of others, what policies take out is left out. */
   #itemText(method: ListMethod, server: string, item: Listed): string | undefined {
-    const text = this.#namedText(method, server, item)
+    const text = namedText(this.#names, method, server, item)
     return method === 'tools/list' ? text : this.#options.overhear.clean(server, text)
-  }
-
-  #namedText(method: ListMethod, server: string, item: Listed): string {
-    const named = method === 'tools/list' || method === 'prompts/list'
-    const name: Json | undefined = item.value['name']
-    if (!named || typeof name !== 'string' || !this.#names.renames) return printExact(item.exact)
-    return printExact({ ...item.exact, name: this.#names.join(server, name) })
   }
 }

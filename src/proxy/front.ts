@@ -21,7 +21,7 @@ import type { BudgetsPort, LinePorts, TaskPort, TimeKeeper } from '../pipeline/p
 import { Asks } from './asks.ts'
 import { Audience } from './audience.ts'
 import { Bridge } from './bridge.ts'
-import { catalogEvents } from './catalog-events.ts'
+import { onRecord } from './catalog-register.ts'
 import { Catalog } from './catalog.ts'
 import { departures } from './departure.ts'
 import { asDecided } from './dispatch.ts'
@@ -118,7 +118,7 @@ export function createFront(options: FrontOptions): Front {
     links,
     wish,
     overhear,
-    events: catalogEvents(record, operational, pins),
+    ...onRecord({ log, record, operational, pins }),
   })
   const hearing = new Hearing(self, timers)
   const stopping = (): boolean => state.down

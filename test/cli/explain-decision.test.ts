@@ -237,6 +237,15 @@ function pipe(path: string): void {
   execFileSync('mkfifo', [path])
 }
 
+/** The catalog, and the definitions that it names. */
+function catalogOf(log: string): readonly string[] {
+  const text = readFileSync(join(log, 'audit-0.jsonl'), 'utf8')
+  const name = /"event":"catalog_listed","facts":\{[^}]*"s256":"([0-9a-f]{64})"/.exec(text)?.[1]
+  if (name === undefined) throw new Error('no catalog is on record')
+  const catalog = readFileSync(join(log, 'objects', name), 'utf8')
+  return [name, ...(/"definitions":"([0-9a-f]{64})"/.exec(catalog)?.slice(1) ?? [])]
+}
+
 describe('the documents of that time', () => {
   test('count, whatever is in force since', async () => {
     const { call, close, swap } = await made()
@@ -256,7 +265,10 @@ describe('the documents of that time', () => {
     const { call, close, log } = await made()
     const id = await call('mail/send', GOOD)
     await close()
+    const catalog = catalogOf(log)
     for (const name of readdirSync(join(log, 'objects'))) {
+      // No decision reads the list of all tools.
+      if (catalog.includes(name)) continue
       const path = join(log, 'objects', name)
       const kept = readFileSync(path)
       spoil(path)
@@ -276,12 +288,13 @@ describe('the documents of that time', () => {
     expect([exit, err]).toEqual([3, expect.stringContaining('is no regular file')])
   })
 
-  test('are the mandate, its role, the policy, its manifest and the definition, each once', async () => {
+  test('are the mandate, its role, the policy, its manifest, the definition and the catalog, each once', async () => {
     const { call, close, log } = await made()
     await call('mail/send', GOOD)
     await call('mail/send', GOOD)
     await close()
-    expect(readdirSync(join(log, 'objects'))).toHaveLength(5)
+    expect(catalogOf(log)).toHaveLength(2)
+    expect(readdirSync(join(log, 'objects'))).toHaveLength(5 + 2)
   })
 })
 
