@@ -28,6 +28,22 @@ export function warnOfDeadBudgets(
   }
 }
 
+/** A tool that pays, and no amount that limits how much. `others`: budgets of policies in force that may be about it. */
+export function warnOfUnlimited(
+  { grants, budgets = [] }: Pick<Mandate, 'grants' | 'budgets'>,
+  others: readonly BudgetSource[],
+  problems: Problems,
+): void {
+  const amounts = [...budgets, ...others].filter(({ amount }) => amount !== undefined)
+  for (const grant of grants) {
+    if (grant.kind !== 'tool' || grant.effect !== 'pay') continue
+    if (amounts.some(({ of }) => !of || of.some((target) => meet(target, grant)))) continue
+    const message = `\`${grant.rule}\` pays, and nothing limits how much in all`
+    const remedy = 'add a budget: `{ id: eur, amount: args.amount, scale: 2, limit: …, per: day }`'
+    problems.warning(grant, 'pay_without_budget', message, remedy)
+  }
+}
+
 type Named = Pick<Grant, 'server' | 'name'>
 
 function meet(one: Named, other: Named): boolean {

@@ -1,6 +1,8 @@
 /** Budgets of a mandate: how they are written, and what a call takes from them. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { warnOfUnlimited } from '../../src/mandate/budget-findings.ts'
+import { Problems } from '../../src/model/document.ts'
 import type { Debit } from '../../src/model/state.ts'
 import { instant } from '../../src/model/id.ts'
 import type { JsonObject } from '../../src/model/json.ts'
@@ -361,4 +363,25 @@ test.each([
   expect(found.map(({ id }) => id)).toEqual(
     Array.from({ length: count }, () => 'optional_without_has'),
   )
+})
+
+test.each([
+  ['no budget', '', 1],
+  ['a budget of calls', 'budgets: [{ id: n, limit: 5, per: day }]', 1],
+  [
+    'an amount of other tools',
+    'budgets: [{ id: n, amount: args.x, limit: 5, per: day, of: [pay/get] }]',
+    1,
+  ],
+  ['an amount', 'budgets: [{ id: n, amount: args.x, limit: 5, per: day }]', 0],
+])('a tool that pays under %s', (_, text, count) => {
+  const body = `tools: { pay/send: { effect: pay }, pay/get: { effect: read } }\n${text}\n`
+  const { mandate } = compiled(body)
+  const found = new Problems()
+  warnOfUnlimited(mandate, [], found)
+  expect(found.list).toHaveLength(count)
+  const policy = new Problems()
+  const others = compiled(budgets('{ id: p, amount: args.x, limit: 5, per: day }')).mandate.budgets
+  warnOfUnlimited(mandate, others ?? [], policy)
+  expect(policy.list).toEqual([])
 })
