@@ -16,6 +16,7 @@ import {
   textOf,
   wordsOf,
 } from '../document/form.ts'
+import { warnOfDeadBudgets } from './budget-findings.ts'
 import { parseBudgets } from './budget-form.ts'
 import {
   conditionScope,
@@ -213,6 +214,7 @@ function parseAuthority(
     (node, into) => withRemedy(into, (found) => compileAmount(node, conditionScope(scope), found)),
     problems,
   )
+  warnOfDeadBudgets(budgets, grants, problems)
   return { context, grants, never, roles: resolved.roles, budgets }
 }
 

@@ -346,3 +346,23 @@ test.each([
   await record.close()
   expect([exit, err]).toEqual([2, expect.stringMatching(why)])
 })
+
+test('what was taken from budgets is found again, and in the entry', async () => {
+  const budgets = `budgets:
+  - { id: calls, limit: 9, per: day, timezone: Europe/Berlin, each: session }
+  - { id: size, of: [mail/send], amount: size(args.body), limit: 500, per: mandate }
+`
+  const policy = `${POLICY}budgets: [{ id: mails, limit: 5, per: hour }]\n`
+  await made({ mandate: `${MANDATE}${budgets}`, policies: { 'acme.yaml': policy } })
+  const call = await record.call('mail/send', GOOD)
+  await record.close()
+  const found = await told(call)
+  expect(found).toMatchObject({ exit: 0, comparison: 'same', differences: [] })
+  expect(found.recorded).toMatchObject({
+    debits: [
+      { budget: 'budgets.calls', amount: 1, limit: 9 },
+      { budget: 'budgets.size', amount: GOOD.body.length, limit: 500, scale: 0 },
+      { budget: 'acme#mails', key: expect.stringContaining('"agent"') as string, amount: 1 },
+    ],
+  })
+})

@@ -1,6 +1,8 @@
 /** Budgets of a mandate: how they are written, and what a call takes from them. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { warnOfUnlimited } from '../../src/mandate/budget-findings.ts'
+import { Problems } from '../../src/model/document.ts'
 import type { Debit } from '../../src/model/state.ts'
 import { instant } from '../../src/model/id.ts'
 import type { JsonObject } from '../../src/model/json.ts'
@@ -314,4 +316,72 @@ test.each([
 ])('the limit `%s` is a mistake', (limit) => {
   const { mandate } = parse(`${HEAD}tools: { vendors/approve: { limit: ${limit} } }\n`)
   expect(mandate).toBeUndefined()
+})
+
+test.each([
+  [
+    '`of` names nothing that is granted',
+    '{ id: a, limit: 1, per: day, of: [vendors/approve, mail/*] }',
+    1,
+  ],
+  ['`of` names what is granted', '{ id: a, limit: 1, per: day, of: ["*/app*"] }', 0],
+  ['all tools are meant', '{ id: a, limit: 1, per: day }', 0],
+])('a budget that nothing takes from is warned of: %s', (_, text, count) => {
+  const { mandate, problems } = parse(HEAD + line6(text))
+  expect(mandate).toBeDefined()
+  expect(problems.map(({ id, level }) => `${level} ${id}`)).toEqual(
+    Array.from({ length: count }, () => 'warning dead_budget'),
+  )
+})
+
+test('a budget of a mandate without tools is warned of', () => {
+  const { problems } = parse(
+    `${HEAD}prompts: { a/b: {} }\nbudgets: [{ id: a, limit: 1, per: day }]\n`,
+  )
+  expect(problems.map(({ id }) => id)).toEqual(['dead_budget'])
+})
+
+test.each([
+  ['args.amount', [], 1],
+  ['args.amount', ['amount'], 0],
+  ['args.amounts + 1', ['amounts'], 0],
+  ["'has(args.amount) ? args.amount : 0'", [], 0],
+])('an amount that may be left out is warned of: %s', (amount, required, count) => {
+  const mandate = compiled(
+    budgets(`{ id: n, amount: ${amount}, limit: 5, per: day, of: [vendors/approve] }`),
+  )
+  const properties = { amount: { type: 'number' }, amounts: { type: 'number' } }
+  const offered = (name: string) => ({
+    ...tool('vendors', name),
+    raw: { name, inputSchema: { type: 'object', properties, required } },
+  })
+  const found = mandate.unmatched({
+    servers: ['vendors'],
+    tools: [offered('approve'), offered('search')],
+    prompts: [],
+  })
+  expect(found.map(({ id }) => id)).toEqual(
+    Array.from({ length: count }, () => 'optional_without_has'),
+  )
+})
+
+test.each([
+  ['no budget', '', 1],
+  ['a budget of calls', 'budgets: [{ id: n, limit: 5, per: day }]', 1],
+  [
+    'an amount of other tools',
+    'budgets: [{ id: n, amount: args.x, limit: 5, per: day, of: [pay/get] }]',
+    1,
+  ],
+  ['an amount', 'budgets: [{ id: n, amount: args.x, limit: 5, per: day }]', 0],
+])('a tool that pays under %s', (_, text, count) => {
+  const body = `tools: { pay/send: { effect: pay }, pay/get: { effect: read } }\n${text}\n`
+  const { mandate } = compiled(body)
+  const found = new Problems()
+  warnOfUnlimited(mandate, [], found)
+  expect(found.list).toHaveLength(count)
+  const policy = new Problems()
+  const others = compiled(budgets('{ id: p, amount: args.x, limit: 5, per: day }')).mandate.budgets
+  warnOfUnlimited(mandate, others ?? [], policy)
+  expect(policy.list).toEqual([])
 })

@@ -50,7 +50,7 @@ function unitChanges(was: PolicyBudget, is: PolicyBudget): readonly Said[] {
     canonical([one.amount ? plain(one.amount) : null, one.scale ?? null])
   if (counted(was) !== counted(is)) {
     const [old, now] = [was, is].map(({ amount }) =>
-      amount ? `\`${String(plain(amount))}\`` : 'calls',
+      amount?.kind === 'scalar' ? `\`${String(amount.value)}\`` : 'calls',
     )
     const message =
       old === now
