@@ -64,7 +64,7 @@ export interface Restriction {
   readonly why: string
   /** Who said so: `operator <user>`, or `review <trigger>`. */
   readonly by: string
-  /** A suspension that ends by itself. */
+  /** A suspension that ends by itself: it stands no longer from then on, also where nobody has lifted it. */
   readonly until?: Instant
 }
 
@@ -81,6 +81,8 @@ export interface Instance {
   readonly pid: number
   readonly startedAt: Instant
   readonly heartbeatAt: Instant
+  /** Its process is there, and it said so lately. */
+  readonly alive: boolean
   /** The revision of the restrictions that it has put into effect. */
   readonly seen: number
   /** When it had, by its own clock. */
