@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { USUAL_TASK } from './config/settings.ts'
 import { lenderEvents, lent } from './credential/lend.ts'
+import { follow } from './guard/following.ts'
 import { connect } from './guard/offline.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { JsonObject } from './model/json.ts'
@@ -27,7 +28,6 @@ import { answerFrame } from './proxy/protocol.ts'
 import { type Outlet, Session } from './proxy/session.ts'
 import { REQUEST_LIMITS } from './proxy/strict.ts'
 import { fetchWith } from './proxy/upstream/http/fetch.ts'
-import { Presence } from './state/presence.ts'
 import { restrictedFor } from './state/restricted.ts'
 import { Task } from './state/task.ts'
 import { webhooks } from './webhook/webhooks.ts'
@@ -89,15 +89,17 @@ export function createGuard(given: GuardOptions): Guard {
   const newCallId = callIds(options.instance)
   const task = new Task(taskName(options, options))
   const restricted = restrictedTo(options, options)
-  const presence = presenceOf(options, [options], time)
-  presence.start()
-  const own = { task, restricted, standing: session, time, newCallId }
+  const following = follow(options, [options], time)
+  const { changes } = following
+  const log = following.reviewed(options)
+  const own = { task, restricted, standing: session, time, newCallId, changes, log }
   const front = createFront({ ...options, ...own })
+  following.start()
   for (const link of front.links) link.launch()
   let stopping: Promise<void> | undefined
   const stop = (reason: string): Promise<void> => {
     front.goDown()
-    stopping ??= shutDown({ front, session }, options, reason).finally(() => presence.stop())
+    stopping ??= shutDown({ front, session }, options, reason).finally(() => following.stop())
     return stopping
   }
   return {
@@ -226,13 +228,14 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
   ])
   const options = housed(given)
   const { instance } = options
-  const admissions = withTasks(options)
   recordPosture(options)
   const time = timeOf(options)
   const newCallId = callIds(instance)
-  const presence = presenceOf(options, admissions, time)
-  presence.start()
-  const posts = new Posts({ house: options, admissions, time, newCallId })
+  const following = follow(options, options.admissions, time)
+  const house = { ...options, changes: following.changes }
+  const admissions = withTasks(options).map((one) => ({ ...one, log: following.reviewed(one) }))
+  const posts = new Posts({ house, admissions, time, newCallId })
+  following.start()
   const listener = new Listener({ ...options, posts, onRefused: tally(options) })
   let stopping: Promise<void> | undefined
   return {
@@ -246,7 +249,7 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
       stopping ??= listener
         .stop()
         .then(() => closeRecord(options, reason))
-        .finally(() => presence.stop())
+        .finally(() => following.stop())
       return stopping
     },
   }
@@ -283,43 +286,24 @@ function timeOf({ clock, store }: Pick<House, 'clock' | 'store'>): TimeKeeper {
   return timeKeeper(clock, () => store.latest())
 }
 
-function presenceOf(house: House, acting: readonly Acting[], time: TimeKeeper): Presence {
-  const { store, timers, instance, record, operational, upstreams } = house
-  const mandates = acting.map(({ mandate: { mandate } }) => {
-    const { name, digest, agent } = mandate
-    return { name, digest, agent }
-  })
-  return new Presence({
-    store,
-    timers,
-    now: () => time.read().at,
-    self: {
-      instance,
-      pid: process.pid,
-      startedAt: time.read().at,
-      log: record,
-      mandates,
-      upstreams: upstreams.map(({ server }) => server),
-    },
-    onTrouble: (error) =>
-      operational.error({ error: messageOf(error) }, 'the store cannot be reached'),
-  })
-}
-
 /** The upstreams with what they are shown of logins. */
 function withLogins(house: Noting & House): readonly GuardedUpstream[] {
   const { clock, operational, stateDir, timers, upstreams } = house
-  const events = lenderEvents(operational, (event, facts) => note(house, event, facts))
+  const events = lenderEvents(operational, (event, facts) => void note(house, event, facts))
   return lent(upstreams, { stateDir, clock, timers, fetchWith, events })
 }
 
 type Noting = { readonly log: AuditLog } & Pick<HouseOptions, 'clock' | 'operational'>
 
 /** Puts on record what holds up nobody. */
-function note({ log, clock, operational }: Noting, event: EventName, facts: JsonObject): void {
-  log
+function note(
+  { log, clock, operational }: Noting,
+  event: EventName,
+  facts: JsonObject,
+): Promise<void> {
+  return log
     .append({ type: 'event', at: clock.now(), event, facts })
-    .catch((error: unknown) =>
+    .then(ignore, (error: unknown) =>
       operational.error({ error: messageOf(error) }, 'an event could not be recorded'),
     )
 }
@@ -327,7 +311,7 @@ function note({ log, clock, operational }: Noting, event: EventName, facts: Json
 function recordPosture(house: Noting & Pick<HouseOptions, 'posture'>): void {
   house.posture.onChange(({ risk, why, until }) => {
     const end = until === undefined ? {} : { until: new Date(until).toISOString() }
-    note(house, 'risk_changed', { risk, ...(why !== undefined && { why }), ...end })
+    void note(house, 'risk_changed', { risk, ...(why !== undefined && { why }), ...end })
   })
 }
 
@@ -340,7 +324,7 @@ function tally(house: Noting): ListenerOptions['onRefused'] {
     if ((count & (count - 1)) !== 0) return
     const facts = { status, why, count }
     house.operational.warn(facts, 'a request was turned away')
-    note(house, 'request_turned_away', facts)
+    void note(house, 'request_turned_away', facts)
   }
 }
 

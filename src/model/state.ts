@@ -73,6 +73,18 @@ export interface Restrictions {
   /** The number of the latest change, also of one that lifted something. */
   readonly revision: number
   readonly all: readonly Restriction[]
+  /** What was lifted lately, the latest last, so that guards can say who did it. Absent: it is not kept. */
+  readonly lifted?: readonly Lifted[]
+}
+
+/** A restriction that somebody ended. */
+export interface Lifted {
+  /** The revision that this made. */
+  readonly id: number
+  readonly restriction: Restriction
+  readonly at: Instant
+  readonly why: string
+  readonly by: string
 }
 
 /** A guard process that runs, as it says of itself. */

@@ -47,7 +47,9 @@ function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded
       return refusal('forward', cancelled.why ?? 'cancelled')
     }
     if (answer === 'called_off')
-      return refusal('forward', cancelled.why ?? 'outcome_unknown', 'called off after it left')
+      return cancelled.why === undefined
+        ? refusal('forward', 'outcome_unknown', CALLED_OFF)
+        : refusal('screen', cancelled.why, CALLED_OFF)
     return { equipped, answer, call, request }
   }
   const refused = (error: unknown): Refusal => {
@@ -60,6 +62,8 @@ function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded
     return refused(error)
   }
 }
+
+const CALLED_OFF = 'called off after it left'
 
 /** It never reached its upstream: it is no call that was made. */
 const NOTHING_LEFT: ReadonlySet<FaultCode> = new Set([

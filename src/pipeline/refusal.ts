@@ -106,8 +106,18 @@ const WORDING: Readonly<Record<DenyReason, Wording>> = {
   },
 }
 
+/** Of a call that was under way when it was taken back: it may have been made. */
+const LEFT = '. It had left by then; outcome unknown'
+const TAKEN_BACK: ReadonlySet<DenyReason> = new Set([
+  'mandate_revoked',
+  'mandate_suspended',
+  'revoked',
+  'suspended',
+  'state_unavailable',
+])
+
 /** What agents are told of a refusal. */
-export type Why = Pick<Refusal, 'reason' | 'resetsAt'>
+export type Why = Pick<Refusal, 'reason' | 'resetsAt'> & Partial<Pick<Refusal, 'stage'>>
 
 /** How a refusal travels: a tool result that a model reads, or a JSON-RPC error. */
 export interface Told {
@@ -122,11 +132,12 @@ export interface Told {
  * methods get a JSON-RPC error. `name` is the tool's name as the agent wrote it.
  */
 export function told(why: DenyReason | Why, method: string, era: Era, name?: string): Told {
-  const { reason, resetsAt } = typeof why === 'string' ? { reason: why } : why
+  const { reason, resetsAt, stage } = typeof why === 'string' ? { reason: why } : why
   const resets = resetsAt === undefined ? undefined : new Date(resetsAt).toISOString()
   const wording = WORDING[reason]
   const anew = resets === undefined ? '' : `. It begins anew at ${resets}`
-  const text = `${wording.text}${subject(reason, name)}${anew}`
+  const left = stage === 'screen' && TAKEN_BACK.has(reason) ? LEFT : ''
+  const text = `${wording.text}${subject(reason, name)}${anew}${left}`
   if (method === 'tools/call' && wording.protocol !== true) {
     const more = { [REASON_META]: reason, ...(resets !== undefined && { [RESETS_META]: resets }) }
     return { part: 'result', text: canonical(toolError(text, more, era)) }
