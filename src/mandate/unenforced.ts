@@ -3,7 +3,7 @@
  * so that nobody relies on a limit that nothing keeps.
  */
 import type { DocNode, Problems } from '../model/document.ts'
-import { listOf, type Members, membersOf, nameOf, namesOf, wrongType } from '../document/form.ts'
+import { type Members, membersOf, nameOf, namesOf, wrongType } from '../document/form.ts'
 
 type Check = (node: DocNode, problems: Problems) => boolean
 
