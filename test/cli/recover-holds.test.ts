@@ -52,8 +52,13 @@ describe('a guard that ended after', () => {
     const store = memoryStore({ clock, memory, isRunning: () => false })
     const recovered = await recoverHolds(store, (_, calls) => {
       const intents = log.entries.filter(({ type }) => type === 'intent')
-      const found = new Set(intents.map((entry) => callId(JSON.stringify(entry['call']).slice(1, -1))))
-      return Promise.resolve({ found: new Set([...found].filter((one) => calls.has(one))), whole: true })
+      const found = new Set(
+        intents.map((entry) => callId(JSON.stringify(entry['call']).slice(1, -1))),
+      )
+      return Promise.resolve({
+        found: new Set([...found].filter((one) => calls.has(one))),
+        whole: true,
+      })
     })
     expect(recovered).toEqual({ ...ended, unknown: 0 })
     expect(store.budgets('')[0]?.used).toBe(used)
