@@ -27,6 +27,8 @@ export const LAUNCH_HELP = `  --mandate <file>        the mandate, YAML or JSON 
   --policies <folder>     what nobody may do; else CHAPERONE_POLICIES, what the settings name, the folder policies beside the
                           mandate, the upstreams or the settings
   --agent <name>          who is calling: must be the mandate's agent (or CHAPERONE_AGENT)
+  --task <name>           the run of the mandate that goes on; another one begins without history; default default (or
+                          CHAPERONE_TASK)
   --environment <name>    dev, test, staging or prod; default dev (or CHAPERONE_ENVIRONMENT)
   --risk <posture>        normal, elevated or high, unless \`chaperone risk\` is stricter (or CHAPERONE_RISK)
   --state-dir <folder>    where the record is kept (or CHAPERONE_STATE_DIR)

@@ -62,6 +62,31 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./risk.ts')).command,
   },
   {
+    name: 'budget',
+    summary: 'what is left of budgets, and when they begin anew',
+    load: async () => (await import('./budget.ts')).command,
+  },
+  {
+    name: 'revoke',
+    summary: 'take a mandate, an agent, an upstream, a tool or everything back, at once',
+    load: async () => (await import('./revoke.ts')).command,
+  },
+  {
+    name: 'suspend',
+    summary: 'hold a mandate, an agent, an upstream, a tool or everything back for a while',
+    load: async () => (await import('./suspend.ts')).command,
+  },
+  {
+    name: 'resume',
+    summary: 'end a suspension, or a revocation of anything but a mandate',
+    load: async () => (await import('./resume.ts')).command,
+  },
+  {
+    name: 'guards',
+    summary: 'the guards that run, whom they serve, and what is taken back',
+    load: async () => (await import('./guards.ts')).command,
+  },
+  {
     name: 'diff',
     summary: 'what a change of policies widens, and what it narrows',
     load: async () => (await import('./diff.ts')).command,

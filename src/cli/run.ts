@@ -5,6 +5,7 @@ import { systemClock } from '../config/system.ts'
 import { createGuard } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Lock } from '../model/lock.ts'
+import type { OperationalLog, StateStore } from '../model/port.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
 import { openExports } from './exports.ts'
 import type { CliIo, Command } from './io.ts'
@@ -23,8 +24,10 @@ import {
   operationalLogOf,
   policiesInForce,
   principalOf,
+  recovered,
   underPolicies,
   whileServing,
+  withStore,
 } from './serving.ts'
 
 export const command: Command = {
@@ -67,21 +70,38 @@ interface Launch {
 }
 
 async function serve(launch: Launch, io: CliIo): Promise<void> {
-  const { settings, mandate, upstreams, lock, policySet } = launch
+  const operational = operationalLogOf(launch.settings)
+  try {
+    const { settings } = launch
+    await withStore({ settings, operational }, io, (store) =>
+      guarding({ ...launch, operational, store }, io),
+    )
+  } finally {
+    await operational.close()
+  }
+}
+
+/** Until the agent has gone. */
+async function guarding(
+  launch: Launch & { readonly operational: OperationalLog; readonly store: StateStore },
+  io: CliIo,
+): Promise<void> {
+  const { settings, mandate, upstreams, lock, policySet, operational, store } = launch
   const principal = principalOf(settings, mandate)
-  const operational = operationalLogOf(settings)
   const acting = actingOf(principal, mandate.mandate)
   const opened = openRecord(settings, io, acting)
-  const parts = { opened, settings, operational, env: io.env, upstreams, acting }
+  const parts = { opened, settings, operational, env: io.env, upstreams, store, acting }
   const exports = await openExports({ ...parts, use: 'run' })
   const { log, instance, record } = exports
   keepDocuments(log, mandate.mandate)
   if (lock) keepDocument(log, lock)
+  await recovered(store, { log, operational })
   const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
   const keeper = await policiesInForce(policySet, { log, settings }, operational, io)
   const restricted = underPolicies(mandate, keeper, settings)
   const engines = keeper?.engines
-  const guard = createGuard({ ...house, mandate: restricted, engines, principal, log, instance })
+  const own = { mandate: restricted, engines, principal, log, instance, record, store }
+  const guard = createGuard({ ...house, ...own })
   const from = settings.agent === undefined ? 'mandate' : 'launch line'
   await Promise.all([
     log.append(
@@ -100,6 +120,5 @@ async function serve(launch: Launch, io: CliIo): Promise<void> {
   } finally {
     await keeper?.close()
     await exports.close()
-    await operational.close()
   }
 }

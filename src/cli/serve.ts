@@ -5,6 +5,7 @@ import { systemClock } from '../config/system.ts'
 import { createHttpGuard, type HttpGuard } from '../guard.ts'
 import type { Principal } from '../model/call.ts'
 import { GuardError } from '../model/error.ts'
+import type { OperationalLog, StateStore } from '../model/port.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, parseFlags } from './arguments.ts'
 import { openExports } from './exports.ts'
 import type { CliIo, Command } from './io.ts'
@@ -24,8 +25,10 @@ import {
   operationalLogOf,
   policiesInForce,
   principalOf,
+  recovered,
   underPolicies,
   whileServing,
+  withStore,
 } from './serving.ts'
 
 export const command: Command = {
@@ -74,13 +77,30 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
 }
 
 async function serve(serving: Serving, io: CliIo): Promise<void> {
-  const { settings, upstreams, lock, agents, host, port, policySet } = serving
+  const { settings } = serving
   const operational = operationalLogOf(settings)
+  try {
+    await withStore({ settings, operational }, io, (store) =>
+      guarding({ ...serving, operational, store }, io),
+    )
+  } finally {
+    await operational.close()
+  }
+}
+
+/** Until a signal says stop. */
+async function guarding(
+  serving: Serving & { readonly operational: OperationalLog; readonly store: StateStore },
+  io: CliIo,
+): Promise<void> {
+  const { settings, upstreams, lock, agents, host, port, policySet, operational, store } = serving
   const opened = openRecord(settings, io)
-  const parts = { opened, settings, operational, env: io.env, upstreams }
-  const exports = await openExports({ ...parts, use: 'serve', metricsPort: serving.metricsPort })
+  const { metricsPort } = serving
+  const parts = { opened, settings, operational, env: io.env, upstreams, store, metricsPort }
+  const exports = await openExports({ ...parts, use: 'serve' })
   const { log, instance, record } = exports
   if (lock) keepDocument(log, lock)
+  await recovered(store, { log, operational })
   const keeper = await policiesInForce(policySet, { log, settings }, operational, io)
   const admissions = agents.map(({ mandate, key }) => {
     const principal: Principal =
@@ -99,6 +119,8 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
     admissions,
     log,
     instance,
+    record,
+    store,
     host,
     port,
     rules: serving.rules,
@@ -124,7 +146,6 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
   } finally {
     await keeper?.close()
     await exports.close()
-    await operational.close()
   }
 }
 

@@ -51,6 +51,8 @@ export interface Settings {
   /** Absolute; absent: the folder `policies` that is found. */
   readonly policies?: string
   readonly capture: Capture
+  /** Which run of the mandate it is: labels and counts are those of one. */
+  readonly task: string
   /** Whom policies can notify. */
   readonly webhooks: Webhooks
   /** Where metrics are served; absent: nowhere. */
@@ -75,6 +77,7 @@ export interface SettingFlags {
   readonly lock?: string | undefined
   readonly policies?: string | undefined
   readonly capture?: string | undefined
+  readonly task?: string | undefined
   readonly 'allow-writable'?: readonly string[] | undefined
 }
 
@@ -122,6 +125,7 @@ export const SETTING_OPTIONS = {
   lock: { type: 'string' },
   policies: { type: 'string' },
   capture: { type: 'string' },
+  task: { type: 'string' },
   'allow-writable': { type: 'string', multiple: true },
 } as const
 
@@ -142,6 +146,7 @@ const FILE: Setting = { flag: 'log-file', variable: 'CHAPERONE_LOG_FILE' }
 const LOCK: Setting = { flag: 'lock', variable: 'CHAPERONE_LOCK' }
 const POLICIES: Setting = { flag: 'policies', variable: 'CHAPERONE_POLICIES' }
 const CAPTURE: Setting = { flag: 'capture', variable: 'CHAPERONE_CAPTURE' }
+const TASK: Setting = { flag: 'task', variable: 'CHAPERONE_TASK' }
 
 const HOST: Setting<keyof ServeFlags> = { flag: 'host', variable: 'CHAPERONE_HOST' }
 const PORT: Setting<keyof ServeFlags> = { flag: 'port', variable: 'CHAPERONE_PORT' }
@@ -158,7 +163,9 @@ const METRICS: Setting<keyof ServeFlags> = {
   variable: 'CHAPERONE_METRICS_PORT',
 }
 
-const AGENT_NAME = /^[^\s\p{C}]{1,128}$/u
+const NAME = /^[^\s\p{C}]{1,128}$/u
+/** Of whoever names none: a guard that is started again goes on with it. */
+export const USUAL_TASK = 'default'
 const LONGEST_TIMEOUT_MS = 86_400_000
 const LARGEST_RESULT = 1024 * 1024 * 1024
 
@@ -177,13 +184,14 @@ export function readSettings(
 ): Settings {
   const given = (setting: Setting): Given | undefined => find(setting, flags, env)
   const agent = given(AGENT)
+  const task = given(TASK)
   const stateDir = given(STATE)
   const logFile = given(FILE)
   const lock = given(LOCK)
   const policies = given(POLICIES)
   const folder = policies ? resolve(cwd, policies.text) : file.policies
   return {
-    ...(agent && { agent: agentName(agent) }),
+    ...(agent && { agent: plainName(agent, 'agent') }),
     environment: oneOf(ENVIRONMENTS, given(ENVIRONMENT)) ?? file.environment ?? 'dev',
     risk: oneOf(RISK_POSTURES, given(RISK)) ?? file.risk ?? 'normal',
     ...(stateDir && { stateDir: resolve(cwd, stateDir.text) }),
@@ -195,6 +203,7 @@ export function readSettings(
     ...(lock && { lock: resolve(cwd, lock.text) }),
     ...(folder !== undefined && { policies: folder }),
     capture: oneOf(CAPTURES, given(CAPTURE)) ?? file.capture ?? 'none',
+    task: task ? plainName(task, 'task') : USUAL_TASK,
     webhooks: file.webhooks,
     ...exportsOf(file),
     allowWritable: (flags['allow-writable'] ?? []).map((path) => resolve(cwd, path)),
@@ -254,9 +263,9 @@ function find<Flag extends string>(
   return { name: given.name, text: given.text }
 }
 
-function agentName(given: Given): string {
-  if (AGENT_NAME.test(given.text)) return given.text
-  throw wrong(given.name, 'is no agent name', 'up to 128 characters without spaces')
+function plainName(given: Given, what: 'agent' | 'task'): string {
+  if (NAME.test(given.text)) return given.text
+  throw wrong(given.name, `is no ${what} name`, 'up to 128 characters without spaces')
 }
 
 function oneOf<T extends string>(choices: readonly T[], given: Given | undefined): T | undefined {

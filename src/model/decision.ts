@@ -110,6 +110,8 @@ export interface Conjunct {
   readonly of?: string
   /** The rule is in shadow mode: on record, and without effect. */
   readonly shadow?: true
+  /** It is what the call takes from a budget. */
+  readonly budget?: true
 }
 
 /** Whether a rule applies to a call; `error` counts as a yes, `unknown` hangs on a value that is not kept. */

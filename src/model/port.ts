@@ -141,6 +141,9 @@ export interface HoldRequest {
   readonly debits: readonly Debit[]
 }
 
+/** A guard process as it says of itself that it runs. */
+export type RunningGuard = Omit<Instance, 'heartbeatAt' | 'alive' | 'seen' | 'seenAt'>
+
 /**
  * What all guards of one user on one machine share. Every method is one transaction, takes effect before it returns, and is
  * seen by every other process from then on.
@@ -150,7 +153,8 @@ export interface HoldRequest {
 export interface StateStore {
   /**
    * Takes every debit or none. A window that is newer than the counter's begins it anew; one that is older (the clock went
-   * back) counts against the counter as it is.
+   * back) counts against the counter as it is. A hold of nothing needs not be settled. Whoever holds has registered before:
+   * holds of nobody stay what they are, spent.
    */
   hold(request: HoldRequest): Held
   /** What was held is spent. */
@@ -162,11 +166,23 @@ export interface StateStore {
   /** Counters whose key begins so; all of them for ''. */
   budgets(prefix: string): readonly BudgetState[]
 
-  /** Cheap enough to ask before every call. */
+  /** All that `act` does in the store, or nothing where it throws, and nobody else in between. It may not wait. */
+  together<T>(act: () => T): T
+
+  /**
+   * Cheap enough to ask before every call: the same object as long as nothing changes. Also tells of suspensions whose `until`
+   * has passed, as time is the caller's.
+   */
   restrictions(): Restrictions
-  /** The later of two about one target counts, but a suspension never weakens a revocation. */
+  /**
+   * The later of two about one target counts, but a suspension never weakens a revocation: returns what stands from then on,
+   * which is the revocation then, and no change.
+   */
   restrict(restriction: Omit<Restriction, 'id'>): Restriction
-  /** Lifts what stands against exactly this target; `revoked`: also a revocation. Undefined where there was nothing. */
+  /**
+   * Lifts what stands against exactly this target; `revoked`: also a revocation, but never of a mandate. Returns what was
+   * lifted, undefined where there was nothing.
+   */
   lift(
     target: Target,
     given: {
@@ -178,12 +194,15 @@ export interface StateStore {
   ): Restriction | undefined
 
   /** Says that this guard runs. The returned heartbeat says it again; what stops saying so for long, or whose process is gone, is not running. */
-  register(instance: Omit<Instance, 'heartbeatAt' | 'seen' | 'seenAt'>): void
+  register(guard: RunningGuard): void
   heartbeat(instance: string, at: Instant, seen: number, seenAt?: Instant): void
   unregister(instance: string): void
+  /** Those that are not running any more, too, for some days. */
   instances(): readonly Instance[]
 
-  /** The latest wall time that any guard has seen, in milliseconds; a clock that is behind it went back. */
+  /** The latest wall time of any hold or heartbeat, also before a restart; a clock that is behind it went back. 0: none yet. */
   latest(): Instant
+  /** An operator's word that the clock was wrong, and what it says now is right. */
+  resetLatest(at: Instant): void
   close(): void
 }

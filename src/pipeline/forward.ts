@@ -27,6 +27,11 @@ export const forward: StageRow<Equipped, Forwarded> = {
     'cancelled',
     'tool_changed',
     'definition_changed',
+    'mandate_revoked',
+    'mandate_suspended',
+    'revoked',
+    'suspended',
+    'state_unavailable',
   ],
   why: 'only what was judged, recorded and equipped may leave',
   run: (equipped, ports) => send(equipped, ports),
@@ -35,13 +40,16 @@ export const forward: StageRow<Equipped, Forwarded> = {
 function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded | Refusal> {
   const { call, request } = equipped
   const { retract } = equipped.committed
+  const { cancelled } = equipped.departure
   const accept = (answer: UpstreamAnswer | 'cancelled' | 'called_off'): Forwarded | Refusal => {
     if (answer === 'cancelled') {
       retract()
-      return refusal('forward', 'cancelled')
+      return refusal('forward', cancelled.why ?? 'cancelled')
     }
     if (answer === 'called_off')
-      return refusal('forward', 'outcome_unknown', 'called off after it left')
+      return cancelled.why === undefined
+        ? refusal('forward', 'outcome_unknown', CALLED_OFF)
+        : refusal('screen', cancelled.why, CALLED_OFF)
     return { equipped, answer, call, request }
   }
   const refused = (error: unknown): Refusal => {
@@ -54,6 +62,8 @@ function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded
     return refused(error)
   }
 }
+
+const CALLED_OFF = 'called off after it left'
 
 /** It never reached its upstream: it is no call that was made. */
 const NOTHING_LEFT: ReadonlySet<FaultCode> = new Set([

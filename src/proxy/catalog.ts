@@ -26,6 +26,7 @@ import { Supply, type SupplyOptions } from './supply.ts'
 import { spans } from './template.ts'
 import type { Agreement } from './upstream/handshake.ts'
 import type { Link } from './upstream/link.ts'
+import type { Restricted } from './taken-back.ts'
 import { unavailable } from './unavailable.ts'
 
 export interface CatalogOptions extends Omit<SupplyOptions, 'onFetched'> {
@@ -35,6 +36,8 @@ export interface CatalogOptions extends Omit<SupplyOptions, 'onFetched'> {
   readonly pins: Pins
   readonly events: CatalogEvents
   readonly overhear: Overhear
+  /** What is taken back is not shown, and not asked. */
+  readonly restricted: Restricted
 }
 
 /** A list as the agent may see it. */
@@ -46,6 +49,11 @@ export interface View {
   readonly digest: Sha256
   /** The upstreams that something in it is of. */
   readonly servers: ReadonlySet<string>
+}
+
+/** Nothing of it is asked: the line says why. */
+function takenBack<T>(target: T): Found<T> {
+  return { state: 'unavailable', target, reason: 'upstream_unavailable', detail: 'taken back' }
 }
 
 const UNAPPROVED = 'hidden: nobody approved its definition'
@@ -93,6 +101,7 @@ export class Catalog implements CatalogPort {
     if (!target || !shelf) return { state: 'unknown' }
     if (!this.#options.mandate.prompt(target.server, target.name).listed)
       return { state: 'unknown' }
+    if (this.#isTaken(shelf)) return takenBack(target)
     const offer = await this.#supply.offer(shelf, 'prompts/list')
     if (offer instanceof GuardError) return unavailable(target, offer)
     return this.#found('prompt', shelf, target.name, target)
@@ -106,7 +115,10 @@ export class Catalog implements CatalogPort {
     uri: string,
     mandate: CompiledMandate,
   ): Promise<Found<{ readonly server: string }>> {
-    const granted = this.#shelves.filter(({ link }) => mandate.resource(link.server, uri).listed)
+    const named = this.#shelves.filter(({ link }) => mandate.resource(link.server, uri).listed)
+    const granted = named.filter((shelf) => !this.#isTaken(shelf))
+    const [taken] = granted.length === 0 ? named : []
+    if (taken) return takenBack({ server: taken.link.server })
     const shelf = await holderOf(uri, granted, {
       supply: this.#supply,
       mandate,
@@ -155,16 +167,18 @@ export class Catalog implements CatalogPort {
 
   /** The list as this mandate shows it: filtered once per change of what an upstream sent, not per request. */
   async view(method: ListMethod): Promise<View> {
+    const { pins, mandate, restricted } = this.#options
+    const open = this.#shelves.filter((shelf) => !this.#isTaken(shelf))
     const offers = await Promise.all(
-      this.#shelves.map(async (shelf) => ({
+      open.map(async (shelf) => ({
         shelf,
         offer: await this.#supply.offerInTime(shelf, method),
       })),
     )
     const key = offers.map(({ offer }) => (offer instanceof GuardError ? '-' : offer.digest)).join()
     const cached = this.#views.get(method)
-    const { pins, mandate } = this.#options
-    const revised = `${key} ${this.#revision} ${pins.drifted} ${mandate.revision ?? ''}`
+    const taken = restricted.stamp()
+    const revised = `${key} ${this.#revision} ${pins.drifted} ${mandate.revision ?? ''} ${taken}`
     if (cached?.key === revised) return cached.view
     const view = this.#filter(method, offers, digestOf(key))
     this.#views.set(method, { key: revised, view })
@@ -186,6 +200,11 @@ export class Catalog implements CatalogPort {
   swapped(): void {
     this.#lost.clear()
     this.#revision += 1
+  }
+
+  /** Has the agent seen this list? */
+  shown(method: ListMethod): boolean {
+    return this.#views.has(method)
   }
 
   /** Does the agent's view of a list differ from the last one that was made? */
@@ -233,6 +252,11 @@ export class Catalog implements CatalogPort {
 
   #shelf(server: string): Shelf | undefined {
     return this.#shelves.find(({ link }) => link.server === server)
+  }
+
+  /** The whole upstream is taken back: it is not asked for anything. */
+  #isTaken({ link }: Shelf): boolean {
+    return this.#options.restricted.thing(link.server) !== undefined
   }
 
   #isKnown(shelf: Shelf, method: ListMethod): boolean {
@@ -283,6 +307,7 @@ export class Catalog implements CatalogPort {
     const bare = bareTool(shelf, name)
     // Nobody waits for an upstream to start, or learns that it is down, on account of a tool that no grant names.
     if (!this.#options.mandate.names(shelf.link.server, name)) return { state: 'unknown' }
+    if (this.#isTaken(shelf)) return takenBack(bare)
     const offer = await this.#supply.offer(shelf, 'tools/list')
     if (offer instanceof GuardError) return unavailable(bare, offer)
     return this.#knownTool(shelf, name)
@@ -333,7 +358,8 @@ export class Catalog implements CatalogPort {
     const shown: Shown[] = []
     let all = 0
     for (const { shelf, offer } of offers) {
-      if (offer instanceof GuardError) continue
+      // Fetching may have taken its time.
+      if (offer instanceof GuardError || this.#isTaken(shelf)) continue
       all += offer.items.length
       for (const item of offer.items)
         if (this.#visible(method, shelf, item)) shown.push({ server: shelf.link.server, item })
@@ -400,6 +426,7 @@ export class Catalog implements CatalogPort {
     const name = this.#shown('tool', shelf, item)
     const tool = name === undefined ? undefined : shelf.known.tool.get(name)?.tool
     if (!tool) return false
+    if (this.#options.restricted.thing(shelf.link.server, tool.name) !== undefined) return false
     const authority = this.#options.mandate.tool(tool)
     for (const problem of authority.problems) {
       this.#options.events.onHidden(shelf.link.server, 'tool', tool.name, problemText(problem))

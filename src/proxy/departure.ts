@@ -4,7 +4,7 @@ import type { UpstreamRequest } from '../model/call.ts'
 import { GuardError } from '../model/error.ts'
 import { isObject, member, type Json, type JsonObject } from '../model/json.ts'
 import type { UpstreamAnswer } from '../model/port.ts'
-import type { Departure, ForwardPort } from '../pipeline/port.ts'
+import type { Departure, ForwardPort, RestrictedPort } from '../pipeline/port.ts'
 import { REASON_META } from '../pipeline/refusal.ts'
 import { bridgedError, bridgedResult, nextMeta, progressToken, type Dress } from './envelope.ts'
 import type { Errand } from './errand.ts'
@@ -22,6 +22,7 @@ import type { Agreement, Wish } from './upstream/handshake.ts'
 import type { Flood } from './flood.ts'
 import type { Link, SendOptions } from './upstream/link.ts'
 import type { ProgressListener, RawAnswer } from './upstream/pending.ts'
+import { takenNow } from './taken-back.ts'
 import type { Watch } from './watch.ts'
 
 /** `cancelled`: nothing left. `called_off`: it had left, and the upstream was told. */
@@ -38,6 +39,7 @@ export interface DepartureOptions {
   readonly seal: Seal
   readonly flood: Flood
   readonly overhear: Overhear
+  readonly restricted: RestrictedPort
 }
 
 /** A departure with everything that is known about its way. */
@@ -63,9 +65,14 @@ function forward(
   if (!link) throw new GuardError('ERR_UPSTREAM_DOWN', `no upstream \`${departure.server}\``)
   const { agreement } = link
   if (agreement) return depart(departure, { link, agreement }, options)
-  return link
+  const departed = link
     .connect(options.wish(link.server))
     .then((agreed) => depart(departure, { link, agreement: agreed }, options))
+  // Nobody waits for an upstream that starts on account of a call that was called off meanwhile: it does not leave.
+  const calledOff = new Promise<Called>((resolve) => {
+    departure.cancelled.onAbort(() => resolve('cancelled'))
+  })
+  return Promise.race([departed, calledOff])
 }
 
 function depart(
@@ -74,9 +81,13 @@ function depart(
   options: DepartureOptions,
 ): Promise<UpstreamAnswer | Called> {
   const { cancelled, continuation } = departure
-  if (cancelled.aborted) return Promise.resolve('cancelled')
   // Whoever waits for an answer made this signal; the line carries it and knows no more of it.
   if (!(cancelled instanceof Underway)) throw new TypeError('a departure of nobody')
+  const taken = cancelled.aborted
+    ? undefined
+    : takenNow(options.restricted, departure.call.resource)
+  if (taken !== undefined) cancelled.callOff(taken)
+  if (cancelled.aborted) return Promise.resolve('cancelled')
   const errand = errandOf(departure, cancelled)
   const capabilities = (): JsonObject =>
     offered(errand.declared, (kind) => options.mandate.permitsRequest(link.server, kind))

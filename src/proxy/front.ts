@@ -17,7 +17,7 @@ import type { EventName } from '../model/record.ts'
 import { type AgainPorts, type LetOut, refusedNow } from '../pipeline/again.ts'
 import { standing as standingOf } from '../pipeline/bind.ts'
 import { takeCall } from '../pipeline/line.ts'
-import type { LinePorts, TaskPort, TimeKeeper } from '../pipeline/port.ts'
+import type { BudgetsPort, LinePorts, TaskPort, TimeKeeper } from '../pipeline/port.ts'
 import { Asks } from './asks.ts'
 import { Audience } from './audience.ts'
 import { Bridge } from './bridge.ts'
@@ -40,6 +40,7 @@ import { Hearing } from './upstream/changes.ts'
 import type { Connect, UpstreamDefinition } from './upstream/connection.ts'
 import type { Wish } from './upstream/handshake.ts'
 import { Link, type LinkEvents } from './upstream/link.ts'
+import { type Changes, type Restricted, TakenBack, takenNow, unlessTaken } from './taken-back.ts'
 import { Watch } from './watch.ts'
 
 /** An upstream to guard: how it is reached, and how long a call to it may take. */
@@ -64,6 +65,9 @@ export interface HouseOptions {
   readonly openingMs: number
   /** External policy engines by their id; absent where policies name none. */
   readonly engines?: LinePorts['engines']
+  readonly budgets: BudgetsPort
+  /** Says when something is taken back, or lifted; absent: nobody says so, and only what comes next is refused. */
+  readonly changes?: Changes
   /** What definitions have to be. */
   readonly pins: Pins
   /** Who is told of calls where a policy asks for it. */
@@ -77,6 +81,8 @@ export interface Assignment {
   readonly log: AuditLog
   /** Of all that is done under this mandate by whoever acts: a new connection does not begin anew. */
   readonly task: TaskPort
+  /** What is taken back of it. */
+  readonly restricted: Restricted
 }
 
 export interface FrontOptions extends HouseOptions, Assignment {
@@ -124,13 +130,15 @@ export function createFront(options: FrontOptions): Front {
   const byName = new Map(links.map((link) => [link.server, link]))
   const flood = floodOf(options, record)
   const levels = new Levels()
-  const heard = { self, mandate, parking, watch, overhear }
+  const { restricted } = options
+  const taken = (server: string): DenyReason | undefined => takenNow(restricted, server)
+  const heard = { self, mandate, parking, watch, overhear, restricted, taken }
   const way = { ...heard, links: byName, wish, seal, levels, flood }
-  const upstreams = asDecided(departures(way), catalog)
+  const upstreams = unlessTaken(asDecided(departures(way), catalog), restricted)
   const ports = linePorts(options, { catalog, upstreams, stopping })
   const asks = new Asks({ ...heard, ...judge, standing, log, time, timers, operational })
   const common = { standing, audience, catalog, asks, watch, hearing, operational, timers, links }
-  const notices = new Notices({ ...common, flood, overhear, mandate: naming(mandate) })
+  const notices = new Notices({ ...common, flood, overhear, taken, mandate: naming(mandate) })
   Object.assign(parts, { notices, asks, catalog })
   const unhear = followPolicies(options, notices)
   const subscribe = (underway: Underway, uri: string): Promise<boolean> =>
@@ -138,6 +146,10 @@ export function createFront(options: FrontOptions): Front {
   const locals = new Locals({ ...common, self, mandate, openingMs, subscribe })
   const bridge = new Bridge(seal, asks)
   const relay = new Relay({ ...common, ports, locals, bridge, parking, overhear })
+  const underway = (): Iterable<Underway> => relay.calls()
+  const onFault = faults(operational)
+  const takenBack = new TakenBack({ ...common, ...heard, notices, underway, onFault })
+  const unfollow = options.changes?.onChange(() => takenBack.effect())
   const settled = (patienceMs: number): Promise<void> =>
     Promise.race([relay.settled(), patience(timers, patienceMs)])
   const goDown = (): void => {
@@ -152,6 +164,7 @@ export function createFront(options: FrontOptions): Front {
     stop: async (patienceMs) => {
       goDown()
       unhear?.()
+      unfollow?.()
       parking.clear()
       await settled(patienceMs)
       await Promise.all(links.map((link) => link.stop()))
@@ -184,8 +197,15 @@ function followPolicies({ mandate, task }: FrontOptions, notices: Notices): Unhe
   task.track(mandate.queries)
   return mandate.onSwap?.(() => {
     task.track(mandate.queries)
-    notices.swapped()
+    void notices.swapped()
   })
+}
+
+function faults(operational: OperationalLog): (fault: unknown) => void {
+  return (fault) => {
+    const error = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)
+    operational.error({ error }, 'a fault in the guard')
+  }
 }
 
 type Unhear = (() => void) | undefined
@@ -319,6 +339,7 @@ function linePorts(
   joined: Pick<LinePorts, 'catalog' | 'upstreams' | 'stopping'>,
 ): LinePorts {
   const { clock, time, log, operational, principal, mandate, environment, posture, task } = options
+  const { budgets, restricted } = options
   return {
     ...joined,
     clock,
@@ -330,6 +351,8 @@ function linePorts(
     environment,
     posture,
     task,
+    budgets,
+    restricted,
     notifier: options.notifier,
     engines: options.engines,
     maxAnswerBytes: options.maxAnswerBytes,

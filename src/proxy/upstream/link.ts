@@ -93,6 +93,7 @@ export class Link {
   readonly #retries: Retries
   readonly #garbage = new Map<string, number>()
   #stopped = false
+  #barred = false
   readonly #ending = new Set<Promise<void>>()
 
   constructor(options: LinkOptions) {
@@ -116,7 +117,7 @@ export class Link {
 
   /** Starts the process without speaking to it: its own start-up runs beside the guard's. */
   launch(): void {
-    if (!this.#life && !this.#stopped) this.#life = this.#begin()
+    if (!this.#life && !this.#stopped && !this.#barred) this.#life = this.#begin()
   }
 
   /**
@@ -217,6 +218,20 @@ export class Link {
     await life?.connection.stop()
   }
 
+  /** It is taken back: what runs is ended, and nothing is started any more, until that is lifted. */
+  bar(): void {
+    this.#barred = true
+    const life = this.#life
+    this.#life = undefined
+    this.#agreement = undefined
+    this.#end(life)
+  }
+
+  /** From now on it is started again when it is asked for. */
+  unbar(): void {
+    this.#barred = false
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     this.#agreement = undefined
@@ -225,7 +240,7 @@ export class Link {
   }
 
   async #open(wish: Wish): Promise<Agreement> {
-    if (this.#stopped) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is stopped`)
+    this.#refuseEnded()
     const early = this.#retries.refusal(this.server, this.#credential?.login)
     if (early) throw early
     try {
@@ -264,7 +279,7 @@ export class Link {
   }
 
   async #shake(wish: Wish): Promise<Agreement> {
-    if (this.#stopped) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is stopped`)
+    this.#refuseEnded()
     const life = (this.#life ??= this.#begin())
     if (neverStarted(life.connection)) {
       throw new GuardError(
@@ -287,9 +302,15 @@ export class Link {
     })
   }
 
+  #refuseEnded(): void {
+    const why = this.#stopped ? 'stopped' : this.#barred ? 'taken back' : undefined
+    if (why !== undefined) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is ${why}`)
+  }
+
   #failed(error: unknown): void {
     const { events, operational } = this.#options
-    this.#retries.failed(isDenied(error) ? { error, login: this.#life?.login } : undefined)
+    if (!this.#barred)
+      this.#retries.failed(isDenied(error) ? { error, login: this.#life?.login } : undefined)
     const why = error instanceof Error ? error.message : String(error)
     events.onState(this, 'failed', { why })
     operational.error({ server: this.server, why }, 'upstream could not be opened')

@@ -1,0 +1,33 @@
+/** Writes a restriction, puts the command on record, and waits for the guards. */
+import type { StateStore } from '../model/port.ts'
+import type { Restriction } from '../model/state.ts'
+import { targetText } from '../model/target.ts'
+import { type CliIo, paint, printable } from './io.ts'
+import {
+  carriedOut,
+  type Change,
+  factsOf,
+  type TakeBackFlags,
+  type TakeBackParts,
+} from './take-back.ts'
+
+export async function restricted(
+  wanted: Pick<Restriction, 'target' | 'kind' | 'why' | 'until'>,
+  { store, state }: { readonly store: StateStore; readonly state: string },
+  told: { readonly flags: TakeBackFlags; readonly io: CliIo; readonly parts: TakeBackParts },
+): Promise<number> {
+  const { parts, io } = told
+  const at = parts.clock.now()
+  const by = `operator ${parts.user()}`
+  const { kind, ...said } = wanted
+  const stands = store.restrict({ ...wanted, at, by })
+  if (stands.kind !== kind) {
+    const since = new Date(stands.at).toISOString()
+    const what = `${printable(targetText(stands.target))} is revoked since ${since}, which is more`
+    io.stderr(`${paint(io, 'yellow', 'nothing changed')}: ${what}\n`)
+    return 0
+  }
+  const change: Change = { ...said, what: kind, at, by }
+  await parts.record?.(state, 'restricted', factsOf(change, stands.id))
+  return carriedOut(change, store, told)
+}

@@ -1,0 +1,197 @@
+/** What `revoke`, `suspend` and `resume` do alike: who says what about which target, and when every guard has it in effect. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { userInfo } from 'node:os'
+import { readSettings } from '../config/settings.ts'
+import { stateDir } from '../config/state-dir.ts'
+import { systemClock } from '../config/system.ts'
+import { GuardError } from '../model/error.ts'
+import { type Instant, instant } from '../model/id.ts'
+import type { JsonObject } from '../model/json.ts'
+import type { StateStore } from '../model/port.ts'
+import type { EventName } from '../model/record.ts'
+import type { Restriction, Target } from '../model/state.ts'
+import { targetText } from '../model/target.ts'
+import { durationMs } from '../model/time.ts'
+import { openStore, storePath } from '../state/sqlite.ts'
+import { type CliIo, paint, printable, type Style } from './io.ts'
+import {
+  answerLines,
+  answers,
+  type Answered,
+  isDone,
+  slowest,
+  type WaitParts,
+} from './take-back-wait.ts'
+
+/** What a test puts in place of the real thing. */
+export interface TakeBackParts extends WaitParts {
+  /** @throws GuardError ERR_STATE_UNUSABLE */
+  readonly open: (stateDir: string) => StateStore
+  /** The name of whoever is at the keyboard, as the system has it. */
+  readonly user: () => string
+  /** Puts the command itself on record; never rejects. */
+  readonly record?: (stateDir: string, event: EventName, facts: JsonObject) => Promise<void>
+}
+
+export const REAL_PARTS: TakeBackParts = {
+  clock: systemClock,
+  pause: (ms) => pause(ms),
+  open: (state) => openStore({ path: storePath(state), clock: systemClock }),
+  user: userName,
+}
+
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // A user without an entry in the system's table.
+    return `uid ${process.getuid?.() ?? 'unknown'}`
+  }
+}
+
+export const TAKE_BACK_OPTIONS = {
+  why: { type: 'string' },
+  'no-wait': { type: 'boolean' },
+  'state-dir': { type: 'string' },
+  json: { type: 'boolean' },
+} as const
+
+export const TAKE_BACK_HELP = `  --why <text>            why: every guard that it is about puts it on record
+  --no-wait               do not wait until the guards have it in effect (at most 5 s)
+  --state-dir <folder>    where the state is kept: the folder of the guards' record (or CHAPERONE_STATE_DIR)
+  --json                  one JSON document instead of text`
+
+export interface TakeBackFlags {
+  readonly why?: string | undefined
+  readonly 'no-wait'?: boolean | undefined
+  readonly 'state-dir'?: string | undefined
+  readonly json?: boolean | undefined
+}
+
+/** Opens the store of the state folder for as long as something is done with it. */
+export async function withState<T>(
+  flags: Pick<TakeBackFlags, 'state-dir'>,
+  io: CliIo,
+  { open }: Pick<TakeBackParts, 'open'>,
+  use: (store: StateStore, state: string) => Promise<T>,
+): Promise<T> {
+  const state = stateDir(io.env, readSettings(flags, io.env, io.cwd).stateDir)
+  const store = open(state)
+  try {
+    return await use(store, state)
+  } finally {
+    store.close()
+  }
+}
+
+export function onlyOne(positionals: readonly string[]): string | undefined {
+  const [word, second] = positionals
+  if (second !== undefined)
+    throw usage(`\`${printable(second)}\` is one too many`, 'say one target')
+  return word
+}
+
+const LONGEST_WHY = 500
+
+/** @throws GuardError ERR_USAGE where nobody would know why */
+export function reasonOf(why: string | undefined): string {
+  if (why === undefined || why.trim() === '')
+    throw usage('nobody would know why', 'say it: `--why "…"`')
+  const text = why.trim()
+  if (text.length <= LONGEST_WHY && printable(text) === text) return text
+  throw usage('`--why` is no sentence', `one line of at most ${LONGEST_WHY} characters`)
+}
+
+const LONGEST_MS = 365 * 86_400_000
+
+export function endOf(text: string | undefined, now: Instant): Instant | undefined {
+  if (text === undefined) return undefined
+  const ms = durationMs(text)
+  if (ms !== undefined && ms > 0 && ms <= LONGEST_MS) return instant(now + ms)
+  throw usage(`--for is \`${printable(text)}\``, 'expected a time such as 1h or 30m, at most 365d')
+}
+
+export function usage(what: string, remedy: string): GuardError {
+  return new GuardError('ERR_USAGE', `${what} (${remedy})`)
+}
+
+/** A change that was made. */
+export interface Change {
+  readonly what: 'revoked' | 'suspended' | 'lifted'
+  readonly target: Target
+  readonly at: Instant
+  readonly why: string
+  readonly by: string
+  readonly until?: Instant
+}
+
+const STYLES = { revoked: 'red', suspended: 'yellow', lifted: 'green' } as const satisfies Record<
+  Change['what'],
+  Style
+>
+
+/** Waits for the guards and says how they took it: 0 when all of them have it in effect, 3 when one did not answer. */
+export async function carriedOut(
+  change: Change,
+  store: StateStore,
+  {
+    flags,
+    io,
+    parts,
+  }: { readonly flags: TakeBackFlags; readonly io: CliIo; readonly parts: TakeBackParts },
+): Promise<number> {
+  const { revision } = store.restrictions()
+  const waits = flags['no-wait'] !== true
+  const guards = waits
+    ? await answers(store, { revision, at: change.at }, parts, io.signal)
+    : undefined
+  io.stdout(flags.json === true ? json(change, guards) : text(change, guards, io))
+  return guards?.every(isDone) === false ? 3 : 0
+}
+
+function text(change: Change, guards: readonly Answered[] | undefined, io: CliIo): string {
+  const { what, target, why, by, until } = change
+  const head = `${paint(io, STYLES[what], what)} ${printable(targetText(target))}`
+  const end = until === undefined ? '' : ` until ${new Date(until).toISOString()}`
+  const said = `  why: ${printable(why)} (${printable(by)})\n`
+  return `${head}${end}\n${said}${guards ? answerLines(guards, io) : ''}`
+}
+
+function json(change: Change, guards: readonly Answered[] | undefined): string {
+  const { what, target, at, why, by, until } = change
+  const form = {
+    what,
+    target: targetText(target),
+    at: new Date(at).toISOString(),
+    why,
+    by,
+    ...(until !== undefined && { until: new Date(until).toISOString() }),
+    ...(guards && {
+      guards: guards.map(({ instance, pid, effectMs, gone }) => ({
+        instance,
+        pid,
+        effect_ms: effectMs ?? null,
+        ...(gone && { gone }),
+      })),
+      slowest_ms: slowest(guards) ?? null,
+    }),
+  }
+  return `${JSON.stringify(form, undefined, 2)}\n`
+}
+
+/** The facts of a change as they stand on record. */
+export function factsOf(
+  { what, target, at, why, by, until }: Change,
+  id: Restriction['id'],
+): JsonObject {
+  return {
+    id,
+    target: { ...target },
+    ...(what !== 'lifted' && { kind: what }),
+    why,
+    by,
+    at: new Date(at).toISOString(),
+    ...(until !== undefined && { until: new Date(until).toISOString() }),
+    from: 'command line',
+  }
+}

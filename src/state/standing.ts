@@ -1,0 +1,76 @@
+/** What is taken back now, out of all changes that were ever made to it. */
+import type { Instant } from '../model/id.ts'
+import { isList, type Json } from '../model/json.ts'
+import type { Restriction, Target } from '../model/state.ts'
+
+/** A restriction, or one that ends what stood against its target. */
+export type Change = Omit<Restriction, 'kind'> & {
+  readonly kind: Restriction['kind'] | 'lifted'
+}
+
+/** Who lifts a restriction, and why; `revoked`: also one that is for good. */
+export interface Lift {
+  readonly at: Instant
+  readonly why: string
+  readonly by: string
+  readonly revoked: boolean
+}
+
+/** What stands, by target. */
+export type Standing = Map<string, Restriction>
+
+export function apply(standing: Standing, { kind, ...change }: Change): void {
+  const key = targetText(change.target)
+  standing.delete(key)
+  if (kind !== 'lifted') standing.set(key, { ...change, kind })
+}
+
+/** The restriction that a suspension would weaken; undefined where the new one counts. */
+export function stronger(
+  standing: Standing,
+  { target, kind }: Pick<Restriction, 'target' | 'kind'>,
+): Restriction | undefined {
+  const known = standing.get(targetText(target))
+  return kind === 'suspended' && known?.kind === 'revoked' ? known : undefined
+}
+
+/** What would be lifted. The name of a mandate that was revoked stays so. */
+export function liftable(
+  standing: Standing,
+  target: Target,
+  revoked: boolean,
+): Restriction | undefined {
+  const known = standing.get(targetText(target))
+  if (known?.kind !== 'revoked') return known
+  return revoked && target.kind !== 'mandate' ? known : undefined
+}
+
+/** Equal for equal targets. */
+export function targetText(target: Target): string {
+  switch (target.kind) {
+    case 'everything':
+      return JSON.stringify([target.kind])
+    case 'mandate':
+    case 'agent':
+    case 'upstream':
+      return JSON.stringify([target.kind, target.name])
+    case 'tool':
+      return JSON.stringify([target.kind, target.server, target.name])
+  }
+}
+
+/** @throws TypeError or SyntaxError where it is the text of none */
+export function targetOf(text: string): Target {
+  const parts: unknown = JSON.parse(text)
+  const [kind, first, second] = isList(parts) ? parts : []
+  if (kind === 'everything') return { kind }
+  if (kind === 'mandate' || kind === 'agent' || kind === 'upstream')
+    return { kind, name: nameOf(first) }
+  if (kind === 'tool') return { kind, server: nameOf(first), name: nameOf(second) }
+  throw new TypeError('what is restricted is of an unknown kind')
+}
+
+function nameOf(part: Json | undefined): string {
+  if (typeof part !== 'string') throw new TypeError('what is restricted has no name')
+  return part
+}

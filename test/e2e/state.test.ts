@@ -1,0 +1,104 @@
+/** The store fails: before anything starts, or while calls run. And a guard that ended leaves nothing held. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/config/system.ts'
+import { callId, instant } from '../../src/model/id.ts'
+import type { StateStore } from '../../src/model/port.ts'
+import { openStore, storePath } from '../../src/state/sqlite.ts'
+import { type Folder, puppet, received, type Setup, toolsNamed } from './folder.ts'
+import { type GuardProcess, GuardPool, reasonOf } from './guard.ts'
+
+const pool = new GuardPool()
+afterAll(() => pool.close())
+
+function setup(path: string): Setup {
+  const results = { 'tools/list': toolsNamed('say'), 'tools/call': '{"content":[]}' }
+  return {
+    mandate: { tools: { 'p/say': {} } },
+    upstreams: { p: puppet(path, 'p', { capabilities: { tools: {} }, results }) },
+  }
+}
+
+function calls(folder: Folder): number {
+  return received(folder.path, 'p').filter(({ message }) => message.method === 'tools/call').length
+}
+
+describe('a store that cannot be used', () => {
+  test.each([
+    ['is no database', (path: string) => writeFileSync(path, 'nothing of the kind')],
+    ['is a folder', (path: string) => mkdirSync(path)],
+  ])('that %s: run and serve say so and serve nothing', async (_what, spoil) => {
+    const folder = pool.folder(setup)
+    mkdirSync(folder.state)
+    spoil(storePath(folder.state))
+    const guard = pool.launch(folder)
+    expect((await guard.end()).code).toBe(3)
+    expect(guard.stderr).toMatch(/the state `.*state\.db` cannot be used: /)
+    expect(guard.frames).toEqual([])
+    expect(received(folder.path, 'p')).toEqual([])
+  })
+
+  test('while it runs, refuses everything, and goes on when the store is there again', async () => {
+    const guard = pool.start(setup)
+    const { folder } = guard
+    await guard.open()
+    expect((await guard.call('say')).result).toEqual({ content: [] })
+    const path = storePath(folder.state)
+    renameSync(path, `${path}.away`)
+    expect(await until(guard, 'state_unavailable')).toBe(true)
+    const before = calls(folder)
+    expect(reasonOf(await guard.call('say'))).toBe('state_unavailable')
+    expect((await guard.request('tools/list')).error?.code).toBe(-31_503)
+    expect(calls(folder)).toBe(before)
+    expect(folder.record().at(-1)).toMatchObject({ type: 'refusal', reason: 'state_unavailable' })
+    renameSync(`${path}.away`, path)
+    expect(await until(guard, undefined)).toBe(true)
+    expect(calls(folder)).toBe(before + 1)
+    expect((await guard.close()).code).toBe(0)
+  })
+})
+
+/** A look at the file holds for a second of a flood of calls. */
+async function until(guard: GuardProcess, reason: string | undefined): Promise<boolean> {
+  for (let calls = 0; calls < 50_000; calls += 1) {
+    const answer = await guard.call('say')
+    if ((answer.result?.isError === true ? reasonOf(answer) : undefined) === reason) return true
+  }
+  return false
+}
+
+describe('a guard that ended while it held something', () => {
+  const debit = { budget: 'budgets.calls', key: '["calls"]', amount: 1, limit: 9, from: instant(0) }
+
+  function holding(folder: Folder, use: (store: StateStore) => void): void {
+    mkdirSync(folder.state, { recursive: true })
+    const store = openStore({ path: storePath(folder.state), clock: systemClock })
+    const log = join(folder.state, 'log', 'gone')
+    mkdirSync(log, { recursive: true })
+    const startedAt = systemClock.now()
+    // No process has this number.
+    const pid = 2 ** 30
+    store.register({ instance: 'gone', pid, startedAt, log, mandates: [], upstreams: [] })
+    for (const call of ['gone-1', 'gone-2'])
+      store.hold({ call: callId(call), at: startedAt, debits: [debit] })
+    writeFileSync(join(log, 'audit-0.jsonl'), '{"call":"gone-1","type":"intent"}\n')
+    use(store)
+    store.close()
+  }
+
+  test('is settled by its log when the next one starts', async () => {
+    const folder = pool.folder(setup)
+    holding(folder, (store) => expect(store.budgets('')).toMatchObject([{ used: 2 }]))
+    const guard = pool.launch(folder)
+    await guard.open()
+    await guard.call('say')
+    expect((await guard.close()).code).toBe(0)
+    const store = openStore({ path: storePath(folder.state), clock: systemClock })
+    expect(store.orphans()).toEqual([])
+    expect(store.budgets('')).toMatchObject([{ used: 1 }])
+    store.close()
+    const recovered = folder.record().filter(({ event }) => event === 'holds_recovered')
+    expect(recovered).toMatchObject([{ facts: { settled: 1, released: 1, unknown: 0 } }])
+  })
+})
