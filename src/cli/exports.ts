@@ -10,9 +10,8 @@ import type { Settings } from '../config/settings.ts'
 import { systemClock } from '../config/system.ts'
 import { version } from '../config/version.ts'
 import { GuardError } from '../model/error.ts'
-import type { OperationalLog } from '../model/port.ts'
+import type { OperationalLog, StateStore } from '../model/port.ts'
 import type { Acting } from '../model/record.ts'
-import type { Restriction } from '../model/state.ts'
 import type { CliIo } from './io.ts'
 import type { Opened } from './record.ts'
 
@@ -28,7 +27,8 @@ export interface ExportParts {
   readonly metricsPort?: number | undefined
   /** `run`: there may be several guards on one machine, and one that cannot listen guards all the same. */
   readonly use: 'run' | 'serve'
-  readonly restrictions?: () => readonly Restriction[]
+  /** Asked what is restricted when somebody looks. */
+  readonly store: Pick<StateStore, 'restrictions'>
   /** Who else wants to be told of what goes on record. */
   readonly observers?: readonly Observer[]
 }
@@ -63,7 +63,7 @@ export async function openExports(parts: ExportParts): Promise<Exports> {
     clock: systemClock,
     version: version(),
     servers: parts.upstreams.map(({ server }) => server),
-    ...(parts.restrictions && { restrictions: parts.restrictions }),
+    restrictions: () => parts.store.restrictions().all,
     more: () => (sending ? failed.collect() : []),
   })
   const collect = (): readonly Collected[] => measures.collect()

@@ -90,7 +90,7 @@ async function guarding(
   const principal = principalOf(settings, mandate)
   const acting = actingOf(principal, mandate.mandate)
   const opened = openRecord(settings, io, acting)
-  const parts = { opened, settings, operational, env: io.env, upstreams, acting }
+  const parts = { opened, settings, operational, env: io.env, upstreams, store, acting }
   const exports = await openExports({ ...parts, use: 'run' })
   const { log, instance, record } = exports
   keepDocuments(log, mandate.mandate)
@@ -119,6 +119,6 @@ async function guarding(
     await whileServing(io, (reason) => guard.stop(reason), served)
   } finally {
     await keeper?.close()
-      await exports.close()
+    await exports.close()
   }
 }

@@ -95,8 +95,9 @@ async function guarding(
 ): Promise<void> {
   const { settings, upstreams, lock, agents, host, port, policySet, operational, store } = serving
   const opened = openRecord(settings, io)
-  const parts = { opened, settings, operational, env: io.env, upstreams }
-  const exports = await openExports({ ...parts, use: 'serve', metricsPort: serving.metricsPort })
+  const { metricsPort } = serving
+  const parts = { opened, settings, operational, env: io.env, upstreams, store, metricsPort }
+  const exports = await openExports({ ...parts, use: 'serve' })
   const { log, instance, record } = exports
   if (lock) keepDocument(log, lock)
   await recovered(store, { log, operational })
@@ -144,7 +145,7 @@ async function guarding(
     unhear?.()
   } finally {
     await keeper?.close()
-      await exports.close()
+    await exports.close()
   }
 }
 

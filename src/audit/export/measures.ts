@@ -166,13 +166,20 @@ export class Measures {
     for (const [name, share] of shares) this.#m.budgets.set([name], share)
   }
 
+  /** What cannot be looked up is not said: a 0 would be wrong. */
   #readRestrictions(): void {
-    const { restrictions } = this.#options
     this.#m.restrictions.clear()
-    if (!restrictions) return
-    for (const kind of ['revoked', 'suspended'] as const) {
-      const count = restrictions().filter((one) => one.kind === kind).length
-      this.#m.restrictions.set([kind], count)
+    const all = this.#restrictions()
+    if (!all) return
+    for (const kind of ['revoked', 'suspended'] as const)
+      this.#m.restrictions.set([kind], all.filter((one) => one.kind === kind).length)
+  }
+
+  #restrictions(): readonly Restriction[] | undefined {
+    try {
+      return this.#options.restrictions?.()
+    } catch {
+      return undefined
     }
   }
 }

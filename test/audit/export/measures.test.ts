@@ -156,3 +156,11 @@ test('upstreams that are up, and what is restricted', () => {
   expect(value('chaperone_restrictions', { kind: 'suspended' })).toBe(0)
   expect(value('chaperone_info', { version: '1.2.3' })).toBe(1)
 })
+
+test('where the store cannot be asked, nothing is said of what is restricted, and the rest is', () => {
+  const { value } = start(() => {
+    throw new Error('the store is gone')
+  })
+  expect(value('chaperone_restrictions', { kind: 'revoked' })).toBeUndefined()
+  expect(value('chaperone_info', { version: '1.2.3' })).toBe(1)
+})
