@@ -10,6 +10,7 @@ import type { CliIo, Command } from './io.ts'
 import { type PolicySet, prepare, refused, settingsOf } from './launch.ts'
 import {
   actingOf,
+  beginRun,
   event,
   keepDocument,
   keepDocuments,
@@ -36,7 +37,7 @@ permits is listed, every call is decided when it is made, and every decision is 
 
 ${LAUNCH_HELP}
   --max-result <size>     larger results are withheld; default 16MiB
-  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
+  --capture arguments     keep whole arguments on record, sealed; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 
@@ -70,7 +71,9 @@ async function serve(launch: Launch, io: CliIo): Promise<void> {
   const principal = principalOf(settings, mandate)
   const operational = operationalLogOf(settings)
   const acting = actingOf(principal, mandate.mandate)
-  const { log, instance, record } = openRecord(settings, io, acting)
+  const opened = openRecord(settings, io, acting, operational)
+  const { log, instance, record } = opened
+  await beginRun(opened, settings)
   keepDocuments(log, mandate.mandate)
   if (lock) keepDocument(log, lock)
   const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)

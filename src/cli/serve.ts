@@ -9,6 +9,7 @@ import type { CliIo, Command } from './io.ts'
 import { refused, settingsOf } from './launch.ts'
 import {
   actingOf,
+  beginRun,
   event,
   keepDocument,
   keepDocuments,
@@ -46,7 +47,7 @@ ${LAUNCH_HELP}
   --max-sessions <number> sessions of legacy clients at once; default 1000, or 64 where upstreams are processes
   --session-idle <time>   a session that is not used for so long ends; default 30m
   --max-result <size>     larger results are withheld; default 16MiB
-  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
+  --capture arguments     keep whole arguments on record, sealed; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 
@@ -73,7 +74,9 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
 async function serve(serving: Serving, io: CliIo): Promise<void> {
   const { settings, upstreams, lock, agents, host, port, policySet } = serving
   const operational = operationalLogOf(settings)
-  const { log, instance, record } = openRecord(settings, io)
+  const opened = openRecord(settings, io, undefined, operational)
+  const { log, instance, record } = opened
+  await beginRun(opened, settings)
   if (lock) keepDocument(log, lock)
   const keeper = await policiesInForce(policySet, { log, settings }, operational, io)
   const admissions = agents.map(({ mandate, key }) => {

@@ -4,7 +4,9 @@ import { ENVIRONMENTS, type Environment, RISK_POSTURES, type RiskPosture } from 
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import { durationMs } from '../model/time.ts'
+import type { AuditSettings } from './audit-settings.ts'
 import type { Env } from './env.ts'
+import { bytesOf } from './bytes.ts'
 import { isHost } from './host.ts'
 import type { Webhooks } from './webhooks.ts'
 
@@ -24,6 +26,7 @@ export interface FileSettings {
   /** Absolute. */
   readonly policies?: string
   readonly capture?: Capture
+  readonly audit?: AuditSettings
   readonly webhooks: Webhooks
 }
 
@@ -48,6 +51,7 @@ export interface Settings {
   /** Absolute; absent: the folder `policies` that is found. */
   readonly policies?: string
   readonly capture: Capture
+  readonly audit: AuditSettings
   /** Whom policies can notify. */
   readonly webhooks: Webhooks
   /** Own files, or folders, that the agent may write all the same. */
@@ -147,6 +151,7 @@ const AGENT_NAME = /^[^\s\p{C}]{1,128}$/u
 const LONGEST_TIMEOUT_MS = 86_400_000
 const LARGEST_RESULT = 1024 * 1024 * 1024
 
+const NO_AUDIT: AuditSettings = {}
 const NO_FILE: FileSettings = { webhooks: new Map() }
 
 /**
@@ -180,6 +185,7 @@ export function readSettings(
     ...(lock && { lock: resolve(cwd, lock.text) }),
     ...(folder !== undefined && { policies: folder }),
     capture: oneOf(CAPTURES, given(CAPTURE)) ?? file.capture ?? 'none',
+    audit: file.audit ?? NO_AUDIT,
     webhooks: file.webhooks,
     allowWritable: (flags['allow-writable'] ?? []).map((path) => resolve(cwd, path)),
   }
@@ -257,9 +263,7 @@ function timeout(given: Given | undefined): number | undefined {
 /** `16MiB`, `512KiB`, or a plain number of bytes. */
 function size(given: Given | undefined): number | undefined {
   if (!given) return undefined
-  const match = /^(\d{1,12})(B|KiB|MiB|GiB)?$/.exec(given.text)
-  const unit = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }[match?.[2] ?? 'B'] ?? 0
-  const bytes = Number(match?.[1] ?? 0) * unit
+  const bytes = bytesOf(given.text) ?? 0
   if (bytes >= 1024 && bytes <= LARGEST_RESULT) return bytes
   throw wrong(given.name, `is \`${given.text}\``, 'expected a size such as 16MiB, 1KiB to 1GiB')
 }

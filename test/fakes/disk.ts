@@ -6,6 +6,8 @@ export type DiskOperation = keyof Disk
 
 interface File {
   bytes: Buffer
+  /** What the disk has of it. */
+  synced?: Buffer
   links: number
   readonly inode: number
   regular: boolean
@@ -54,6 +56,18 @@ export function memoryDisk(): FakeDisk {
     failure.times -= 1
     throw systemError(failure.code)
   }
+  /** As a disk takes its time: not before the turn of the event loop is over. */
+  const later = (action: () => void): Promise<void> =>
+    new Promise((resolve, reject) => {
+      setImmediate(() => {
+        try {
+          action()
+          resolve()
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)))
+        }
+      })
+    })
   const opened = (file: number): File => {
     const found = open.get(file)
     if (!found) throw systemError('EBADF')
@@ -150,6 +164,18 @@ export function memoryDisk(): FakeDisk {
       opened(descriptor)
       open.delete(descriptor)
     },
+    sync: (descriptor) =>
+      later(() => {
+        ask('sync')
+        const file = opened(descriptor)
+        file.synced = file.bytes
+      }),
+    syncAt: (path) =>
+      later(() => {
+        ask('syncAt')
+        const file = files.get(path)
+        if (file) file.synced = file.bytes
+      }),
     rename: (from, to) => {
       ask('rename')
       const file = files.get(from)
