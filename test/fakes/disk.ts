@@ -22,8 +22,8 @@ export interface FakeDisk extends Disk {
   irregular(path: string): void
   /** The next `times` of that operation throw this system error. */
   fail(operation: DiskOperation, code: string, times?: number): void
-  /** The next write takes only so many bytes. */
-  takeOnly(bytes: number): void
+  /** The next write, to that file where it is named, takes only so many bytes. */
+  takeOnly(bytes: number, path?: string): void
   /** How often an operation was asked for. */
   readonly asked: Map<DiskOperation, number>
   /** Closes every descriptor behind the log's back. */
@@ -47,7 +47,7 @@ export function memoryDisk(): FakeDisk {
   const asked = new Map<DiskOperation, number>()
   let inodes = 1
   let descriptors = 3
-  let taken: number | undefined
+  let taken: { readonly bytes: number; readonly path: string | undefined } | undefined
 
   const ask = (operation: DiskOperation): void => {
     asked.set(operation, (asked.get(operation) ?? 0) + 1)
@@ -94,8 +94,8 @@ export function memoryDisk(): FakeDisk {
       if (file) file.regular = false
     },
     fail: (operation, code, times = 1) => void failures.set(operation, { code, times }),
-    takeOnly: (bytes) => {
-      taken = bytes
+    takeOnly: (bytes, path) => {
+      taken = { bytes, path }
     },
     loseDescriptors: () => open.clear(),
     stealDescriptor: (number, path) => {
@@ -139,8 +139,9 @@ export function memoryDisk(): FakeDisk {
     },
     write: (descriptor, bytes) => {
       const file = opened(descriptor)
-      const part = bytes.subarray(0, taken ?? bytes.length)
-      taken = undefined
+      const cut = taken && (taken.path === undefined || files.get(taken.path) === file)
+      const part = bytes.subarray(0, cut ? taken?.bytes : bytes.length)
+      if (cut) taken = undefined
       ask('write')
       file.bytes = Buffer.concat([file.bytes, part])
       return part.length
