@@ -157,6 +157,7 @@ class LogOnDisk implements FileLog {
     this.#dir = dir
     const look = { holdsMs: lookHoldsMs, clock }
     this.#files = new Files({ disk, dir, look, rotateBytes }, segment)
+    this.#files.alsoSync(join(dir, KEY_FILE))
     const sealer = new Sealer()
     this.#writer = (acting) => entryWriter({ log: head.log, ...acting }, digest, options, sealer)
     const { seq, prev } = tail

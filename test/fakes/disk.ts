@@ -26,6 +26,19 @@ export interface FakeDisk extends Disk {
   takeOnly(bytes: number, path?: string): void
   /** How often an operation was asked for. */
   readonly asked: Map<DiskOperation, number>
+  sizeOf(path: string): number | undefined
+  /** What a file would have after a power cut. */
+  synced(path: string): string | undefined
+  /** Files and folders that were brought to the disk by their path. */
+  readonly syncedAt: string[]
+  /** Nothing reaches the disk until the returned function is called. */
+  holdSyncs(): () => void
+  /** The process is killed in that many operations from now: a write of that moment is half done, and nothing is after it. */
+  dieIn(operations: number): void
+  /** Operations so far. */
+  readonly operations: () => number
+  /** Another process starts; after a power cut with what had reached the disk, and no more. */
+  restart(after: 'kill' | 'power cut'): void
   /** Closes every descriptor behind the log's back. */
   loseDescriptors(): void
   /** That number stands for another file from now on. */
@@ -49,17 +62,27 @@ export function memoryDisk(): FakeDisk {
   let descriptors = 3
   let taken: { readonly bytes: number; readonly path: string | undefined } | undefined
 
+  let operations = 0
+  let deadline = Number.POSITIVE_INFINITY
   const ask = (operation: DiskOperation): void => {
+    operations += 1
+    if (operations > deadline) throw systemError('EKILLED')
     asked.set(operation, (asked.get(operation) ?? 0) + 1)
     const failure = failures.get(operation)
     if (!failure || failure.times === 0) return
     failure.times -= 1
     throw systemError(failure.code)
   }
+  const syncedAt: string[] = []
+  let held: (() => void)[] | undefined
+  const busy = (act: () => void): void => {
+    if (held) held.push(act)
+    else setImmediate(act)
+  }
   /** As a disk takes its time: not before the turn of the event loop is over. */
   const later = (action: () => void): Promise<void> =>
     new Promise((resolve, reject) => {
-      setImmediate(() => {
+      busy(() => {
         try {
           action()
           resolve()
@@ -81,7 +104,32 @@ export function memoryDisk(): FakeDisk {
   return {
     folders,
     asked,
+    syncedAt,
+    sizeOf: (path) => files.get(path)?.bytes.length,
+    synced: (path) => files.get(path)?.synced?.toString('utf8'),
+    holdSyncs: () => {
+      held = []
+      return () => {
+        const all = held ?? []
+        held = undefined
+        for (const act of all) act()
+      }
+    },
     put,
+    operations: () => operations,
+    dieIn: (more) => {
+      deadline = operations + more
+    },
+    restart: (after) => {
+      deadline = Number.POSITIVE_INFINITY
+      held = undefined
+      open.clear()
+      if (after === 'kill') return
+      for (const [path, file] of files) {
+        if (file.synced) file.bytes = Buffer.from(file.synced)
+        else files.delete(path)
+      }
+    },
     content: () =>
       Object.fromEntries([...files].map(([path, { bytes }]) => [path, bytes.toString('utf8')])),
     remove: (path) => {
@@ -142,6 +190,8 @@ export function memoryDisk(): FakeDisk {
       const cut = taken && (taken.path === undefined || files.get(taken.path) === file)
       const part = bytes.subarray(0, cut ? taken?.bytes : bytes.length)
       if (cut) taken = undefined
+      const half = operations === deadline
+      if (half) file.bytes = Buffer.concat([file.bytes, part.subarray(0, part.length / 2)])
       ask('write')
       file.bytes = Buffer.concat([file.bytes, part])
       return part.length
@@ -174,6 +224,7 @@ export function memoryDisk(): FakeDisk {
     syncAt: (path) =>
       later(() => {
         ask('syncAt')
+        syncedAt.push(path)
         const file = files.get(path)
         if (file) file.synced = file.bytes
       }),
