@@ -93,6 +93,12 @@ export class Files {
   #rotate(next: number): void {
     const { disk, dir, look } = this.#given
     const segment = new Segment({ disk, dir, look }, next, 'new')
+    try {
+      segment.fitKeys(next)
+    } catch (error) {
+      segment.close()
+      throw error
+    }
     this.#full.push(this.#current)
     this.#current = segment
     this.#also.add(dir)
@@ -106,10 +112,10 @@ export class Files {
     this.#also = new Set()
     try {
       const { disk } = this.#given
-      await Promise.all([
-        ...[...full, this.#current].map((segment) => segment.sync()),
-        ...also.map((path) => disk.syncAt(path)),
-      ])
+      const current = this.#current
+      // What comes first is there first: a power cut leaves no gap.
+      for (const segment of full) await segment.sync()
+      await Promise.all([current.sync(), ...also.map((path) => disk.syncAt(path))])
     } catch (error) {
       this.#failed = error ?? new Error('it said no more')
       throw error

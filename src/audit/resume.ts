@@ -15,6 +15,8 @@ import { Frontier } from './tree.ts'
 
 export const FRONTIER = 'frontier.json'
 const LARGEST_CACHE = 16 * 1024
+/** A log of one file up to so many bytes is hashed anew each time: in milliseconds, and every change in it is found. */
+const HASHED_ANEW = 4 * 1024 * 1024
 
 export interface Resumed {
   readonly segment: Segment
@@ -69,7 +71,7 @@ interface Written {
 
 function treeOf(place: SegmentPlace, written: Written, verifier?: Verifier): Frontier {
   const { dir } = place
-  const { tail, log } = written
+  const { files, tail, log } = written
   const latest = verifier ? latestCheckpoint(place, verifier) : 'none'
   if (latest === 'unsigned')
     throw notALog(dir, 'its last checkpoint is not signed with the key of this guard')
@@ -81,7 +83,8 @@ function treeOf(place: SegmentPlace, written: Written, verifier?: Verifier): Fro
       dir,
       `it has ${tail.seq} entries, and its last checkpoint says ${checkpoint.size}`,
     )
-  const known = checkpoint && cached(place, checkpoint)
+  const long = files.length > 1 || tail.size > HASHED_ANEW
+  const known = checkpoint && long ? cached(place, checkpoint) : undefined
   return (known && grown(place, written, known)) ?? hashedAnew(place, written, checkpoint)
 }
 

@@ -25,9 +25,8 @@ export class Segment {
   constructor({ disk, dir, look }: SegmentPlace, first: number, which: 'new' | 'existing') {
     this.first = first
     const path = join(dir, keysFileName(first))
-    // The keys come first: entries without them cannot be read, keys without entries open nothing.
-    const made = which === 'new' || !disk.exists(path)
-    this.keys = new AppendFile(disk, path, made ? 'new' : 'existing', look)
+    // The keys come first: entries without them cannot be read, keys without entries open nothing and are cut off later.
+    this.keys = new AppendFile(disk, path, disk.exists(path) ? 'existing' : 'new', look)
     try {
       this.lines = new AppendFile(disk, join(dir, logFileName(first)), which, look)
     } catch (error) {

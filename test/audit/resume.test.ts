@@ -139,12 +139,13 @@ describe('checkpoints', () => {
     await log.append(intent())
     disk.takeOnly(20, at('checkpoints-0'))
     await log.close()
-    expect(told).toHaveLength(0)
+    expect(told).toMatchObject([expect.stringContaining('short write')])
     disk.grow(at('checkpoints-0'), 'chaperone.dev/log/mem')
     const again = open(disk, { trouble })
     await again.append(intent())
     await again.close()
-    expectCheckpoints(disk, 2)
+    expect(told).toHaveLength(1)
+    expectCheckpoints(disk, 1)
   })
 })
 
@@ -245,25 +246,33 @@ describe('a log that does not lead to its own last checkpoint is not gone on wit
     expect(() => open(disk)).toThrow('first file is missing')
   })
 
-  test.each([
-    ['is missing', ''],
-    ['is none', '{'],
-    [
-      'is of another log',
-      JSON.stringify({
-        size: 6,
-        hashes: ['a'.repeat(64), 'b'.repeat(64)],
-        file: 'audit-0.jsonl',
-        offset: 0,
-        leaf: '',
-      }),
-    ],
-  ])('but one whose frontier %s is hashed anew', async (_, frontier) => {
+  const rotated = { rotateBytes: 3000 }
+
+  test('but a long one is taken from its frontier, and not read from the start', async () => {
     const disk = memoryDisk()
-    await some(disk, 6)
-    disk.put(at('frontier.json'), frontier)
-    await some(disk, 2)
-    expect(lines(disk)).toHaveLength(8)
+    await some(disk, 20, rotated)
+    disk.put(at('audit-0.jsonl'), '{}\n')
+    await open(disk, rotated).append(intent())
+    disk.put(at('frontier.json'), '{}')
+    expect(() => open(disk, rotated)).toThrow(expect.objectContaining(unreadable))
+  })
+
+  test.each<[string, (said: Record<string, unknown>) => unknown]>([
+    ['is missing', () => ''],
+    ['is none', () => '{'],
+    ['is of another size', (said) => ({ ...said, size: 19 })],
+    ['has other hashes', (said) => ({ ...said, hashes: ['a'.repeat(64), 'b'.repeat(64)] })],
+    ['names another place', (said) => ({ ...said, offset: 1 })],
+    ['names another file', (said) => ({ ...said, file: 'audit-1.jsonl' })],
+    ['names another last entry', (said) => ({ ...said, leaf: 'a'.repeat(64) })],
+  ])('and one whose frontier %s is hashed anew', async (_, change) => {
+    const disk = memoryDisk()
+    await some(disk, 20, rotated)
+    const said = JSON.parse(disk.content()[at('frontier.json')] ?? '') as Record<string, unknown>
+    const changed = change(said)
+    disk.put(at('frontier.json'), typeof changed === 'string' ? changed : JSON.stringify(changed))
+    await some(disk, 2, rotated)
+    expect(lines(disk)).toHaveLength(22)
     expectCheckpoints(disk, 2)
   })
 })
