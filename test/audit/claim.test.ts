@@ -114,9 +114,8 @@ describe('a log that was changed', () => {
     await beginRun(two, settings)
     await two.log.close()
     expect(two.logName).not.toBe(one.logName)
-    expect(said).toMatchObject([
-      { log: one.logName, why: expect.stringContaining('last checkpoint') },
-    ])
+    expect(said).toMatchObject([{ log: one.logName }])
+    expect(JSON.stringify(said)).toContain('last checkpoint')
     expect(readFileSync(file, 'utf8')).toBe(changed)
     expect(openedEntries(two.record)).toMatchObject([
       { event: 'settings_loaded' },
@@ -139,7 +138,7 @@ test('the settings of a run are the first thing on record, and kept without secr
   await beginRun(run, all)
   await run.log.close()
   const [first] = openedEntries(run.record)
-  const { s256 } = first?.['facts'] as { s256: string }
+  const { s256 = '' } = (first?.['facts'] ?? {}) as { s256?: string }
   const text = readFileSync(join(run.record, 'objects', s256), 'utf8')
   expect(JSON.parse(text)).toMatchObject({ environment: 'dev', risk: 'normal', webhooks: ['ops'] })
   expect(text).not.toContain(secret)
@@ -167,5 +166,5 @@ test('a held file is held until it is let go of, within one process, too', () =>
   const again = hold(path)
   expect(again).toBeDefined()
   again?.()
-  expect(() => hold(join(state, 'no', 'such'))).toThrow()
+  expect(() => hold(join(state, 'no', 'such'))).toThrow('ENOENT')
 })
