@@ -1,6 +1,6 @@
 /** A decision as it goes on record: what was decided, by which grants, and what the policies made of it. */
 import type { Decision, Remedy } from '../model/decision.ts'
-import { canonical, type Json } from '../model/json.ts'
+import { canonical, type Json, type JsonObject } from '../model/json.ts'
 import type { PolicyTrace } from '../model/policy.ts'
 import type { Debit } from '../model/state.ts'
 import { withoutSecrets } from '../model/secret-shape.ts'
@@ -76,12 +76,19 @@ function policyText(trace: PolicyTrace): string {
     ...(obligations && { obligations: obligations.map((one) => ({ ...one })) }),
     ...(shadow && { shadow: shadow.map((one) => ({ ...one })) }),
     ...(engines && {
-      engines: engines.map(({ engine, effect, detail, tookMs }) => ({
+      engines: engines.map(({ engine, effect, tookMs }) => ({
         engine,
         effect,
         took_ms: Math.round(tookMs * 1000) / 1000,
-        ...(detail !== undefined && { detail: withoutSecrets(detail.slice(0, LONGEST_DETAIL)) }),
       })),
     }),
   })
+}
+
+/** What external engines said beside their answers: their own words, which may hold what they were told of the call. */
+export function enginesSaid({ policy }: Decision): JsonObject | undefined {
+  const said = policy?.engines?.flatMap(({ engine, detail }): [string, string][] =>
+    detail === undefined ? [] : [[engine, withoutSecrets(detail.slice(0, LONGEST_DETAIL))]],
+  )
+  return said === undefined || said.length === 0 ? undefined : Object.fromEntries(said)
 }

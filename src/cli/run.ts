@@ -12,6 +12,7 @@ import type { CliIo, Command } from './io.ts'
 import { type PolicySet, prepare, refused, settingsOf } from './launch.ts'
 import {
   actingOf,
+  beginRun,
   event,
   keepDocument,
   keepDocuments,
@@ -40,7 +41,7 @@ permits is listed, every call is decided when it is made, and every decision is 
 
 ${LAUNCH_HELP}
   --max-result <size>     larger results are withheld; default 16MiB
-  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
+  --capture arguments     keep whole arguments on record, sealed; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 
@@ -89,10 +90,11 @@ async function guarding(
   const { settings, mandate, upstreams, lock, policySet, operational, store } = launch
   const principal = principalOf(settings, mandate)
   const acting = actingOf(principal, mandate.mandate)
-  const opened = openRecord(settings, io, acting)
+  const opened = openRecord(settings, io, acting, operational)
   const parts = { opened, settings, operational, env: io.env, upstreams, store, acting }
   const exports = await openExports({ ...parts, use: 'run' })
   const { log, instance, record } = exports
+  await beginRun(exports, settings)
   keepDocuments(log, mandate.mandate)
   if (lock) keepDocument(log, lock)
   await recovered(store, { log, operational })

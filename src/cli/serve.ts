@@ -12,6 +12,7 @@ import type { CliIo, Command } from './io.ts'
 import { refused, settingsOf } from './launch.ts'
 import {
   actingOf,
+  beginRun,
   event,
   keepDocument,
   keepDocuments,
@@ -52,7 +53,7 @@ ${LAUNCH_HELP}
   --session-idle <time>   a session that is not used for so long ends; default 30m
   --metrics-port <number> serve metrics for Prometheus on 127.0.0.1 (or CHAPERONE_METRICS_PORT); default: none
   --max-result <size>     larger results are withheld; default 16MiB
-  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
+  --capture arguments     keep whole arguments on record, sealed; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 
@@ -94,11 +95,12 @@ async function guarding(
   io: CliIo,
 ): Promise<void> {
   const { settings, upstreams, lock, agents, host, port, policySet, operational, store } = serving
-  const opened = openRecord(settings, io)
+  const opened = openRecord(settings, io, undefined, operational)
   const { metricsPort } = serving
   const parts = { opened, settings, operational, env: io.env, upstreams, store, metricsPort }
   const exports = await openExports({ ...parts, use: 'serve' })
   const { log, instance, record } = exports
+  await beginRun(exports, settings)
   if (lock) keepDocument(log, lock)
   await recovered(store, { log, operational })
   const keeper = await policiesInForce(policySet, { log, settings }, operational, io)

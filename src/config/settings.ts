@@ -4,8 +4,10 @@ import { ENVIRONMENTS, type Environment, RISK_POSTURES, type RiskPosture } from 
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import { durationMs } from '../model/time.ts'
+import type { AuditSettings } from './audit-settings.ts'
 import type { Env } from './env.ts'
 import type { MetricsSettings, TelemetrySettings } from './export-settings.ts'
+import { bytesOf } from './bytes.ts'
 import { isHost } from './host.ts'
 import type { Webhooks } from './webhooks.ts'
 
@@ -25,6 +27,7 @@ export interface FileSettings {
   /** Absolute. */
   readonly policies?: string
   readonly capture?: Capture
+  readonly audit?: AuditSettings
   readonly webhooks: Webhooks
   readonly metrics?: MetricsSettings
   readonly telemetry?: TelemetrySettings
@@ -53,6 +56,7 @@ export interface Settings {
   readonly capture: Capture
   /** Which run of the mandate it is: labels and counts are those of one. */
   readonly task: string
+  readonly audit: AuditSettings
   /** Whom policies can notify. */
   readonly webhooks: Webhooks
   /** Where metrics are served; absent: nowhere. */
@@ -169,6 +173,7 @@ export const USUAL_TASK = 'default'
 const LONGEST_TIMEOUT_MS = 86_400_000
 const LARGEST_RESULT = 1024 * 1024 * 1024
 
+const NO_AUDIT: AuditSettings = {}
 const NO_FILE: FileSettings = { webhooks: new Map() }
 
 /**
@@ -204,6 +209,7 @@ export function readSettings(
     ...(folder !== undefined && { policies: folder }),
     capture: oneOf(CAPTURES, given(CAPTURE)) ?? file.capture ?? 'none',
     task: task ? plainName(task, 'task') : USUAL_TASK,
+    audit: file.audit ?? NO_AUDIT,
     webhooks: file.webhooks,
     ...exportsOf(file),
     allowWritable: (flags['allow-writable'] ?? []).map((path) => resolve(cwd, path)),
@@ -288,9 +294,7 @@ function timeout(given: Given | undefined): number | undefined {
 /** `16MiB`, `512KiB`, or a plain number of bytes. */
 function size(given: Given | undefined): number | undefined {
   if (!given) return undefined
-  const match = /^(\d{1,12})(B|KiB|MiB|GiB)?$/.exec(given.text)
-  const unit = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }[match?.[2] ?? 'B'] ?? 0
-  const bytes = Number(match?.[1] ?? 0) * unit
+  const bytes = bytesOf(given.text) ?? 0
   if (bytes >= 1024 && bytes <= LARGEST_RESULT) return bytes
   throw wrong(given.name, `is \`${given.text}\``, 'expected a size such as 16MiB, 1KiB to 1GiB')
 }

@@ -106,6 +106,7 @@ export type EventName =
   | 'template_hidden'
   | 'resource_hidden'
   | 'log_recovered'
+  | 'log_abandoned'
   | 'policies_loaded'
   | 'policies_refused'
   | 'risk_changed'

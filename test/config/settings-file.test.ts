@@ -24,7 +24,7 @@ const WHOLE = `
 policies: guardrails
 risk: elevated
 environment: prod
-audit: { capture: arguments }
+audit: { capture: arguments, rotate: 8MiB, key: keys/log.pem, fields: { "v/*": { iban: hash, bank.city: clear } } }
 webhooks:
   security: { url: "\${HOOK_URL}", secret: "\${HOOK_SECRET}" }
   local: { url: "http://127.0.0.1:9000/hook", secret: "\${env:HOOK_SECRET}" }
@@ -39,7 +39,21 @@ test('reads all of it, paths from its own folder', () => {
     risk: 'elevated',
     environment: 'prod',
     capture: 'arguments',
+    audit: {
+      rotateBytes: 8 * 1024 * 1024,
+      key: join(folder, 'keys/log.pem'),
+      fields: new Map([
+        [
+          'v/*',
+          new Map([
+            ['iban', 'hash'],
+            ['bank.city', 'clear'],
+          ]),
+        ],
+      ]),
+    },
   })
+  expect(readSettings({}, {}, '/desk', read).audit).toEqual(read.audit)
   expect([...read.webhooks.values()]).toMatchObject([
     { name: 'security', url: 'https://hooks.example/T0/B1', secret: SECRET, place: { line: 7 } },
     { name: 'local', url: 'http://127.0.0.1:9000/hook', secret: SECRET },
@@ -91,7 +105,21 @@ describe('says what is wrong, where, and what to do', () => {
     ],
     ['policies: []', '1:11: `policies` must be a text (put it in quotes)'],
     ['policies: " "', '1:11: `policies` is empty (name a folder, or leave it out)'],
-    ['audit: true', '1:8: `audit` must be a map (it has capture)'],
+    ['audit: true', '1:8: `audit` must be a map (it has capture, fields, rotate, key)'],
+    ['audit: { rotate: 1KiB }', '1:18: `rotate` is no size of a file (write 64MiB; 1MiB to 1GiB)'],
+    ['audit: { key: "" }', '1:15: `key` is empty (name a file, or leave it out)'],
+    [
+      'audit: { fields: { "vendors/approve": { iban: hsh } } }',
+      '1:47: `hsh` is no class of a field (did you mean `hash`?)',
+    ],
+    [
+      'audit: { fields: { approve: { iban: hash } } }',
+      '1:20: `approve` names no tool (write `server/tool`, with `*` for any text)',
+    ],
+    [
+      'audit: { fields: { "a/b": { args.iban: hash } } }',
+      '1:29: `args.iban` names no field (write its path within the arguments, such as `vendor.iban`)',
+    ],
     [
       'audit: { captures: arguments }',
       '1:10: `captures` is no member of `audit` (did you mean `capture`?)',
