@@ -1,8 +1,8 @@
 /** The interfaces that the stages ask for. Whoever implements one imports it from here. */
-import type { CallContext, RiskPosture, UpstreamRequest } from './call.ts'
+import type { CallContext, RiskPosture, TaskFacts, UpstreamRequest } from './call.ts'
 import type { CallId, Instant, Sha256 } from './id.ts'
 import type { JsonObject } from './json.ts'
-import type { EngineFact } from './policy.ts'
+import type { EngineFact, HistoryQuery } from './policy.ts'
 import type { EntryBody, Receipt } from './record.ts'
 import type {
   BudgetState,
@@ -141,6 +141,58 @@ export interface HoldRequest {
   readonly debits: readonly Debit[]
 }
 
+/** Names one task. */
+export interface TaskName {
+  /** By its name: an edited mandate goes on with what happened before. */
+  readonly mandate: string
+  readonly agent: string
+  readonly task: string
+}
+
+/** What happened in a task, as far as it is told. */
+export interface TaskSummary extends TaskName {
+  readonly began: Instant
+  readonly last: Instant
+  readonly labels: readonly string[]
+  readonly calls: number
+  readonly completed: number
+}
+
+/** Who ended a task, and why. */
+export interface TaskEnd {
+  readonly at: Instant
+  readonly by: string
+  readonly why: string
+}
+
+export interface TaskOptions {
+  readonly timers: Timers
+  readonly operational?: OperationalLog
+  /** Somebody ended the task while it was open: what is done from then on is done in a new one. */
+  readonly onEnded?: (end: TaskEnd) => void
+}
+
+/**
+ * The history of a task, as of now and of all guards.
+ *
+ * @throws GuardError ERR_STATE_UNUSABLE from everything but `completed` and `close` when it cannot be read or written; whoever
+ * asked must refuse. RangeError from `label` for more labels than a task holds.
+ */
+export interface TaskHistory {
+  /** Another object whenever the labels differ. */
+  readonly facts: TaskFacts
+  /** Adds labels, which stay. True when that changed something. */
+  label(labels: readonly string[]): boolean
+  /** A call leaves. The returned function takes it back, where nothing left after all. */
+  begin(call: CallContext): () => void
+  /** It came back without an error. */
+  completed(call: CallContext): void
+  /** What conditions may ask of the past from now on: calls that they ask of are written before `begin` returns. */
+  track(queries: readonly HistoryQuery[]): void
+  /** Writes what still waits. */
+  close(): void
+}
+
 /** A guard process as it says of itself that it runs. */
 export type RunningGuard = Omit<Instance, 'heartbeatAt' | 'alive' | 'seen' | 'seenAt'>
 
@@ -192,6 +244,12 @@ export interface StateStore {
       readonly revoked: boolean
     },
   ): Restriction | undefined
+
+  /** The task of this name, made where there is none. Whoever opens it closes it before the store. */
+  openTask(who: TaskName, options: TaskOptions): TaskHistory
+  tasks(): readonly TaskSummary[]
+  /** What happened in it is forgotten, also by guards that have it open. False where there is none. */
+  endTask(who: TaskName, end: TaskEnd): boolean
 
   /** Says that this guard runs. The returned heartbeat says it again; what stops saying so for long, or whose process is gone, is not running. */
   register(guard: RunningGuard): void

@@ -1,7 +1,17 @@
 /** The store in memory: for guards of one process, and for tests. */
 import { GuardError } from '../model/error.ts'
 import { type CallId, type Instant, instant } from '../model/id.ts'
-import type { Clock, HoldRequest, RunningGuard, StateStore } from '../model/port.ts'
+import type {
+  Clock,
+  HoldRequest,
+  RunningGuard,
+  StateStore,
+  TaskEnd,
+  TaskHistory,
+  TaskName,
+  TaskOptions,
+  TaskSummary,
+} from '../model/port.ts'
 import type {
   BudgetState,
   Held,
@@ -14,6 +24,8 @@ import type {
 } from '../model/state.ts'
 import { checkDebits, debited, windowOf } from './budget.ts'
 import { isAlive, isGone, type IsRunning, processRuns } from './running.ts'
+import { summaryOf } from './task.ts'
+import { MemoryTask, type OpenTask, taskKey } from './memory-task.ts'
 import { apply, type Change, liftable, type Lift, type Standing, stronger } from './standing.ts'
 
 export interface MemoryOptions {
@@ -43,6 +55,7 @@ export interface Memory {
   standing: Standing
   guards: ReadonlyMap<string, Omit<Instance, 'alive'>>
   restrictions: Restrictions
+  readonly tasks: Map<string, OpenTask>
   lastHold: HoldId
   latest: Instant
 }
@@ -54,6 +67,7 @@ export function emptyMemory(): Memory {
     standing: new Map(),
     guards: new Map(),
     restrictions: { revision: 0, all: [] },
+    tasks: new Map(),
     lastHold: 0,
     latest: instant(0),
   }
@@ -159,6 +173,28 @@ class MemoryStore implements StateStore {
     const found = liftable(this.#open().standing, target, revoked)
     if (found) this.#change({ ...said, target, kind: 'lifted' })
     return found
+  }
+
+  openTask(who: TaskName, options: TaskOptions): TaskHistory {
+    this.#open()
+    return new MemoryTask(this.#memory.tasks, who, { ...options, now: () => this.#clock.now() })
+  }
+
+  tasks(): readonly TaskSummary[] {
+    return [...this.#open().tasks.values()].map(({ who, began, last, task }) => ({
+      ...who,
+      began,
+      last,
+      ...summaryOf(task),
+    }))
+  }
+
+  endTask(who: TaskName, end: TaskEnd): boolean {
+    const { tasks } = this.#open()
+    const key = taskKey(who)
+    const known = tasks.get(key)
+    if (known) known.ended = end
+    return tasks.delete(key)
   }
 
   register(guard: RunningGuard): void {

@@ -14,6 +14,8 @@ export class Connection {
   #depth = 0
   /** Grows with every transaction that may have written. */
   writes = 0
+  /** Grows with every transaction that is undone as a whole. */
+  undone = 0
 
   constructor(raw: DatabaseSync, path: string) {
     this.#raw = raw
@@ -85,6 +87,7 @@ export class Connection {
 
   /** SQLite ends a transaction by itself where the disk is full or fails. */
   #undo(nested: boolean): void {
+    if (!nested || !this.#raw.isTransaction) this.undone += 1
     if (!this.#raw.isTransaction) return
     if (nested) this.#raw.exec('ROLLBACK TO inner; RELEASE inner')
     else this.#raw.exec('ROLLBACK')

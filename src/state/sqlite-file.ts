@@ -17,7 +17,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { makeFolders } from '../model/folder.ts'
 import { damaged, storeFault, unusable } from './sqlite-fault.ts'
 import { loadSqlite } from './sqlite-load.ts'
-import { BUSY_MS, OPENING_TRIES, patiently } from './sqlite-patience.ts'
+import { BUSY_MS, OPENING_MS, patiently } from './sqlite-patience.ts'
 import { APPLICATION_ID, MIGRATIONS } from './sqlite-schema.ts'
 
 const OWNER_FOLDER = 0o700
@@ -51,7 +51,7 @@ export function openFile(path: string): StoreFile {
   try {
     const made = !isThere(path) && make(path)
     const found = owned(path)
-    return { raw: patiently(() => connect(path), OPENING_TRIES), identity: identityOf(found), made }
+    return { raw: patiently(() => connect(path), OPENING_MS), identity: identityOf(found), made }
   } catch (error) {
     throw storeFault(path, error)
   }

@@ -6,20 +6,22 @@ import { isBusy } from './sqlite-fault.ts'
 
 /** How long SQLite itself waits, in milliseconds. */
 export const BUSY_MS = 2
-/** Two seconds in all. */
-const TRIES = 1000
+/** How long it is tried, in milliseconds: the guard does nothing else meanwhile. */
+const PATIENCE_MS = 2000
 /** More: it is opened once, and whoever starts beside it may be mending what a crash has left. */
-export const OPENING_TRIES = 5000
+export const OPENING_MS = 10_000
 
 /** @throws what `act` throws last, where it is still locked after that */
-export function patiently<T>(act: () => T, tries: number = TRIES): T {
-  for (let tried = 1; ; tried += 1) {
+export function patiently<T>(act: () => T, patience: number = PATIENCE_MS): T {
+  let end: number | undefined
+  for (;;) {
     try {
       return act()
     } catch (error) {
-      if (!isBusy(error) || tried === tries) throw error
+      end ??= performance.now() + patience
+      if (!isBusy(error) || performance.now() >= end) throw error
       // Not all that is locked is waited for by SQLite.
-      if (tried % 10 === 0) Atomics.wait(PAUSE, 0, 0, BUSY_MS)
+      Atomics.wait(PAUSE, 0, 0, 1)
     }
   }
 }

@@ -1,4 +1,5 @@
 /** What stands in the database: each change of its form is one function of the list, and none is ever edited or taken out. */
+import { randomBytes } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 
 /** `CHAP`: tells this database from those of other applications. */
@@ -51,4 +52,35 @@ export const MIGRATIONS: readonly ((raw: DatabaseSync) => void)[] = [
         upstreams TEXT NOT NULL
       ) STRICT, WITHOUT ROWID;
     `),
+  (raw) => {
+    raw.exec(`
+      CREATE TABLE secrets (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        word_key TEXT NOT NULL
+      ) STRICT;
+      CREATE TABLE tasks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        mandate TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        task TEXT NOT NULL,
+        began INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        seq INTEGER NOT NULL DEFAULT 0,
+        base INTEGER NOT NULL DEFAULT 0,
+        written TEXT,
+        ended_at INTEGER,
+        ended_by TEXT,
+        ended_why TEXT
+      ) STRICT;
+      CREATE UNIQUE INDEX live_tasks ON tasks (mandate, agent, task) WHERE ended_at IS NULL;
+      CREATE TABLE task_events (
+        task INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        writer TEXT NOT NULL,
+        event TEXT NOT NULL,
+        PRIMARY KEY (task, seq)
+      ) STRICT, WITHOUT ROWID;
+    `)
+    raw.prepare('INSERT INTO secrets VALUES (1, ?)').run(randomBytes(32).toString('base64url'))
+  },
 ]

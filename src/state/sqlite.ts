@@ -1,7 +1,18 @@
 /** The store of all guards of one user on one machine: a SQLite database in the state folder. */
 import { join } from 'node:path'
 import type { Instant } from '../model/id.ts'
-import type { Clock, HoldRequest, OperationalLog, RunningGuard, StateStore } from '../model/port.ts'
+import type {
+  Clock,
+  HoldRequest,
+  OperationalLog,
+  RunningGuard,
+  StateStore,
+  TaskEnd,
+  TaskHistory,
+  TaskName,
+  TaskOptions,
+  TaskSummary,
+} from '../model/port.ts'
 import type {
   BudgetState,
   Held,
@@ -18,6 +29,8 @@ import { Connection, instantIn, known } from './sqlite-connection.ts'
 import { openFile, sameFile } from './sqlite-file.ts'
 import { InstanceTable } from './sqlite-instances.ts'
 import { RestrictionTable } from './sqlite-restrictions.ts'
+import { PersistedTask, summaries } from './sqlite-task.ts'
+import { endTask } from './sqlite-tasks.ts'
 import type { Lift } from './standing.ts'
 import { Checkpoints } from './sqlite-wal.ts'
 
@@ -111,6 +124,21 @@ export class SqliteStore implements StateStore {
   lift(target: Target, given: Lift): Restriction | undefined {
     this.#look()
     return this.#restrictions.lift(target, given)
+  }
+
+  openTask(who: TaskName, options: TaskOptions): TaskHistory {
+    this.#look()
+    const now = (): Instant => this.#clock.now()
+    return new PersistedTask(this.#connection, who, { ...options, now })
+  }
+
+  tasks(): readonly TaskSummary[] {
+    return summaries(this.#connection)
+  }
+
+  endTask(who: TaskName, end: TaskEnd): boolean {
+    this.#look()
+    return endTask(this.#connection, who, end)
   }
 
   register(guard: RunningGuard): void {

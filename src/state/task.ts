@@ -7,6 +7,7 @@ import { foldTrimmed } from '../model/fold.ts'
 import type { Instant } from '../model/id.ts'
 import { type Json, type JsonObject, member } from '../model/json.ts'
 import type { History, HistoryQuery } from '../model/policy.ts'
+import type { TaskSummary } from '../model/port.ts'
 import { Tally, type WrittenTally } from './tally.ts'
 import { type Kept, keptOf, plainly, type Spell, Values, type WrittenValues } from './values.ts'
 
@@ -342,4 +343,12 @@ function spellingsOf(args: JsonObject): ReadonlyMap<string, number> {
 
 function keyOf({ key, argument }: HistoryQuery): string {
   return `${key}\n${argument ?? ''}`
+}
+
+/** How much happened in it. */
+export function summaryOf(task: Task): Pick<TaskSummary, 'labels' | 'calls' | 'completed'> {
+  const { labels, tools } = task.written
+  const sum = (kind: 'calls' | 'completed'): number =>
+    tools.reduce((total, tool) => total + tool[kind].total, 0)
+  return { labels, calls: sum('calls'), completed: sum('completed') }
 }

@@ -2,9 +2,13 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { callId, instant, sha256 } from '../../src/model/id.ts'
-import type { RunningGuard, StateStore } from '../../src/model/port.ts'
+import type { HistoryQuery } from '../../src/model/policy.ts'
+import type { RunningGuard, StateStore, TaskEnd, TaskHistory } from '../../src/model/port.ts'
 import type { Debit, HoldId, Restriction, Target } from '../../src/model/state.ts'
+import type { CallContext } from '../../src/model/call.ts'
+import type { JsonObject } from '../../src/model/json.ts'
 import { type FakeClock, fakeClock } from '../fakes/clock.ts'
+import { call as vendorCall } from '../fakes/entry-body.ts'
 
 /** What a maker is given; stores that were made of one have all in common. */
 export interface StoreWorld {
@@ -52,6 +56,31 @@ function said(target: Target, kind: Restriction['kind'], why = 'x'): Omit<Restri
   return { target, kind, at: T0, why, by: 'operator dana' }
 }
 const lifted = { at: T0, why: 'all is well', by: 'operator dana', revoked: false }
+
+/** A call of a tool of the server `s`. */
+export function toolCall(name: string, args: JsonObject = {}, at = 0): CallContext {
+  const base = vendorCall(args)
+  return {
+    ...base,
+    at: instant(T0 + at),
+    resource: { ...base.resource, kind: 'tool', server: 's', name } as CallContext['resource'],
+  }
+}
+
+const send = (_server: string, tool: string): boolean => tool === 'send'
+export const CALLS: HistoryQuery = { key: 'calls', kind: 'calls', matches: send }
+export const COMPLETED: HistoryQuery = { key: 'completed', kind: 'completed', matches: send }
+export const TO: HistoryQuery = { key: 'to', kind: 'called_with', matches: send, argument: 'to' }
+export const WHO = { mandate: 'm', agent: 'agent-1', task: 'default' }
+
+export function ask(task: TaskHistory, query: HistoryQuery, value?: string): unknown {
+  return task.facts.history?.read(query, T0, value)
+}
+
+/** What others did is looked for once in a turn of the event loop. */
+export function nextTurn(): Promise<void> {
+  return Promise.resolve()
+}
 
 interface Step {
   readonly debits: readonly {
@@ -449,6 +478,139 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
         store.settle(mine)
         expect(store.orphans()).toEqual([])
         expect(used(store)).toBe(3)
+      })
+    })
+
+    describe('tasks', () => {
+      let tasks: TaskHistory[]
+      let ended: TaskEnd[]
+      beforeEach(() => {
+        tasks = []
+        ended = []
+      })
+      afterEach(() => {
+        for (const one of tasks) one.close()
+      })
+      const openTask = (by = store, who = WHO, queries = [CALLS, COMPLETED, TO]): TaskHistory => {
+        const one = by.openTask(who, { timers: clock, onEnded: (end) => ended.push(end) })
+        one.track(queries)
+        tasks.push(one)
+        return one
+      }
+
+      test('are the same for everybody who opens them under their name, and no other', () => {
+        const [one, two] = [openTask(), openTask(open())]
+        const other = openTask(store, { ...WHO, task: 'other' })
+        expect(one.label(['untrusted'])).toBe(true)
+        expect(two.label(['untrusted'])).toBe(false)
+        expect(two.label(['confidential'])).toBe(true)
+        expect(one.facts.labels).toEqual(['confidential', 'untrusted'])
+        one.begin(toolCall('send', { to: 'a' }))
+        two.begin(toolCall('send', { to: 'b' }))
+        two.completed(toolCall('send'))
+        for (const task of [one, two]) {
+          expect([ask(task, CALLS), ask(task, COMPLETED)]).toEqual([2, 1])
+          expect([ask(task, TO, 'a'), ask(task, TO, 'b'), ask(task, TO, 'c')]).toEqual([
+            true,
+            true,
+            false,
+          ])
+        }
+        expect(other.facts.labels).toEqual([])
+        expect([ask(other, CALLS), ask(other, TO, 'a')]).toEqual([0, false])
+      })
+
+      test('stay when all who had them open are gone', () => {
+        const one = openTask()
+        one.label(['untrusted'])
+        one.begin(toolCall('send', { to: 'a' }))
+        one.completed(toolCall('send'))
+        one.close()
+        const again = openTask(open())
+        expect(again.facts.labels).toEqual(['untrusted'])
+        expect([ask(again, CALLS), ask(again, COMPLETED)]).toEqual([1, 1])
+        expect([ask(again, TO, 'a'), ask(again, TO, 'c')]).toEqual([true, false])
+      })
+
+      test('the facts are another object when the labels differ, and the same while nothing does', async () => {
+        const [one, two] = [openTask(), openTask(open())]
+        const { facts } = one
+        expect(one.facts).toBe(facts)
+        two.label(['untrusted'])
+        await nextTurn()
+        expect(one.facts).not.toBe(facts)
+        expect(facts.labels).toEqual([])
+      })
+
+      test('a call of which nothing left is taken back, once, for everybody', async () => {
+        const [one, two] = [openTask(), openTask(open())]
+        one.begin(toolCall('send', { to: 'a' }))
+        const back = one.begin(toolCall('send', { to: 'b' }))
+        expect(ask(two, TO, 'b')).toBe(true)
+        back()
+        back()
+        clock.advance(1000)
+        await nextTurn()
+        for (const task of [one, two]) {
+          expect(ask(task, CALLS)).toBe(1)
+          expect([ask(task, TO, 'a'), ask(task, TO, 'b')]).toEqual([true, false])
+        }
+      })
+
+      test('calls that nobody asks of are there for others a second later, and when it closes', async () => {
+        const one = openTask(store, WHO, [])
+        one.begin(toolCall('send'))
+        const back = one.begin(toolCall('send'))
+        back()
+        one.completed(toolCall('send'))
+        clock.advance(1000)
+        const two = openTask(open())
+        expect([ask(two, CALLS), ask(two, COMPLETED)]).toEqual([1, 1])
+        one.begin(toolCall('send'))
+        one.close()
+        await nextTurn()
+        expect(ask(two, CALLS)).toBe(2)
+        // Whose values nobody kept.
+        expect(ask(two, TO, 'a')).toBeUndefined()
+      })
+
+      test('that are ended begin anew, also for those who had them open, who are told', () => {
+        const one = openTask()
+        one.label(['untrusted'])
+        const back = one.begin(toolCall('send', { to: 'a' }))
+        const end = { at: T0, by: 'operator dana', why: 'all is checked' }
+        expect(store.endTask({ ...WHO, task: 'other' }, end)).toBe(false)
+        expect(open().endTask(WHO, end)).toBe(true)
+        expect(one.facts.labels).toEqual([])
+        expect([ask(one, CALLS), ask(one, TO, 'a')]).toEqual([0, false])
+        expect(ended).toEqual([end])
+        back()
+        one.begin(toolCall('send', { to: 'b' }))
+        expect(one.label(['untrusted'])).toBe(true)
+        expect([ask(one, CALLS), ask(one, TO, 'b')]).toEqual([1, true])
+        expect(openTask(open()).facts.labels).toEqual(['untrusted'])
+        expect(ended).toHaveLength(1)
+      })
+
+      test('are listed with what happened in them', () => {
+        expect(store.tasks()).toEqual([])
+        const one = openTask()
+        one.label(['untrusted'])
+        one.begin(toolCall('send', {}, 5000))
+        one.begin(toolCall('send', {}, 5000))
+        one.completed(toolCall('send', {}, 5000))
+        const last = instant(T0 + 5000)
+        const [labels, calls, completed] = [['untrusted'], 2, 1]
+        expect(open().tasks()).toEqual([{ ...WHO, began: T0, last, labels, calls, completed }])
+        store.endTask(WHO, { at: T0, by: 'x', why: 'x' })
+        expect(store.tasks()).toEqual([])
+      })
+
+      test('labels that do not fit are a fault, and lose none', () => {
+        const one = openTask()
+        one.label(['untrusted'])
+        expect(() => one.label(['x'.repeat(129)])).toThrow(RangeError)
+        expect(openTask(open()).facts.labels).toEqual(['untrusted'])
       })
     })
 
