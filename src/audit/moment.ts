@@ -5,8 +5,9 @@
 import { type Instant, type Sha256 } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Entry } from '../model/record.ts'
+import type { BudgetState } from '../model/state.ts'
 import type { EntryItem } from './read.ts'
-import { budgetsIn, type SeenBudget } from './moment-budget.ts'
+import { budgetsIn } from './moment-budget.ts'
 import { restrictionIn, type SeenRestriction, targetKey } from './moment-restriction.ts'
 import { hashIn, momentIn, objectIn, objectsIn, textIn, textsIn } from './said.ts'
 
@@ -86,7 +87,7 @@ export class MomentFold {
   /** The latest life in each log, by the log's folder. */
   readonly runs: Map<string, Run> = new Map()
   /** Counters, by their key: guards of a machine share them. */
-  readonly budgets: Map<string, Since<SeenBudget>> = new Map()
+  readonly budgets: Map<string, Since<BudgetState>> = new Map()
   readonly restrictions: Map<string, Since<SeenRestriction>> = new Map()
   /** Every agent that any guard served, and where it was last told of. */
   readonly agents: Map<string, Mark> = new Map()
@@ -107,7 +108,10 @@ export class MomentFold {
   }
 
   task({ mandate, agent }: Standing, task: string): SeenTask | undefined {
-    return this.#tasks.get(JSON.stringify([mandate.name, agent, task]))
+    const named = (name: string): SeenTask | undefined =>
+      this.#tasks.get(JSON.stringify([mandate.name, agent, name]))
+    // A guard names a task after its mandate and agent, and people by what they called it.
+    return named(task) ?? named(JSON.stringify([mandate.name, agent, task]))
   }
 
   /** A life ends with its last word. What begins after one that died without it is another one. */

@@ -63,6 +63,8 @@ function conjunctLines(conjunct: Conjunct, all: readonly Conjunct[], io: CliIo):
     const part = rule.slice(of.length + 1)
     return [printable(`        ${part} ${expected}${value}`)]
   }
+  if (conjunct.budget === true)
+    return [`    · ${printable(expected)}  ${paint(io, 'dim', printable(rule))}`]
   if (conjunct.applies !== undefined) return ruleLines(conjunct, io)
   const [mark, word] = MARKS[conjunct.result]
   return [

@@ -2,6 +2,7 @@
 import type { Mark } from '../audit/moment.ts'
 import { targetText } from '../audit/moment-restriction.ts'
 import { textIn } from '../audit/said.ts'
+import { isList } from '../model/json.ts'
 import type { Mandate } from '../model/mandate.ts'
 import { paint, type CliIo, printable } from './io.ts'
 import { type Allowed, allowedSet } from './moment-allowed.ts'
@@ -133,7 +134,18 @@ function riskText({ risk, run }: MomentState): string {
 function taskText({ task, labels }: MomentState): string {
   if (!task) return 'no call was on record by then, and no label'
   const left = labels.length === 0 ? 'no labels' : `labels ${labels.join(', ')}`
-  return `${task.task}: ${left}, as of its latest call (entry ${task.at.seq} of ${task.at.log})`
+  return `${taskName(task.task)}: ${left}, as of its latest call (entry ${task.at.seq} of ${task.at.log})`
+}
+
+/** As people call it: its name holds its mandate and agent, too. */
+function taskName(task: string): string {
+  try {
+    const parts: unknown = JSON.parse(task)
+    const last = isList(parts) ? parts.at(-1) : undefined
+    return typeof last === 'string' ? last : task
+  } catch {
+    return task
+  }
 }
 
 function takenText({ restrictions }: MomentState): string {

@@ -1,7 +1,6 @@
 /** The state of one agent under one mandate at a moment, worked out from what the record says and what is kept beside it. */
 import { readCatalog, type KeptUpstream } from '../audit/catalog.ts'
-import type { Mark, Run, SeenTask, Since, Standing } from '../audit/moment.ts'
-import { amountText, leftAt, type SeenBudget } from '../audit/moment-budget.ts'
+import type { Run, SeenTask, Since, Standing } from '../audit/moment.ts'
 import type { SeenRestriction } from '../audit/moment-restriction.ts'
 import { textIn } from '../audit/said.ts'
 import type { CompiledMandate } from '../model/authority.ts'
@@ -9,14 +8,11 @@ import { type Environment, ENVIRONMENTS, RISK_POSTURES, type RiskPosture } from 
 import type { DenyReason } from '../model/decision.ts'
 import type { Instant } from '../model/id.ts'
 import { canonical, member } from '../model/json.ts'
+import { concerns } from '../policy/rule.ts'
+import { type BudgetRow, rowsFor, rowsOf } from './budget-rows.ts'
 import { type Keepsakes, Unkept } from './keepsakes.ts'
 import type { ReadMoment } from './moment-read.ts'
 import { mandateFacts } from './record.ts'
-
-export interface BudgetLine extends SeenBudget {
-  readonly left: number
-  readonly at: Mark
-}
 
 /** Why nothing at all would have been let out. */
 export interface Unbound {
@@ -32,7 +28,7 @@ export interface MomentState {
   readonly risk: RiskPosture
   readonly task?: SeenTask
   readonly labels: readonly string[]
-  readonly budgets: readonly BudgetLine[]
+  readonly budgets: readonly BudgetRow[]
   readonly restrictions: readonly Since<SeenRestriction>[]
   readonly unbound: readonly Unbound[]
   /** The mandate by itself, and under the policies in force; absent where a document is not kept as it was. */
@@ -72,11 +68,12 @@ export interface Told {
 }
 
 export function stateOf(
-  { fold, keepsakes }: ReadMoment,
+  read: ReadMoment,
   { run, standing }: { readonly run: Run; readonly standing: Standing },
   at: Instant,
   told: Told = {},
 ): MomentState {
+  const { fold, keepsakes } = read
   const kept = keepsakes.get(run.folder)
   if (!kept) throw new Unkept('nothing of the log was read')
   const missing: string[] = []
@@ -88,7 +85,6 @@ export function stateOf(
   if (asked !== undefined && !task && !told.labels)
     missing.push(`no call of the task \`${asked}\` is on record by then`)
   const restrictions = [...fold.restrictions.values()].filter((one) => isInForce(one, standing, at))
-  const budgets = [...standing.budgets].flatMap((key) => budgetLine(fold.budgets.get(key), at))
   const catalog = catalogOf({ run, standing }, missing)
   return {
     at,
@@ -98,7 +94,7 @@ export function stateOf(
     risk: told.risk ?? RISK_POSTURES.find((one) => one === run.risk?.value.risk) ?? 'normal',
     ...(task && { task }),
     labels: [...(told.labels ?? task?.labels ?? [])].toSorted(),
-    budgets,
+    budgets: budgetsOf(read, { run, standing }, { ...documents, environment, at, kept }),
     restrictions,
     unbound: unboundBy({ standing, environment, restrictions, at }, documents.mandate),
     ...documents,
@@ -160,8 +156,28 @@ function catalogOf(
   return undefined
 }
 
-function budgetLine(found: Since<SeenBudget> | undefined, at: Instant): readonly BudgetLine[] {
-  return found ? [{ ...found.value, left: leftAt(found.value, at), at: found.at }] : []
+/** Those that counted calls of then, also where nobody had used them; as far as intents on record tell, by their latest word. */
+function budgetsOf(
+  { fold }: ReadMoment,
+  { run, standing }: { readonly run: Run; readonly standing: Standing },
+  given: Pick<MomentState, 'mandate' | 'under' | 'environment' | 'at'> & {
+    readonly kept: Keepsakes
+  },
+): readonly BudgetRow[] {
+  const { mandate, under, environment, at, kept } = given
+  const seen = [...fold.budgets.values()].map(({ value }) => value)
+  if (!mandate || !under)
+    return rowsOf(
+      seen.filter(({ key }) => standing.budgets.has(key)),
+      at,
+    )
+  const { budgets = [], grants, name } = mandate.mandate
+  const set = run.policies && kept.policies(run.policies.value).policies
+  const restricting = (set?.budgets ?? [])
+    .filter((one) => one.source.mode === 'enforce' && concerns(one, mandate.mandate, environment))
+    .map(({ source }) => source)
+  const all = [...budgets, ...grants.flatMap(({ limit }) => limit ?? []), ...restricting]
+  return rowsFor(all, { mandate: name, agent: standing.agent }, seen, at)
 }
 
 /** Is it about this agent, its mandate, or what it may reach, and does it last? */
@@ -227,9 +243,17 @@ function contradictions(
   })
 }
 
-/** `budgets.eur: 1200.00 of 20000.00 used, 18800.00 left`. */
-export function budgetText({ budget, used, limit, scale, left, until, at }: BudgetLine): string {
-  const text = (amount: number): string => amountText(amount, scale)
-  const end = until === undefined ? '' : `, anew at ${new Date(until).toISOString()}`
-  return `${budget}: ${text(used)} of ${text(limit)} used by entry ${at.seq} of ${at.log}, ${text(left)} left${end}`
+/** `budgets.eur (mandate office): 1200.00 of 20000.00 used, 18800.00 left`. */
+export function budgetText({
+  budget,
+  counts,
+  used,
+  limit,
+  left,
+  unit,
+  resetsAt,
+}: BudgetRow): string {
+  const end = resetsAt === undefined ? '' : `, anew at ${new Date(resetsAt).toISOString()}`
+  const what = unit === 'calls' ? ' calls' : ''
+  return `${budget} (${counts}): ${used} of ${limit}${what} used, ${left} left${end}`
 }

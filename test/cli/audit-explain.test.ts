@@ -23,6 +23,7 @@ tools:
     args: { to: { email: { domain: [acme.example, partner.example] } } }
     when: within(now, "Mon-Fri 08:00-18:00", "UTC")
     approval: { when: args.to == "boss@acme.example", from: [lee@acme.example], expires: 15m }
+    limit: 20 per hour
 never: [mail/delete_*]
 `
 const ROLE = `role: reader
@@ -71,10 +72,15 @@ async function made(options: Partial<KeptOptions> = {}): Promise<KeptRecord> {
   await record.guard.ask('tools/list')
   // What a guard says when it ends is said later.
   const close = async (): Promise<void> => {
-    record.clock.advance(3_600_000)
+    later(3_600_000)
     await record.close()
   }
   return { ...record, close }
+}
+
+/** Wall time alone: nothing that falls due in between is of interest. */
+function later(ms: number): void {
+  record.clock.setWall(new Date(record.clock.now() + ms).toISOString())
 }
 
 /** Asks a copy of the log's folder, somewhere else: nothing else of the guard is there any more. */
@@ -113,7 +119,11 @@ interface Moment {
     readonly outcomes: readonly string[]
     readonly conjuncts: readonly { readonly rule: string; readonly result: string }[]
   }[]
-  readonly budgets: readonly { readonly budget: string; readonly left: number }[]
+  readonly budgets: readonly {
+    readonly budget: string
+    readonly used: string
+    readonly left: string
+  }[]
   readonly inFlight: readonly { readonly call: string }[]
 }
 
@@ -154,8 +164,8 @@ describe('what it was allowed to do', () => {
   })
 
   test('hangs on the hour', async () => {
-    const { close, clock, call } = await made()
-    clock.advance(12 * 3_600_000)
+    const { close, call } = await made()
+    later(12 * 3_600_000)
     await call('mail/search_inbox')
     await close()
     const [send] = (await moment(day('22:00:00'), '--tool', 'mail/send')).allowed
@@ -166,7 +176,7 @@ describe('what it was allowed to do', () => {
 
   test('is nothing before its mandate is valid, after it, and where no guard ran', async () => {
     const { close, clock, call } = await made()
-    clock.advance(Date.parse('2026-12-25T10:00:00Z') - clock.now())
+    clock.setWall('2026-12-25T10:00:00Z')
     await call('mail/search_inbox')
     expect((await moment('2026-12-25T10:00:00Z')).refused).toMatchObject([
       { reason: 'mandate_expired' },
@@ -177,9 +187,9 @@ describe('what it was allowed to do', () => {
   })
 
   test('follows the policies of the moment, and not later ones', async () => {
-    const { close, clock, swap, note, call } = await made()
+    const { close, swap, note, call } = await made()
     await call('mail/search_inbox')
-    clock.advance(3_600_000)
+    later(3_600_000)
     swap({
       'acme.yaml': 'policy: acme\nrules: [{ id: stop, effect: forbid, tools: ["mail/send"] }]\n',
     })
@@ -200,8 +210,8 @@ describe('what it was allowed to do', () => {
 
 describe('what state it was in', () => {
   test('labels are those that calls left by then', async () => {
-    const { close, clock, call } = await made()
-    clock.advance(60_000)
+    const { close, call } = await made()
+    later(60_000)
     await call('mail/search_inbox')
     await close()
     expect((await moment(day('10:00:30'))).task).toBeUndefined()
@@ -220,10 +230,10 @@ describe('what state it was in', () => {
     [{ kind: 'upstream', name: 'mail' }, 'suspended', [], 'suspended by operator ann: leak'],
     [{ kind: 'agent', name: 'another' }, 'revoked', [], undefined],
   ])('%j %s counts from then on until it is lifted', async (target, kind, reasons, why) => {
-    const { close, clock, note } = await made()
-    clock.advance(60_000)
+    const { close, note } = await made()
+    later(60_000)
     await note('restricted', { id: 1, kind, target, by: 'operator ann', why: 'leak' })
-    clock.advance(60_000)
+    later(60_000)
     await note('lifted', { id: 2, target, by: 'operator ann', why: 'over' })
     await close()
     const during = await moment(day('10:01:00'), '--all', '--tool', 'mail/send')
@@ -249,26 +259,25 @@ describe('what state it was in', () => {
 
   test('budgets are what the latest call left of them, and begin anew', async () => {
     const { close, call } = await made()
-    const id = await call('mail/send', GOOD)
+    later(60_000)
+    await call('mail/send', GOOD)
     await close()
-    const budget = {
-      budget: 'budgets.eur',
-      key: '["mandate","office","eur"]',
-      used: 150,
-      limit: 1000,
-    }
+    // As it is written by a guard that counts.
+    const [budget, key] = ['tools.mail/send.limit', '["mandate","office","tools.mail/send.limit"]']
+    const hour = { from: day('10:00:00'), until: day('11:00:00') }
+    const counted = JSON.stringify([{ budget, key, used: 1, limit: 20, ...hour }])
     rewrite((text) =>
-      text.includes(`"call":"${id}"`) && text.includes('"type":"intent"')
-        ? text.replace(
-            '{',
-            `{"budgets":[${JSON.stringify({ ...budget, scale: 2, until: day('10:45:00') })}],`,
-          )
+      text.includes('"type":"intent"') && !text.includes('"budgets":')
+        ? text.replace('{', `{"budgets":${counted},`)
         : text,
     )
-    expect((await moment(day('10:30:00'))).budgets).toMatchObject([{ left: 850 }])
-    expect((await moment(day('10:45:00'))).budgets).toMatchObject([{ left: 1000 }])
+    const left = async (at: string) => (await moment(at)).budgets
+    expect(await left(day('10:00:30'))).toMatchObject([{ budget, used: '0', left: '20' }])
+    expect(await left(day('10:30:00'))).toMatchObject([{ budget, used: '1', left: '19' }])
+    expect(await left(day('11:00:30'))).toMatchObject([{ budget, used: '0', left: '20' }])
     const { out } = await ask(['--at', day('10:30:00'), '--agent', 'bot'])
-    expect(out).toMatch(/budget +budgets\.eur: 1\.50 of 10\.00 used by entry \d+ of i, 8\.50 left/)
+    expect(out).toContain('1 of 20 calls used, 19 left, anew at 2026-11-24T11:00:00.000Z')
+    expect(out).toContain('· it takes 1 of 20 calls an hour')
   })
 
   test('a call without an outcome was in flight', async () => {
@@ -286,6 +295,17 @@ describe('what state it was in', () => {
 /** The record as if the guard had written this instead, with all hashes. */
 function rewrite(change: (text: string) => string): void {
   rechain(join(record.log, 'audit-0.jsonl'), (text) => text.split('\n').map(change).join('\n'))
+}
+
+/** Another reason in the refusal of this number. */
+function alter(path: string, number: number): void {
+  let count = 0
+  const text = readFileSync(path, 'utf8').replaceAll('"stage":"decide"', (found) => {
+    count += 1
+    return count === number ? '"stage":"commit"' : found
+  })
+  expect(count).toBeGreaterThanOrEqual(number)
+  writeFileSync(path, text)
 }
 
 describe('a record that is damaged', () => {
@@ -310,26 +330,26 @@ describe('a record that is damaged', () => {
   })
 
   test('in its last entry before the moment, which only the next one shows', async () => {
-    const { close, call, clock } = await made()
+    const { close, call } = await made()
     await call('mail/send', { ...GOOD, to: 'c@evil.example' })
-    clock.advance(3_600_000)
+    later(3_600_000)
     await call('mail/search_inbox')
     await close()
     const path = join(record.log, 'audit-0.jsonl')
-    writeFileSync(path, readFileSync(path, 'utf8').replace('c@evil.example', 'd@evil.example'))
+    alter(path, 1)
     const { exit, out } = await ask(['--at', day('10:00:00'), '--agent', 'bot'])
     expect([exit, out]).toEqual([1, expect.stringContaining('THE RECORD IS DAMAGED')])
   })
 
   test('after the moment is not looked at', async () => {
-    const { close, call, clock } = await made()
+    const { close, call } = await made()
     for (let turn = 0; turn < 3; turn += 1) {
-      clock.advance(3_600_000)
+      later(3_600_000)
       await call('mail/send', { to: `c${turn}@evil.example` })
     }
     await close()
     const path = join(record.log, 'audit-0.jsonl')
-    writeFileSync(path, readFileSync(path, 'utf8').replace('c1@evil.example', 'd1@evil.example'))
+    alter(path, 2)
     expect((await ask(['--at', day('11:30:00'), '--agent', 'bot'])).exit).toBe(0)
     expect((await ask(['--at', day('12:30:00'), '--agent', 'bot'])).exit).toBe(1)
   })
@@ -358,9 +378,9 @@ describe('a record that is damaged', () => {
 
 describe('a decision', () => {
   test('of last week: the moment, the rules, the same again, what became of it', async () => {
-    const { close, call, clock, swap } = await made()
+    const { close, call, swap } = await made()
     const id = await call('mail/send', GOOD)
-    clock.advance(60_000)
+    later(60_000)
     swap({
       'acme.yaml': 'policy: acme\nrules: [{ id: stop, effect: forbid, tools: ["mail/send"] }]\n',
     })
