@@ -144,7 +144,7 @@ function refuseUnfit(
       node,
       'missing_member',
       message,
-      'add `to:` with a name of `notify` in the settings',
+      'add `to:` with a name of `webhooks` in the settings',
     )
   }
 }

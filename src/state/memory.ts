@@ -14,7 +14,15 @@ import type {
 } from '../model/state.ts'
 import { checkDebits, debited, windowOf } from './budget.ts'
 import { isAlive, isGone, type IsRunning, processRuns } from './running.ts'
-import { apply, type Change, liftable, type Lift, type Standing, stronger } from './standing.ts'
+import {
+  apply,
+  type Change,
+  liftable,
+  type Lift,
+  restrictionsOf,
+  type Standing,
+  stronger,
+} from './standing.ts'
 
 export interface MemoryOptions {
   readonly clock: Pick<Clock, 'now'>
@@ -217,8 +225,9 @@ class MemoryStore implements StateStore {
   #change(made: Omit<Change, 'id'>): number {
     const { restrictions, standing } = this.#memory
     const id = restrictions.revision + 1
-    apply(standing, { ...made, id })
-    this.#memory.restrictions = { revision: id, all: [...standing.values()] }
+    const lifted = [...(restrictions.lifted ?? [])]
+    apply(standing, { ...made, id }, lifted)
+    this.#memory.restrictions = restrictionsOf(id, standing, lifted)
     return id
   }
 }

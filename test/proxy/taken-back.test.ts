@@ -147,7 +147,7 @@ describe.each(Object.entries(NAMED))('%s', (name, target) => {
     expect(said).toMatchObject([
       { facts: { id: revision, target, kind: 'revoked', why: 'w', by: 'operator lee' } },
     ])
-    const { effect_ms: took } = said[0]?.['facts'] as { effect_ms: number }
+    const [took] = said.map(({ facts }) => (facts as { effect_ms: number }).effect_ms)
     expect(took).toBeLessThanOrEqual(100)
     await guard.hangUp()
   })
@@ -268,7 +268,14 @@ describe('upstreams', () => {
     expect(answer.result?.['content']).toEqual([{ type: 'text', text: '{}' }])
     expect(guard.a.lives).toHaveLength(2)
     expect(guard.log.entries.filter(({ event }) => event === 'lifted')).toMatchObject([
-      { facts: { how: 'lifted', target: { kind: 'agent', name: 'bot' } } },
+      {
+        facts: {
+          how: 'lifted',
+          target: { kind: 'agent', name: 'bot' },
+          by: 'operator kim',
+          why: 'again',
+        },
+      },
     ])
     await guard.hangUp()
   })
