@@ -36,7 +36,7 @@ test('the first use of a tool waits for a person, and reaches nobody before', as
   expect(await call('x')).toBeUndefined()
   expect(a.calls('tools/call')).toHaveLength(1)
   expect(guard.log.entries.filter(({ event }) => event === 'review_triggered')).toMatchObject([
-    { facts: { on: 'first_use', then: 'suspend_tool', tool: 'a/x', mandate: 'm' } },
+    { facts: { on: 'first_use', action: 'suspend_tool', tool: 'a/x', mandate: 'm' } },
   ])
   // Twice what it was not to have: the mandate is suspended, and the agent hears it with the next call.
   await call('nothing')

@@ -3,10 +3,7 @@ import type { AuditLog } from '../model/port.ts'
 import type { EntryBody } from '../model/record.ts'
 
 /** `listener` must not throw: what it makes of an entry changes nothing about it. */
-export function observed<T extends AuditLog>(
-  log: T,
-  listener: (entry: EntryBody) => void,
-): AuditLog {
+export function observed(log: AuditLog, listener: (entry: EntryBody) => void): AuditLog {
   const own = {
     append: async (entry: EntryBody, until?: 'kernel' | 'disk') => {
       const receipt = await log.append(entry, until)

@@ -61,12 +61,12 @@ function triggerOf(node: DocNode, problems: Problems): ReviewTrigger | undefined
   const need = (key: string, remedy: string): DocNode | undefined =>
     required(node, members, key, { problems, remedy })
   const on = wordOf(need('on', 'say what it waits for: `on: denials`'), REVIEW_KINDS, problems)
-  const then = wordOf(need('then', 'say what is done: `then: suspend`'), REVIEW_ACTIONS, problems)
+  const action = wordOf(need('then', 'say what is done: `then: suspend`'), REVIEW_ACTIONS, problems)
   const to = nameOf(members.get('to'), problems)
-  if (on === undefined || then === undefined) return undefined
+  if (on === undefined || action === undefined) return undefined
   refuseOthers(on, members, problems)
-  refuseUnfit(node, { on, then, told: members.has('to') }, problems)
-  const common = { then, ...(to !== undefined && { to }) }
+  refuseUnfit(node, { on, action, told: members.has('to') }, problems)
+  const common = { action, ...(to !== undefined && { to }) }
   return ofKind(on, common, { members, need, problems })
 }
 
@@ -78,7 +78,7 @@ interface Parts {
 
 function ofKind(
   on: ReviewKind,
-  common: { readonly then: ReviewAction; readonly to?: string },
+  common: { readonly action: ReviewAction; readonly to?: string },
   { members, need, problems }: Parts,
 ): ReviewTrigger | undefined {
   switch (on) {
@@ -129,22 +129,22 @@ function refuseUnfit(
   node: DocNode,
   {
     on,
-    then,
+    action,
     told,
-  }: { readonly on: ReviewKind; readonly then: ReviewAction; readonly told: boolean },
+  }: { readonly on: ReviewKind; readonly action: ReviewAction; readonly told: boolean },
   problems: Problems,
 ): void {
-  if (then === 'suspend_tool' && !OF_A_TOOL.has(on)) {
+  if (action === 'suspend_tool' && !OF_A_TOOL.has(on)) {
     const message = `\`on: ${on}\` is about no one tool that could be suspended`
     problems.error(node, 'invalid_action', message, 'write `then: suspend` or `then: notify`')
   }
-  if (then === 'notify' && !told) {
+  if (action === 'notify' && !told) {
     const message = '`then: notify` does not say who is told'
     problems.error(
       node,
       'missing_member',
       message,
-      'add `to:` with a name of `notify` in the settings',
+      'add `to:` with a name of `webhooks` in the settings',
     )
   }
 }

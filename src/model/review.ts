@@ -6,7 +6,7 @@ export const REVIEW_ACTIONS = ['suspend', 'suspend_tool', 'notify'] as const
 export type ReviewAction = (typeof REVIEW_ACTIONS)[number]
 
 export type ReviewTrigger = {
-  readonly then: ReviewAction
+  readonly action: ReviewAction
   /** Who is told, by their name in the settings. */
   readonly to?: string
 } & (

@@ -23,11 +23,11 @@ import { type CatalogEvents, sight } from './sighting.ts'
 import type { Overhear } from './overhear.ts'
 import { heldDetail, isWhole, stateOf } from './standing.ts'
 import { Supply, type SupplyOptions } from './supply.ts'
-import { spans } from './template.ts'
+import { throughTemplate } from './through-template.ts'
 import type { Agreement } from './upstream/handshake.ts'
 import type { Link } from './upstream/link.ts'
 import type { Restricted } from './taken-back.ts'
-import { unavailable } from './unavailable.ts'
+import { takenBack, unavailable, UNAPPROVED } from './unavailable.ts'
 
 export interface CatalogOptions extends Omit<SupplyOptions, 'onFetched'> {
   readonly links: readonly Link[]
@@ -52,13 +52,6 @@ export interface View {
   /** The upstreams that something in it is of. */
   readonly servers: ReadonlySet<string>
 }
-
-/** Nothing of it is asked: the line says why. */
-function takenBack<T>(target: T): Found<T> {
-  return { state: 'unavailable', target, reason: 'upstream_unavailable', detail: 'taken back' }
-}
-
-const UNAPPROVED = 'hidden: nobody approved its definition'
 
 export class Catalog implements CatalogPort {
   readonly #options: CatalogOptions
@@ -130,7 +123,8 @@ export class Catalog implements CatalogPort {
     const target = { server: shelf.link.server }
     try {
       await shelf.link.connect(this.#options.wish(shelf.link.server))
-      return await this.#throughTemplate(shelf, uri, target)
+      const { pins } = this.#options
+      return await throughTemplate(uri, target, { shelf, pins, supply: this.#supply })
     } catch (error) {
       return unavailable(target, error)
     }
@@ -315,26 +309,6 @@ export class Catalog implements CatalogPort {
     const offer = await this.#supply.offer(shelf, 'tools/list')
     if (offer instanceof GuardError) return unavailable(bare, offer)
     return this.#knownTool(shelf, name)
-  }
-
-  /** A template whose definition changed is neither completed nor read through, unless another one spans the URI, too. */
-  async #throughTemplate<T>(shelf: Shelf, uri: string, target: T): Promise<Found<T>> {
-    const method = 'resources/templates/list'
-    const { pins } = this.#options
-    const completes = uri.includes('{')
-    if (completes || pins.approves(shelf.link.server, 'template')) {
-      const offer = await this.#supply.offer(shelf, method)
-      if (offer instanceof GuardError) throw offer
-    }
-    const known = shelf.known.template
-    const spanning = completes
-      ? [uri]
-      : [...known.keys()].filter((template) => spans(template, uri))
-    const states = spanning.map((template) => stateOf(pins, 'template', shelf, template))
-    if (completes && pins.source === 'lock' && states[0] !== 'pinned' && states[0] !== 'changed')
-      return { state: 'changed', target, detail: UNAPPROVED }
-    const changed = states.includes('changed') && !states.includes('pinned')
-    return { state: changed ? 'changed' : 'found', target }
   }
 
   /** Holds what came against its pins, unless it is what is known already. */

@@ -131,14 +131,13 @@ export function createFront(options: FrontOptions): Front {
   const flood = floodOf(options, record)
   const levels = new Levels()
   const { restricted } = options
-  const taken = (server: string): DenyReason | undefined => takenNow(restricted, server)
-  const heard = { self, mandate, parking, watch, overhear, restricted, taken }
+  const heard = { self, mandate, parking, watch, overhear, restricted, taken: judge.taken }
   const way = { ...heard, links: byName, wish, seal, levels, flood }
   const upstreams = unlessTaken(asDecided(departures(way), catalog), restricted)
   const ports = linePorts(options, { catalog, upstreams, stopping })
   const asks = new Asks({ ...heard, ...judge, standing, log, time, timers, operational })
   const common = { standing, audience, catalog, asks, watch, hearing, operational, timers, links }
-  const notices = new Notices({ ...common, flood, overhear, taken, mandate: naming(mandate) })
+  const notices = new Notices({ ...common, ...heard, flood, mandate: naming(mandate) })
   Object.assign(parts, { notices, asks, catalog })
   const unhear = followPolicies(options, notices)
   const subscribe = (underway: Underway, uri: string): Promise<boolean> =>
@@ -146,10 +145,23 @@ export function createFront(options: FrontOptions): Front {
   const locals = new Locals({ ...common, self, mandate, openingMs, subscribe })
   const bridge = new Bridge(seal, asks)
   const relay = new Relay({ ...common, ports, locals, bridge, parking, overhear })
-  const underway = (): Iterable<Underway> => relay.calls()
-  const onFault = faults(operational)
-  const takenBack = new TakenBack({ ...common, ...heard, notices, underway, onFault })
+  const takenBack = new TakenBack({ ...common, ...heard, notices, relay })
   const unfollow = options.changes?.onChange(() => takenBack.effect())
+  const unhears = [unhear, unfollow]
+  return whole({ relay, links, audience, parking, timers, state, unhears })
+}
+
+interface Whole {
+  readonly relay: Relay
+  readonly links: readonly Link[]
+  readonly audience: Audience
+  readonly parking: Parking
+  readonly timers: Timers
+  readonly state: { down: boolean }
+  readonly unhears: readonly Unhear[]
+}
+
+function whole({ relay, links, audience, parking, timers, state, unhears }: Whole): Front {
   const settled = (patienceMs: number): Promise<void> =>
     Promise.race([relay.settled(), patience(timers, patienceMs)])
   const goDown = (): void => {
@@ -163,8 +175,7 @@ export function createFront(options: FrontOptions): Front {
     settled,
     stop: async (patienceMs) => {
       goDown()
-      unhear?.()
-      unfollow?.()
+      for (const unhear of unhears) unhear?.()
       parking.clear()
       await settled(patienceMs)
       await Promise.all(links.map((link) => link.stop()))
@@ -177,6 +188,7 @@ function judgeOf(ports: AgainPorts): Judge {
   const refused = (letOut: LetOut): DenyReason | undefined => refusedNow(letOut, ports)
   return {
     unbound: () => standingOf(ports)?.reason,
+    taken: (server) => takenNow(ports.restricted, server),
     refusedNow: refused,
     permitted: (letOut) => refused(letOut) === undefined,
   }
@@ -184,6 +196,7 @@ function judgeOf(ports: AgainPorts): Judge {
 
 interface Judge {
   readonly unbound: () => DenyReason | undefined
+  readonly taken: (server: string) => DenyReason | undefined
   readonly refusedNow: (letOut: LetOut) => DenyReason | undefined
   readonly permitted: (letOut: LetOut) => boolean
 }
@@ -199,13 +212,6 @@ function followPolicies({ mandate, task }: FrontOptions, notices: Notices): Unhe
     task.track(mandate.queries)
     void notices.swapped()
   })
-}
-
-function faults(operational: OperationalLog): (fault: unknown) => void {
-  return (fault) => {
-    const error = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)
-    operational.error({ error }, 'a fault in the guard')
-  }
 }
 
 type Unhear = (() => void) | undefined

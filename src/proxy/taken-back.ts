@@ -5,13 +5,14 @@
 import type { CallContext, Resource } from '../model/call.ts'
 import type { DenyReason } from '../model/decision.ts'
 import { GuardError } from '../model/error.ts'
-import type { Timers } from '../model/port.ts'
+import type { OperationalLog, Timers } from '../model/port.ts'
 import type { Departure, ForwardPort, RestrictedPort } from '../pipeline/port.ts'
 import { isUnusable, thingTakenBack } from '../pipeline/taken-back.ts'
 import type { Asks, Question } from './asks.ts'
 import type { Audience } from './audience.ts'
 import type { Notices } from './notice.ts'
 import type { Parking } from './parking.ts'
+import type { Relay } from './relay.ts'
 import { type Session, Underway } from './session.ts'
 import type { Link } from './upstream/link.ts'
 import type { Watch } from './watch.ts'
@@ -37,9 +38,9 @@ export interface TakenBackOptions {
   readonly watch: Pick<Watch, 'withdraw'>
   readonly notices: Pick<Notices, 'swapped' | 'overturned'>
   readonly audience: Pick<Audience, 'dismiss'>
-  /** Calls under way, whether they have left or not. */
-  readonly underway: () => Iterable<Underway>
-  readonly onFault: (fault: unknown) => void
+  /** Knows the calls under way, whether they have left or not. */
+  readonly relay: Pick<Relay, 'calls'>
+  readonly operational: OperationalLog
 }
 
 /** How long what was called off may take to be concluded, and lists to be read again, before the change counts as in effect. */
@@ -118,7 +119,7 @@ export class TakenBack {
 
   /** What cannot be looked up now lets nothing new out, and withholds what comes back; it may be looked up again in a moment. */
   #callOff(): readonly Underway[] {
-    const { restricted, asks, parking, watch, links, onFault } = this.#options
+    const { restricted, asks, parking, watch, links } = this.#options
     if (this.#standing === 'state_unavailable') return []
     const why = ({ resource }: CallContext): DenyReason | undefined =>
       takenNow(restricted, resource)
@@ -130,19 +131,19 @@ export class TakenBack {
     parking.callOff((call) => why(call) !== undefined)
     asks.callOff((question, session) => this.#isTaken(question, session))
     const withdrawn = watch.withdraw(({ call }) => why(call) !== undefined, links)
-    withdrawn.catch(onFault)
+    withdrawn.catch((fault: unknown) => this.#fault(fault))
     return called.map(({ underway }) => underway)
   }
 
   /** Calls under way, with what they are where they have left; of others the line finds out before they do. */
   #underWay(): readonly { readonly underway: Underway; readonly call?: CallContext }[] {
-    const { links, underway } = this.#options
+    const { links, relay } = this.#options
     const calls = new Map<Underway, CallContext>()
     for (const { session, request, letOut } of links.flatMap((link) => link.errands())) {
       const one = session.inflight.get(request)
       if (one) calls.set(one, letOut.call)
     }
-    return [...underway()].map((one) => {
+    return [...relay.calls()].map((one) => {
       const call = calls.get(one)
       return call ? { underway: one, call } : { underway: one }
     })
@@ -164,6 +165,11 @@ export class TakenBack {
       if (revoked) link.bar()
       else link.unbar()
     }
+  }
+
+  #fault(fault: unknown): void {
+    const error = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)
+    this.#options.operational.error({ error }, 'a fault in the guard')
   }
 
   #standingNow(): Standing {

@@ -26,7 +26,15 @@ import { checkDebits, debited, windowOf } from './budget.ts'
 import { isAlive, isGone, type IsRunning, processRuns } from './running.ts'
 import { summaryOf } from './task.ts'
 import { MemoryTask, type OpenTask, taskKey } from './memory-task.ts'
-import { apply, type Change, liftable, type Lift, type Standing, stronger } from './standing.ts'
+import {
+  apply,
+  type Change,
+  liftable,
+  type Lift,
+  restrictionsOf,
+  type Standing,
+  stronger,
+} from './standing.ts'
 
 export interface MemoryOptions {
   readonly clock: Pick<Clock, 'now'>
@@ -253,8 +261,9 @@ class MemoryStore implements StateStore {
   #change(made: Omit<Change, 'id'>): number {
     const { restrictions, standing } = this.#memory
     const id = restrictions.revision + 1
-    apply(standing, { ...made, id })
-    this.#memory.restrictions = { revision: id, all: [...standing.values()] }
+    const lifted = [...(restrictions.lifted ?? [])]
+    apply(standing, { ...made, id }, lifted)
+    this.#memory.restrictions = restrictionsOf(id, standing, lifted)
     return id
   }
 }

@@ -173,11 +173,11 @@ export class Reviewer {
   }
 
   #fire(trigger: ReviewTrigger, cause: Cause): void {
-    const { on, then, to } = trigger
+    const { on, action, to } = trigger
     if (!this.#isNew(trigger, cause)) return
     const { mandate, store, clock, record, operational } = this.#options
     const { why, tool } = cause
-    const facts = { on, then, mandate, why, ...(tool && { tool: `${tool.server}/${tool.name}` }) }
+    const facts = { on, action, mandate, why, ...(tool && { tool: `${tool.server}/${tool.name}` }) }
     operational.warn(facts, 'a review of the mandate is due')
     record(facts)
     const target = targetOf(trigger, mandate, cause)
@@ -191,7 +191,7 @@ export class Reviewer {
   /** True once for each cause, whichever guard of the machine asks. */
   #isNew(trigger: ReviewTrigger, { id }: Cause): boolean {
     const { store, clock } = this.#options
-    const key = this.#key(trigger.on, trigger.then, trigger.to ?? '', id)
+    const key = this.#key(trigger.on, trigger.action, trigger.to ?? '', id)
     const debit = { budget: 'review', key, amount: 1, limit: 1, from: ALWAYS }
     const held = store.hold({ call: callId('review'), at: clock.now(), debits: [debit] })
     if (!('held' in held)) return false
@@ -220,9 +220,9 @@ export class Reviewer {
   }
 }
 
-function targetOf({ then }: ReviewTrigger, mandate: string, { tool }: Cause): Target | undefined {
-  if (then === 'notify') return undefined
-  return then === 'suspend_tool' && tool
+function targetOf({ action }: ReviewTrigger, mandate: string, { tool }: Cause): Target | undefined {
+  if (action === 'notify') return undefined
+  return action === 'suspend_tool' && tool
     ? { kind: 'tool', ...tool }
     : { kind: 'mandate', name: mandate }
 }

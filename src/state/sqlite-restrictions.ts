@@ -1,5 +1,5 @@
 /** What is taken back, in the database: every change of it is one row, and none is ever changed itself. */
-import type { Restriction, Restrictions, Target } from '../model/state.ts'
+import type { Lifted, Restriction, Restrictions, Target } from '../model/state.ts'
 import {
   type Connection,
   instantIn,
@@ -14,6 +14,7 @@ import {
   type Change,
   type Lift,
   liftable,
+  restrictionsOf,
   type Standing,
   stronger,
   targetOf,
@@ -30,6 +31,7 @@ const NEXT = 'UPDATE marks SET restriction = restriction + 1 WHERE id = 1 RETURN
 export class RestrictionTable {
   readonly #connection: Connection
   readonly #standing: Standing = new Map()
+  readonly #lifted: Lifted[] = []
   #current: Restrictions = { revision: 0, all: [] }
 
   constructor(connection: Connection) {
@@ -63,8 +65,8 @@ export class RestrictionTable {
     if (revision === this.#current.revision) return this.#current
     // What is written in a transaction that has not ended may never have been.
     if (this.#connection.inTransaction) return { revision, all: [...this.#fresh().values()] }
-    this.#catchUp(this.#standing, this.#current.revision)
-    this.#current = { revision, all: [...this.#standing.values()] }
+    this.#catchUp(this.#standing, this.#current.revision, this.#lifted)
+    this.#current = restrictionsOf(revision, this.#standing, this.#lifted)
     return this.#current
   }
 
@@ -75,8 +77,9 @@ export class RestrictionTable {
     return standing
   }
 
-  #catchUp(standing: Standing, from: number): void {
-    for (const row of this.#connection.sql(CHANGES).all(from)) apply(standing, changeIn(row))
+  #catchUp(standing: Standing, from: number, lifted?: Lifted[]): void {
+    for (const row of this.#connection.sql(CHANGES).all(from))
+      apply(standing, changeIn(row), lifted)
   }
 
   #add({ target, kind, at, why, by, until }: Omit<Change, 'id'>): number {

@@ -1,7 +1,7 @@
 /** What is taken back now, out of all changes that were ever made to it. */
 import type { Instant } from '../model/id.ts'
 import { isList, type Json } from '../model/json.ts'
-import type { Restriction, Target } from '../model/state.ts'
+import type { Lifted, Restriction, Restrictions, Target } from '../model/state.ts'
 
 /** A restriction, or one that ends what stood against its target. */
 export type Change = Omit<Restriction, 'kind'> & {
@@ -19,10 +19,28 @@ export interface Lift {
 /** What stands, by target. */
 export type Standing = Map<string, Restriction>
 
-export function apply(standing: Standing, { kind, ...change }: Change): void {
+/** `lifted`: where what this change lifts is noted, as far as lately goes. */
+export function apply(standing: Standing, { kind, ...change }: Change, lifted?: Lifted[]): void {
   const key = targetText(change.target)
+  const restriction = standing.get(key)
   standing.delete(key)
   if (kind !== 'lifted') standing.set(key, { ...change, kind })
+  else if (restriction && lifted) {
+    const { id, at, why, by } = change
+    lifted.push({ id, restriction, at, why, by })
+    if (lifted.length > MOST_LIFTED) lifted.shift()
+  }
+}
+
+const MOST_LIFTED = 64
+
+export function restrictionsOf(
+  revision: number,
+  standing: Standing,
+  lifted: readonly Lifted[],
+): Restrictions {
+  const all = [...standing.values()]
+  return lifted.length === 0 ? { revision, all } : { revision, all, lifted: [...lifted] }
 }
 
 /** The restriction that a suspension would weaken; undefined where the new one counts. */

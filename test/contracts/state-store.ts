@@ -397,11 +397,19 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
         expect(store.lift({ kind: 'agent', name: 'vendors' }, lifted)).toBeUndefined()
         expect(other.lift(TOOL, lifted)).toEqual(tool)
         expect(other.lift(TOOL, lifted)).toBeUndefined()
-        expect(store.restrictions()).toEqual({ revision: 3, all: [upstream] })
+        expect(store.restrictions()).toEqual({
+          revision: 3,
+          all: [upstream],
+          lifted: [{ id: 3, restriction: tool, at: lifted.at, why: lifted.why, by: lifted.by }],
+        })
         expect(store.lift(upstream.target, lifted)).toBeUndefined()
         expect(store.restrictions().all).toEqual([upstream])
         expect(store.lift(upstream.target, { ...lifted, revoked: true })).toEqual(upstream)
-        expect(other.restrictions()).toEqual({ revision: 4, all: [] })
+        expect(other.restrictions()).toMatchObject({
+          revision: 4,
+          all: [],
+          lifted: [{ id: 3 }, { id: 4, restriction: upstream }],
+        })
       })
 
       test('a mandate that was revoked stays so, one that was suspended does not', () => {

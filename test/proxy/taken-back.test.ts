@@ -147,7 +147,8 @@ describe.each(Object.entries(NAMED))('%s', (name, target) => {
     expect(said).toMatchObject([
       { facts: { id: revision, target, kind: 'revoked', why: 'w', by: 'operator lee' } },
     ])
-    expect((said[0]?.['facts'] as { effect_ms: number }).effect_ms).toBeLessThanOrEqual(100)
+    const [took] = said.map(({ facts }) => (facts as { effect_ms: number }).effect_ms)
+    expect(took).toBeLessThanOrEqual(100)
     await guard.hangUp()
   })
 
@@ -267,7 +268,14 @@ describe('upstreams', () => {
     expect(answer.result?.['content']).toEqual([{ type: 'text', text: '{}' }])
     expect(guard.a.lives).toHaveLength(2)
     expect(guard.log.entries.filter(({ event }) => event === 'lifted')).toMatchObject([
-      { facts: { how: 'lifted', target: { kind: 'agent', name: 'bot' } } },
+      {
+        facts: {
+          how: 'lifted',
+          target: { kind: 'agent', name: 'bot' },
+          by: 'operator kim',
+          why: 'again',
+        },
+      },
     ])
     await guard.hangUp()
   })
@@ -334,8 +342,8 @@ describe('what belongs to a call', () => {
 
   test('a call that waits for its modern agent is called off at its upstream', async () => {
     const guard = scene()
-    const _meta = modern({ elicitation: {} })
-    const answer = guard.ask('tools/call', { name: 'a__slow', arguments: {}, _meta })
+    const meta = modern({ elicitation: {} })
+    const answer = guard.ask('tools/call', { name: 'a__slow', arguments: {}, _meta: meta })
     await reached(guard.a, 'tools/call')
     const [life] = guard.a.lives
     life?.say({ jsonrpc: '2.0', id: 'u1', method: 'elicitation/create', params: FORM })
@@ -346,7 +354,7 @@ describe('what belongs to a call', () => {
     expect(guard.a.calls('notifications/cancelled')).toHaveLength(1)
     const inputResponses = { question: { action: 'accept', content: {} } }
     const requestState = result?.['requestState']
-    const retry = { name: 'a__slow', arguments: {}, _meta, inputResponses, requestState }
+    const retry = { name: 'a__slow', arguments: {}, _meta: meta, inputResponses, requestState }
     expect(reason(await guard.ask('tools/call', retry))).toBe('mandate_suspended')
     expect(guard.a.calls('tools/call')).toHaveLength(1)
     await guard.hangUp()

@@ -78,7 +78,7 @@ test('too many refusals in a time suspend the mandate; what the guard could not 
     on: 'denials',
     over: 2,
     withinMs: 60_000,
-    then: 'suspend',
+    action: 'suspend',
   })
   const deny = (): void => reviewer.hear(refused('outside_mandate'))
   deny()
@@ -93,7 +93,7 @@ test('too many refusals in a time suspend the mandate; what the guard could not 
   deny()
   expect(stands()).toEqual([{ target: MANDATE, kind: 'suspended', by: 'review denials' }])
   expect(fired).toEqual([
-    { on: 'denials', then: 'suspend', mandate: 'm', why: '3 refusals within 60 s' },
+    { on: 'denials', action: 'suspend', mandate: 'm', why: '3 refusals within 60 s' },
   ])
   // Counted anew from there.
   deny()
@@ -107,7 +107,7 @@ test('too many refusals in a time suspend the mandate; what the guard could not 
 test('the first use of a tool, once for ever', () => {
   const { reviewer, restarted, intent, stands, fired } = setup({
     on: 'first_use',
-    then: 'suspend_tool',
+    action: 'suspend_tool',
   })
   reviewer.hear(intent('x'))
   reviewer.hear(intent('x'))
@@ -125,7 +125,7 @@ test('a share of a budget, once in each of its windows', () => {
     on: 'budget',
     percent: 80,
     of: 'eur',
-    then: 'notify',
+    action: 'notify',
     to: 'owner',
   })
   const used = (used: number, from = 0, budget = 'budgets.eur'): readonly BudgetState[] => [
@@ -143,7 +143,7 @@ test('a share of a budget, once in each of its windows', () => {
 })
 
 test('a tool whose definition changed: that tool, or all of it', () => {
-  const { reviewer, fired, stands } = setup({ on: 'tool_changed', then: 'suspend_tool' })
+  const { reviewer, fired, stands } = setup({ on: 'tool_changed', action: 'suspend_tool' })
   const hear = (facts: JsonObject): void =>
     reviewer.hear({ type: 'event', at: instant(0), event: 'catalog_changed', facts })
   hear({ server: 'a', tool: 'x', drift: 'new', after: 'h' })
@@ -159,7 +159,7 @@ test('a mandate that nobody uses is suspended after so long, counted from its la
   const { clock, store, reviewer, restarted, intent, stands, fired } = setup({
     on: 'dormant',
     afterMs: 30 * DAY,
-    then: 'suspend',
+    action: 'suspend',
   })
   reviewer.tick()
   clock.advance(20 * DAY)
@@ -184,7 +184,7 @@ test('a date, from the moment on, once', () => {
   const { clock, store, reviewer, restarted, stands, fired } = setup({
     on: 'due',
     at: instant(Date.parse('2026-11-24T11:00:00Z')),
-    then: 'suspend',
+    action: 'suspend',
     to: 'owner',
   })
   reviewer.tick()
@@ -199,7 +199,7 @@ test('a date, from the moment on, once', () => {
 })
 
 test('a store that cannot be used ends no call: that is for the line to say', () => {
-  const { store, reviewer, intent, errors, fired } = setup({ on: 'first_use', then: 'suspend' })
+  const { store, reviewer, intent, errors, fired } = setup({ on: 'first_use', action: 'suspend' })
   store.close()
   expect(() => reviewer.hear(intent('x'))).not.toThrow()
   expect(errors).toEqual(['a review could not be made'])

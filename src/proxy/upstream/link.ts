@@ -16,16 +16,12 @@ import {
   type Self,
 } from '../protocol.ts'
 import { endsOf, looksLikeAnswer, type Dropped } from './cut.ts'
-import type {
-  Connect,
-  OutboundRequest,
-  UpstreamConnection,
-  UpstreamDefinition,
-} from './connection.ts'
+import type { Connect, UpstreamConnection, UpstreamDefinition } from './connection.ts'
 import { shakeHands, type Agreement, type HandshakeWire, type Wish } from './handshake.ts'
-import { Pending, type ProgressListener, type RawAnswer } from './pending.ts'
+import { Pending, type ProgressListener } from './pending.ts'
 import type { Exit } from './process.ts'
 import { isDenied, Retries } from './retries.ts'
+import { neverStarted, type SendOptions, type Sent } from './sending.ts'
 
 export type UpstreamNotification = Extract<UpstreamLine, { kind: 'notification' }>
 export type UpstreamRequestLine = Extract<UpstreamLine, { kind: 'request' }>
@@ -54,21 +50,6 @@ export interface LinkOptions {
   readonly start: Connect
   readonly startTimeoutMs: number
   readonly callTimeoutMs: number
-}
-
-export interface SendOptions {
-  readonly timeoutMs?: number
-  readonly progress?: ProgressListener | undefined
-  /** On whose behalf; absent for what the guard asks for itself. */
-  readonly errand?: Errand | undefined
-  /** What an upstream over HTTP is told in headers as well. */
-  readonly mirror?: Pick<OutboundRequest, 'version' | 'name' | 'params'> | undefined
-}
-
-/** A request under way. */
-export interface Sent {
-  readonly id: number
-  readonly answer: Promise<RawAnswer | 'cancelled'>
 }
 
 const PROBE_MS = 5000
@@ -446,9 +427,4 @@ export class Link {
     if (life.connection.abandon?.(requestId) === true) return
     life.connection.send(notificationFrame('notifications/cancelled', { requestId, reason }))
   }
-}
-
-/** A process that the system did not start. */
-function neverStarted({ pid, remote }: UpstreamConnection): boolean {
-  return pid === undefined && remote !== true
 }
