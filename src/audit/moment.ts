@@ -9,7 +9,7 @@ import type { BudgetState } from '../model/state.ts'
 import type { EntryItem } from './read.ts'
 import { budgetsIn } from './moment-budget.ts'
 import { restrictionIn, type SeenRestriction, targetKey } from './moment-restriction.ts'
-import { hashIn, momentIn, objectIn, objectsIn, textIn, textsIn } from './said.ts'
+import { hashIn, momentIn, numberIn, objectIn, objectsIn, textIn, textsIn } from './said.ts'
 
 /** Where something stands on record. */
 export interface Mark {
@@ -158,7 +158,7 @@ export class MomentFold {
         noteRestricted(this.restrictions, facts, at)
         break
       case 'lifted':
-        this.restrictions.delete(targetKey(objectIn(facts, 'target')))
+        noteLifted(this.restrictions, facts)
         break
       default:
         if (standing) ofStanding(entry, standing, at)
@@ -275,4 +275,12 @@ function noteRestricted(
   // Every guard of the machine says so when it has seen it: the first one tells when it began.
   if (weaker || (before && before.value.id === restriction.id)) return
   all.set(key, { value: restriction, at })
+}
+
+/** One guard may say that it is over when another has said already what stands in its place. */
+function noteLifted(all: Map<string, Since<SeenRestriction>>, facts: JsonObject): void {
+  const key = targetKey(objectIn(facts, 'target'))
+  const id = numberIn(facts, 'id')
+  const stands = all.get(key)?.value.id
+  if (id === undefined || stands === undefined || stands === id) all.delete(key)
 }

@@ -234,7 +234,7 @@ describe('what state it was in', () => {
     later(60_000)
     await note('restricted', { id: 1, kind, target, by: 'operator ann', why: 'leak' })
     later(60_000)
-    await note('lifted', { id: 2, target, by: 'operator ann', why: 'over' })
+    await note('lifted', { id: 1, target, by: 'operator ann', why: 'over' })
     await close()
     const during = await moment(day('10:01:00'), '--all', '--tool', 'mail/send')
     expect(during.refused.map(({ reason }) => reason)).toEqual(reasons)
@@ -245,6 +245,17 @@ describe('what state it was in', () => {
       const free = await moment(at, '--tool', 'mail/send')
       expect([free.refused, free.restrictions, free.allowed[0]?.listed]).toEqual([[], [], true])
     }
+  })
+
+  test('what stands in the place of another is not lifted with it', async () => {
+    const { close, note } = await made()
+    const target = { kind: 'everything' }
+    const said = { target, by: 'operator ann', why: 'leak' }
+    await note('restricted', { ...said, id: 1, kind: 'suspended' })
+    await note('restricted', { ...said, id: 2, kind: 'revoked' })
+    await note('lifted', { ...said, id: 1, kind: 'suspended', how: 'replaced' })
+    await close()
+    expect((await moment(day('10:00:30'))).restrictions).toMatchObject([{ id: 2 }])
   })
 
   test('a suspension that ends by itself does', async () => {
