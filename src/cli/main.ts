@@ -87,6 +87,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./guards.ts')).command,
   },
   {
+    name: 'task',
+    summary: 'the tasks whose history is kept: list them, or end one',
+    load: async () => (await import('./task.ts')).command,
+  },
+  {
     name: 'diff',
     summary: 'what a change of policies widens, and what it narrows',
     load: async () => (await import('./diff.ts')).command,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { CallContext } from '../../src/model/call.ts'
 import { callId, instant } from '../../src/model/id.ts'
 import type { TaskHistory } from '../../src/model/port.ts'
 import { openStore, type SqliteStore } from '../../src/state/sqlite.ts'
@@ -113,7 +114,7 @@ test('what was written together with a hold that is undone did not happen', asyn
     back = one.begin(toolCall('send', { to: 'b' }))
     throw new RangeError('no')
   }
-  expect(() => store.together(act)).toThrow()
+  expect(() => store.together(act)).toThrow('no')
   back()
   two.begin(toolCall('send', { to: 'c' }))
   clock.advance(1000)
@@ -161,6 +162,16 @@ describe('after many calls', () => {
   })
 })
 
+function happens(task: Task | TaskHistory, call: CallContext, fate: string): void {
+  if (fate === 'labelled') {
+    task.label([JSON.stringify(call.args['to'])])
+    return
+  }
+  const back = task.begin(call)
+  if (fate === 'completes') task.completed(call)
+  if (fate === 'taken back') back()
+}
+
 test('two guards that share a task know what one would that did it all', async () => {
   const step = fc.record({
     name: fc.constantFrom('send', 'other'),
@@ -182,14 +193,7 @@ test('two guards that share a task know what one would that did it all', async (
       model.track(queries)
       for (const { name, to, fate, by, wait } of steps) {
         const call = toolCall(name, { to })
-        for (const task of [both[by], model]) {
-          if (fate === 'labelled') task?.label([to])
-          else {
-            const back = task?.begin(call)
-            if (fate === 'completes') task?.completed(call)
-            if (fate === 'taken back') back?.()
-          }
-        }
+        for (const task of [both[by], model]) if (task) happens(task, call, fate)
         if (wait) await nextTurn()
       }
       clock.advance(1000)
