@@ -224,8 +224,8 @@ export class LogCursor {
   }
 
   #opened(entry: Entry): Opened & Pick<EntryItem, 'commits'> {
-    if (entry.v === 1) return { entry, content: 'none' }
-    const slot = this.#slots?.of(this.#files[this.#index]?.firstSeq ?? 0, entry.seq)
+    if (entry.v === 1 || !this.#slots) return { entry, content: 'none' }
+    const slot = this.#slots.of(this.#files[this.#index]?.firstSeq ?? 0, entry.seq)
     const commits = argsCommitted(entry, slot)
     return { ...unsealed(entry, slot), ...(commits && { commits }) }
   }
@@ -245,7 +245,8 @@ export function unreadable(where: string, cause: unknown): GuardError {
   })
 }
 
-function entryOf(text: string): Entry | undefined {
+/** Undefined where the line is no entry of a record. */
+export function entryOf(text: string): Entry | undefined {
   try {
     const value: unknown = JSON.parse(text)
     return isEntry(value) ? value : undefined

@@ -236,9 +236,14 @@ export class Tally {
   #shown = 0
 
   count(row: Row): void {
-    this.#rows += 1
-    const verdict = row.verdict ?? (row.kind === 'list' ? 'lists' : 'events')
-    this.#verdicts.set(verdict, (this.#verdicts.get(verdict) ?? 0) + 1)
+    this.add(row.verdict, row.kind, 1)
+  }
+
+  /** So many rows of which this came. */
+  add(verdict: string | undefined, kind: Row['kind'], count: number): void {
+    this.#rows += count
+    const counted = verdict ?? (kind === 'list' ? 'lists' : 'events')
+    this.#verdicts.set(counted, (this.#verdicts.get(counted) ?? 0) + count)
   }
 
   showed(rows: number): void {
@@ -247,7 +252,10 @@ export class Tally {
 
   text(): string {
     if (this.#rows === 0) return 'nothing on record matches'
-    const counts = [...this.#verdicts].map(([verdict, count]) => `${count} ${printable(verdict)}`)
+    const found = [...this.#verdicts].toSorted(
+      ([a, one], [b, other]) => other - one || (a < b ? -1 : 1),
+    )
+    const counts = found.map(([verdict, count]) => `${count} ${printable(verdict)}`)
     const part = this.#shown < this.#rows ? `; the last ${this.#shown} are shown` : ''
     return `${this.#rows} on record: ${counts.join(', ')}${part}`
   }

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { matches, type RowFilter } from '../audit/filter.ts'
 import { byTime } from '../audit/cursor.ts'
+import { askIndexes, type IndexAnswer } from '../audit/indexed/ask.ts'
 import { readRecord, type Batch, type Damage, type Follow } from '../audit/read.ts'
 import { Joiner, type Row } from '../audit/row.ts'
 import { stateDir } from '../config/state-dir.ts'
@@ -18,6 +19,8 @@ import { jsonLines, ocsfLines, Tally, tableOf, type Table } from './log-report.t
 
 const DEFAULT_LAST = 50
 const MOST_LAST = 100_000
+/** A shorter record is read as fast as its index. */
+const INDEX_FROM = 4 * 1024 * 1024
 const RESULTS = ['complete', 'input_required', 'tool_error', 'error'] as const
 
 const VERDICTS = ['forwarded', 'refused', 'unsettled', 'passed', 'declined', ...RESULTS]
@@ -33,7 +36,9 @@ guards that kept their record in the state folder are read as one, by time.
   --reason <reason>       why it was refused: outside_mandate, approval_required, ...
   --verdict <verdict>     forwarded, refused, unsettled (no outcome on record), or what came back:
                           complete, input_required, tool_error, error; of upstreams' requests: passed, declined
-  --call <id>             this call; the end of the id that is shown is enough
+  --agent <name>          what this agent did
+  --mandate <name>        what was done under this mandate
+  --decision <id>         this decision; the end of the id that is shown is enough (also --call)
   --rule <policy#rule>    what this rule decided, or would have in shadow mode; a policy for all of its rules, a pattern
                           with * and ?, or engine:id
   --since, --until <time> 2026-11-22T10:30:00+01:00, or so long ago: 90s, 15m, 2h, 7d
@@ -44,6 +49,9 @@ guards that kept their record in the state folder are read as one, by time.
   --format ocsf           the same for a SIEM: events of OCSF 1.8, one JSON object a line; with --all events of the guard, too
   --state-dir <folder>    where the record is kept (or CHAPERONE_STATE_DIR); also a folder of one log
 
+A long record is read through an index, \`index.db\` beside each log: made and kept up by this command, and made anew when it
+is removed.
+
 Exit codes: 0 fine, 1 the record is damaged (what can be read is shown), 2 usage, 3 no record, or it cannot be read.
 `
 
@@ -53,7 +61,10 @@ const OPTIONS = {
   effect: { type: 'string' },
   reason: { type: 'string' },
   verdict: { type: 'string' },
+  agent: { type: 'string' },
+  mandate: { type: 'string' },
   call: { type: 'string' },
+  decision: { type: 'string' },
   rule: { type: 'string' },
   since: { type: 'string' },
   until: { type: 'string' },
@@ -69,6 +80,8 @@ const OPTIONS = {
 export interface LogParts {
   readonly clock: Pick<Clock, 'now'>
   readonly changes?: Follow['changes']
+  /** Bytes of a record from which on it is read through an index. */
+  readonly indexFrom?: number
 }
 
 /** The command over these parts. */
@@ -99,6 +112,16 @@ async function showLog(argv: readonly string[], io: CliIo, parts: LogParts): Pro
     ? { ...(io.signal && { signal: io.signal }), ...(parts.changes && { changes: parts.changes }) }
     : undefined
   const screen = new Screen(question, io)
+  const { filter, last, place } = question
+  const least = parts.indexFrom ?? INDEX_FROM
+  const answer =
+    follow || last === Number.POSITIVE_INFINITY
+      ? undefined
+      : await askIndexes({ place, filter, last, least, ...(io.signal && { signal: io.signal }) })
+  if (answer) {
+    screen.answer(answer)
+    return screen.end()
+  }
   for await (const batch of readRecord(question.place, follow)) {
     screen.take(batch)
     if (io.signal?.aborted === true && !question.follow) {
@@ -135,6 +158,13 @@ class Screen {
     }
     this.#want(rows)
     if (upToDate && this.#question.follow) this.#showKept()
+  }
+
+  /** What indexes found in place of reading all of it. */
+  answer({ rows, counts, damage }: IndexAnswer): void {
+    for (const { verdict, kind, count } of counts) this.#tally.add(verdict, kind, count)
+    this.#kept = [...rows]
+    this.#damage.push(...damage)
   }
 
   /** Says what is left to say; the exit code. */
@@ -198,7 +228,10 @@ function byBeginning(a: Row, b: Row): number {
 
 function questionOf(argv: readonly string[], io: CliIo, clock: LogParts['clock']): Question {
   const { values } = parseFlags({ args: [...argv], options: OPTIONS, strict: true })
-  const { tool, server, call, rule } = values
+  const { tool, server, rule, agent, mandate } = values
+  if (values.call !== undefined && values.decision !== undefined)
+    throw new GuardError('ERR_USAGE', '`--call` and `--decision` are both given (keep one)')
+  const call = values.decision ?? values.call
   const effect = oneOf('--effect', values.effect, EFFECT_CLASSES)
   const reason = oneOf('--reason', values.reason, DENY_REASONS)
   const verdict = oneOf('--verdict', values.verdict, VERDICTS)
@@ -212,6 +245,8 @@ function questionOf(argv: readonly string[], io: CliIo, clock: LogParts['clock']
       ...(tool !== undefined && { tool }),
       ...(server !== undefined && { server }),
       ...(call !== undefined && { call }),
+      ...(agent !== undefined && { agent }),
+      ...(mandate !== undefined && { mandate }),
       ...(rule !== undefined && { rule }),
       ...(effect !== undefined && { effect }),
       ...(reason !== undefined && { reason }),

@@ -1,14 +1,7 @@
 /** Finds the command that was asked for and loads only that one; turns whatever it throws into a sentence and an exit code. */
 import { nearest } from '../model/document.ts'
 import { type FaultCode, GuardError } from '../model/error.ts'
-import { type CliIo, type Command, paint } from './io.ts'
-
-/** A command before it is loaded. */
-export interface CommandRow {
-  readonly name: string
-  readonly summary: string
-  readonly load: () => Promise<Command>
-}
+import { type CliIo, type CommandRow, paint } from './io.ts'
 
 export const COMMANDS: readonly CommandRow[] = [
   {
@@ -101,6 +94,11 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'read the record: who called what, what was decided, and why',
     load: async () => (await import('./log.ts')).command,
   },
+  {
+    name: 'audit',
+    summary: 'prove the record: verify it, anchor it, prove or erase one decision',
+    load: async () => (await import('./audit.ts')).command,
+  },
 ]
 
 /** 0 fine, 1 what was looked at is refused, 2 usage, 3 it could not be done or checked. */
@@ -137,9 +135,26 @@ async function dispatch(
     io.stdout(overview(io, commands))
     return 0
   }
+  return runNamed([name, ...rest.slice(asksHelp ? 1 : 0)], io, { commands, asksHelp })
+}
+
+interface Among {
+  readonly commands: readonly CommandRow[]
+  readonly asksHelp: boolean
+}
+
+/** The first word names the command; of a command that is made of others, the second does. */
+async function runNamed(
+  [name = '', ...rest]: readonly string[],
+  io: CliIo,
+  { commands, asksHelp }: Among,
+): Promise<number> {
   const row = commands.find((command) => command.name === name)
   if (!row) throw new GuardError('ERR_USAGE', unknown(name, commands))
   const command = await row.load()
+  const [word] = rest
+  if (command.commands && word !== undefined && !isHelp(word))
+    return runNamed(rest, io, { commands: command.commands, asksHelp })
   if (asksHelp || asksForHelp(rest)) {
     io.stdout(`${command.help.trimEnd()}\n`)
     return 0
