@@ -37,6 +37,8 @@ const HELP = `usage: chaperone audit <command> [options]
 ${ROWS.join('\n')}
 
   chaperone audit <command> --help   what a command takes
+
+Exit codes: 0 fine, 1 something is wrong with what was looked at, 2 usage, 3 it could not be checked or done.
 `
 
 export const command: Command = {

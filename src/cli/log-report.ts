@@ -229,6 +229,14 @@ function escaped(line: string): string {
   )
 }
 
+/** The order in which counts are said, however they were found. */
+const RANKS = ['forwarded', 'refused', 'passed', 'declined', 'events', 'lists', 'unsettled']
+
+function rankOf(verdict: string): number {
+  const rank = RANKS.indexOf(verdict)
+  return rank < 0 ? RANKS.length : rank
+}
+
 /** Counts what was asked for, shown or not. */
 export class Tally {
   readonly #verdicts = new Map<string, number>()
@@ -253,7 +261,7 @@ export class Tally {
   text(): string {
     if (this.#rows === 0) return 'nothing on record matches'
     const found = [...this.#verdicts].toSorted(
-      ([a, one], [b, other]) => other - one || (a < b ? -1 : 1),
+      ([a], [b]) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1),
     )
     const counts = found.map(([verdict, count]) => `${count} ${printable(verdict)}`)
     const part = this.#shown < this.#rows ? `; the last ${this.#shown} are shown` : ''

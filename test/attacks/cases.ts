@@ -22,6 +22,7 @@ const WIRE = 'test/attacks/wire.test.ts'
 const POLICIES = 'test/attacks/policies.test.ts'
 const POISONED = 'test/attacks/poisoned.test.ts'
 const RELOAD = 'test/attacks/reload.test.ts'
+const TAMPERING = 'test/attacks/tampering.test.ts'
 const VALUES = 'test/attacks/values.test.ts'
 
 function here(id: string, cls: string, files: readonly string[], later?: string): AttackCase {
@@ -94,7 +95,7 @@ export const CASES: readonly AttackCase[] = [
   comes('G36', 'approval TOCTOU: world changed', 'approvals'),
   comes('G37', 'approval display spoofing', 'approvals'),
   comes('G38', 'approval flooding', 'approvals and budgets'),
-  comes('G39', 'audit tampering', 'checkpoints and their verification'),
+  here('G39', 'audit tampering', [TAMPERING, 'test/audit/verify/log.test.ts']),
   here(
     'G40',
     'audit completeness',

@@ -25,7 +25,7 @@ export interface Counted {
 }
 
 const COLUMNS = `row.seq, row.time, row.kind, one.name AS file, row.offset, row.size,
-  row.seq2, two.name AS file2, row.offset2, row.size2`
+  row.seq2, two.name AS file2, row.offset2, row.size2, row.time2`
 const FROM = 'row JOIN file one ON one.id = row.file LEFT JOIN file two ON two.id = row.file2'
 
 export class LogIndex {
@@ -140,7 +140,7 @@ export class LogIndex {
       offset: numberOf(found[`offset${which}`]),
       size: numberOf(found[`size${which}`]),
     }
-    const time = new Date(numberOf(found['time'])).toISOString()
+    const time = new Date(numberOf(found[`time${which}`])).toISOString()
     const entry = this.#reader.read(place, time)
     if (entry?.leaf !== this.tiles.leaf(seq) || entry.item.entry.seq !== seq)
       throw new Stale(`record ${seq} of \`${this.folder}\` is not the one that was indexed`)

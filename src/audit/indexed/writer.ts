@@ -16,11 +16,6 @@ export const KINDS: readonly RowKind[] = [
 /** What waits for its outcome, before it is put in without. */
 const MOST_WAITING = 10_000
 
-interface Waiting {
-  readonly item: EntryItem
-  readonly time: number
-}
-
 export class RowWriter {
   readonly #insert: StatementSync
   readonly #settle: StatementSync
@@ -31,15 +26,15 @@ export class RowWriter {
   readonly #newFile: StatementSync
   readonly #words = new Map<string, number>()
   readonly #files = new Map<string, number>()
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #waiting = new Map<string, EntryItem>()
 
   constructor(db: DatabaseSync) {
     const columns =
-      'seq, file, offset, size, time, ts, kind, target, effects, agent, mandate, verdict, result, reason, rules, sealed, short, seq2, file2, offset2, size2'
+      'seq, file, offset, size, time, ts, kind, target, effects, agent, mandate, verdict, result, reason, rules, sealed, short, seq2, file2, offset2, size2, time2'
     const marks = columns.replaceAll(/\w+/g, '?')
     this.#insert = db.prepare(`INSERT OR REPLACE INTO row (${columns}) VALUES (${marks})`)
     this.#settle = db.prepare(
-      'UPDATE row SET verdict = ?, result = ?, reason = ?, seq2 = ?, file2 = ?, offset2 = ?, size2 = ? WHERE seq = ?',
+      'UPDATE row SET verdict = ?, result = ?, reason = ?, seq2 = ?, file2 = ?, offset2 = ?, size2 = ?, time2 = ? WHERE seq = ?',
     )
     this.#open = db.prepare(
       'SELECT seq FROM row WHERE short = ? AND kind = 0 AND seq2 IS NULL ORDER BY seq DESC LIMIT 1',
@@ -51,30 +46,29 @@ export class RowWriter {
   }
 
   add(item: EntryItem): void {
-    const time = Date.parse(item.time)
     const { type, call } = item.entry
     const id = typeof call === 'string' ? call : ''
     if (type === 'intent') {
       const before = this.#waiting.get(id)
       this.#waiting.delete(id)
-      if (before) this.#put([before.item], before.time)
-      this.#waiting.set(id, { item, time })
+      if (before) this.#put([before])
+      this.#waiting.set(id, item)
       if (this.#waiting.size > MOST_WAITING) this.flush()
       return
     }
     if (type !== 'outcome') {
-      this.#put([item], time)
+      this.#put([item])
       return
     }
     const begun = this.#waiting.get(id)
     this.#waiting.delete(id)
-    if (begun) this.#put([begun.item, item], begun.time)
-    else if (!this.#settled(id, item)) this.#put([item], time)
+    if (begun) this.#put([begun, item])
+    else if (!this.#settled(id, item)) this.#put([item])
   }
 
   /** Calls that have no outcome yet get it later. */
   flush(): void {
-    for (const { item, time } of this.#waiting.values()) this.#put([item], time)
+    for (const item of this.#waiting.values()) this.#put([item])
     this.#waiting.clear()
   }
 
@@ -96,13 +90,12 @@ export class RowWriter {
     return true
   }
 
-  #put(items: readonly [EntryItem, EntryItem?], time: number): void {
+  #put(items: readonly [EntryItem, EntryItem?]): void {
     const [first, outcome] = items
     const row = rowOf(outcome ? [first, outcome] : [first])
     if (!row) return
     this.#insert.run(
       ...this.#placeOf(first),
-      time,
       Date.parse(row.ts),
       KINDS.indexOf(row.kind),
       this.#wordOf('target', JSON.stringify([row.server ?? null, row.name])),
@@ -115,12 +108,12 @@ export class RowWriter {
       this.#wordOf('rules', JSON.stringify([row.rules, row.shadow])),
       hidesName(first) ? 1 : 0,
       row.call === undefined ? null : shortId(row.call),
-      ...(outcome ? this.#placeOf(outcome) : [null, null, null, null]),
+      ...(outcome ? this.#placeOf(outcome) : [null, null, null, null, null]),
     )
   }
 
-  #placeOf({ entry, file, offset, line }: EntryItem): readonly [number, number, number, number] {
-    return [entry.seq, this.#fileOf(file), offset, Buffer.byteLength(line)]
+  #placeOf({ entry, file, offset, line, time }: EntryItem): readonly number[] {
+    return [entry.seq, this.#fileOf(file), offset, Buffer.byteLength(line), Date.parse(time)]
   }
 
   #fileOf(name: string): number {
