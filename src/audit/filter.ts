@@ -32,18 +32,21 @@ export const ALWAYS: ReadonlySet<RowKind> = new Set([
 
 export function matches(row: Row, filter: RowFilter): boolean {
   const { tool, server, effect, reason, verdict, call, rule, since, until, all } = filter
-  const { agent, mandate } = filter
   if (!all && !ALWAYS.has(row.kind)) return false
   if (!isWithin(row.ts, since, until)) return false
   if (server !== undefined && row.server !== server) return false
   if (effect !== undefined && !row.effects.includes(effect)) return false
   if (reason !== undefined && row.reason !== reason) return false
-  if (agent !== undefined && row.agent !== agent) return false
-  if (mandate !== undefined && row.mandate !== mandate) return false
+  if (!isBy(row, filter)) return false
   if (call !== undefined && !isCall(row.call, call)) return false
   if (rule !== undefined && !isRuled(rule, row)) return false
   if (verdict !== undefined && row.verdict !== verdict && row.result !== verdict) return false
   return tool === undefined || namedBy(tool, row)
+}
+
+function isBy(row: Row, { agent, mandate }: RowFilter): boolean {
+  if (agent !== undefined && row.agent !== agent) return false
+  return mandate === undefined || row.mandate === mandate
 }
 
 function isWithin(ts: string, since: string | undefined, until: string | undefined): boolean {

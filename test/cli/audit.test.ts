@@ -10,10 +10,13 @@ import { logKey, story, writeLogV2, type WrittenEntry } from '../fakes/log-v2.ts
 import { fakeIo } from './io.fake.ts'
 
 const KEY = logKey('guard')
-const ENTRIES = story(40).map(({ entry, ...rest }) => {
-  const { mandate: _, ...own } = entry
-  return { entry: own, ...rest }
-})
+function calls(count: number): readonly WrittenEntry[] {
+  return story(count).map(({ entry, ...rest }) => {
+    const { mandate: _, ...own } = entry
+    return { entry: own, ...rest }
+  })
+}
+const ENTRIES = calls(40)
 
 let state: string
 beforeEach(() => {
@@ -145,10 +148,7 @@ describe('anchoring', () => {
     const command = anchorCommand({
       wait: async () => {
         waits += 1
-        if (waits === 1)
-          write(
-            story(60).map(({ entry: { mandate: _, ...entry }, ...rest }) => ({ entry, ...rest })),
-          )
+        if (waits === 1) write(calls(60))
         else stop.abort()
       },
     })

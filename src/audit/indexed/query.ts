@@ -15,68 +15,56 @@ export interface Condition {
   readonly through: string
 }
 
+const AMONG = 'IN (SELECT value FROM json_each(?))'
+
+type Part = readonly [sql: string, ...values: SQLInputValue[]]
+
 /** What an index can tell of a filter. */
 export function conditionOf(db: DatabaseSync, filter: RowFilter): Condition {
-  const parts: string[] = []
-  const values: SQLInputValue[] = []
-  const add = (sql: string, ...given: readonly SQLInputValue[]): void => {
-    parts.push(sql)
-    values.push(...given)
-  }
-  const { tool, server, effect, reason, verdict, call, rule, since, until, agent, mandate } = filter
+  const { tool, call } = filter
+  const parts = [...ownParts(filter), ...wordParts(db, filter)]
+  const values = parts.flatMap(([, ...given]) => given)
+  const loose = call !== undefined ? '1' : tool !== undefined ? 'sealed = 1' : undefined
+  const through = values.length === 0 || call !== undefined ? '' : 'NOT INDEXED'
+  const sql = parts.map(([text]) => text).join(' AND ')
+  return { sql: sql === '' ? '1' : sql, values, loose, through }
+}
+
+function ownParts({ all, since, until, call }: RowFilter): readonly Part[] {
+  const kinds = KINDS.flatMap((kind, at) => (ALWAYS.has(kind) ? [at] : []))
+  const parts: Part[] = all ? [] : [[`kind IN (${kinds.join(', ')})`]]
+  if (since !== undefined) parts.push(['ts >= ?', Date.parse(since)])
+  if (until !== undefined) parts.push(['ts < ?', Date.parse(until)])
+  if (call !== undefined) parts.push(['short = ?', shortId(call)])
+  return parts
+}
+
+/** Words are few, and are judged here as they are for a row. */
+function wordParts(db: DatabaseSync, filter: RowFilter): readonly Part[] {
+  const { tool, server, effect, verdict, rule } = filter
   const ids = (kind: WordKind, fits: (text: string) => boolean): string =>
     JSON.stringify(wordsOf(db, kind).flatMap(([id, text]) => (fits(text) ? [id] : [])))
-  const among = 'IN (SELECT value FROM json_each(?))'
-  if (!filter.all) {
-    const kinds = KINDS.flatMap((kind, at) => (ALWAYS.has(kind) ? [at] : []))
-    add(`kind IN (${kinds.join(', ')})`)
+  const is = (wanted: string) => (text: string) => text === wanted
+  const parts: Part[] = []
+  for (const kind of ['agent', 'mandate', 'reason'] as const) {
+    const wanted = filter[kind]
+    if (wanted !== undefined) parts.push([`${kind} ${AMONG}`, ids(kind, is(wanted))])
   }
-  if (since !== undefined) add('ts >= ?', Date.parse(since))
-  if (until !== undefined) add('ts < ?', Date.parse(until))
-  if (agent !== undefined)
-    add(
-      `agent ${among}`,
-      ids('agent', (text) => text === agent),
-    )
-  if (mandate !== undefined)
-    add(
-      `mandate ${among}`,
-      ids('mandate', (text) => text === mandate),
-    )
-  if (reason !== undefined)
-    add(
-      `reason ${among}`,
-      ids('reason', (text) => text === reason),
-    )
   if (effect !== undefined)
-    add(
-      `effects ${among}`,
-      ids('effects', (text) => textsIn(text).includes(effect)),
-    )
+    parts.push([`effects ${AMONG}`, ids('effects', (text) => textsIn(text).includes(effect))])
   if (server !== undefined)
-    add(
-      `target ${among}`,
-      ids('target', (text) => targetOf(text).server === server),
-    )
+    parts.push([`target ${AMONG}`, ids('target', (text) => targetOf(text).server === server)])
   if (rule !== undefined)
-    add(
-      `rules ${among}`,
-      ids('rules', (text) => isRuled(rule, rulesOf(text))),
-    )
-  if (call !== undefined) add('short = ?', shortId(call))
+    parts.push([`rules ${AMONG}`, ids('rules', (text) => isRuled(rule, rulesOf(text)))])
   if (verdict !== undefined) {
-    const same = (text: string): boolean => text === verdict
-    add(`(verdict ${among} OR result ${among})`, ids('verdict', same), ids('result', same))
+    const sql = `(verdict ${AMONG} OR result ${AMONG})`
+    parts.push([sql, ids('verdict', is(verdict)), ids('result', is(verdict))])
   }
-  if (tool !== undefined)
-    add(
-      `(sealed = 1 OR target ${among})`,
-      ids('target', (text) => namedBy(tool, targetOf(text))),
-    )
-  const loose = call !== undefined ? '1' : tool !== undefined ? 'sealed = 1' : undefined
-  const kindOnly = values.length === 0
-  const through = kindOnly || call !== undefined ? '' : 'NOT INDEXED'
-  return { through, sql: parts.length === 0 ? '1' : parts.join(' AND '), values, loose }
+  if (tool !== undefined) {
+    const named = ids('target', (text) => namedBy(tool, targetOf(text)))
+    parts.push([`(sealed = 1 OR target ${AMONG})`, named])
+  }
+  return parts
 }
 
 export function wordsOf(db: DatabaseSync, kind: WordKind): readonly (readonly [number, string])[] {

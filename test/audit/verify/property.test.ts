@@ -74,7 +74,7 @@ test('a byte that is another', { timeout: 300_000 }, async () => {
         expect(await verdictOf(name, bytes), `${name} at ${place}`).toBe(expected)
       },
     ),
-    { numRuns: 600 },
+    { numRuns: 200 },
   )
 })
 
