@@ -7,7 +7,7 @@ import { connect } from './guard/offline.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { JsonObject } from './model/json.ts'
 import type { Lock } from './model/lock.ts'
-import type { AuditLog, StateStore } from './model/port.ts'
+import type { AuditLog, StateStore, TaskHistory, TaskName } from './model/port.ts'
 import type { EventName } from './model/record.ts'
 import type { WebhookEntry } from './model/webhook.ts'
 import type { TimeKeeper } from './pipeline/port.ts'
@@ -29,7 +29,6 @@ import { type Outlet, Session } from './proxy/session.ts'
 import { REQUEST_LIMITS } from './proxy/strict.ts'
 import { fetchWith } from './proxy/upstream/http/fetch.ts'
 import { restrictedFor } from './state/restricted.ts'
-import { Task } from './state/task.ts'
 import { webhooks } from './webhook/webhooks.ts'
 
 export type { LoginOutcome } from './credential/login.ts'
@@ -87,7 +86,7 @@ export function createGuard(given: GuardOptions): Guard {
   const session = new Session(lines((frame) => wire.send(frame)))
   const time = timeOf(options)
   const newCallId = callIds(options.instance)
-  const task = new Task(taskName(options, options))
+  const task = taskOf(options, options)
   const restricted = restrictedTo(options, options)
   const following = follow(options, [options], time)
   const { changes } = following
@@ -99,7 +98,10 @@ export function createGuard(given: GuardOptions): Guard {
   let stopping: Promise<void> | undefined
   const stop = (reason: string): Promise<void> => {
     front.goDown()
-    stopping ??= shutDown({ front, session }, options, reason).finally(() => following.stop())
+    stopping ??= shutDown({ front, session }, options, reason).finally(() => {
+      following.stop()
+      task.close()
+    })
     return stopping
   }
   return {
@@ -257,18 +259,30 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
 
 /** Whoever acts under the same mandate is in the same task, whichever key it presents. */
 function withTasks(options: HttpGuardOptions): readonly Admission[] {
-  const tasks = new Map<string, Task>()
+  const tasks = new Map<string, TaskHistory>()
   return options.admissions.map((one) => {
-    const name = taskName(one, options)
-    const task = tasks.get(name) ?? new Task(name)
+    const name = JSON.stringify(taskName(one, options))
+    const task = tasks.get(name) ?? taskOf(one, options)
     tasks.set(name, task)
     return { ...one, task, restricted: restrictedTo(one, options) }
   })
 }
 
 /** A mandate that is edited has the same name, and sheds nothing. */
-function taskName({ mandate, principal }: Acting, { taskId = USUAL_TASK }: House): string {
-  return JSON.stringify([mandate.mandate.name, principal?.agent ?? '', taskId])
+function taskName({ mandate, principal }: Acting, { taskId = USUAL_TASK }: House): TaskName {
+  return { mandate: mandate.mandate.name, agent: principal?.agent ?? '', task: taskId }
+}
+
+/** As the store has it: whoever connects anew goes on with what was done. */
+function taskOf(acting: Acting, house: House): TaskHistory {
+  const { store, timers, operational } = house
+  const who = taskName(acting, house)
+  return store.openTask(who, {
+    timers,
+    operational,
+    onEnded: ({ by, why }) =>
+      operational.warn({ ...who, by, why }, 'the task was ended: another begins'),
+  })
 }
 
 type Acting = Pick<Assignment, 'mandate' | 'principal'>

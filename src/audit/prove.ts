@@ -40,6 +40,22 @@ export async function proveDecision(
   )
 }
 
+/**
+ * One entry by its number, proven as `proveDecision` proves a decision.
+ *
+ * @throws GuardError ERR_AUDIT_READ likewise
+ */
+export function proveEntry(
+  folder: string,
+  seq: number,
+  keys: readonly VerifierKey[],
+): Promise<MadeProof | undefined> {
+  return withIndex(folder, (index) => {
+    const found = index.entry(seq)
+    return found && proofIn(index, found, keys)
+  })
+}
+
 /** What a log signed last, where its records are what it signed; `known`: what was published of it before. */
 export async function latestChecked(
   folder: string,

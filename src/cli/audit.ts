@@ -18,6 +18,11 @@ const AUDIT_COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./audit-prove.ts')).command,
   },
   {
+    name: 'explain',
+    summary: 'who approved the agent, what state was it in, what was it allowed to do?',
+    load: async () => (await import('./audit-explain.ts')).command,
+  },
+  {
     name: 'erase',
     summary: 'make the content of a decision unreadable for good; every proof still holds',
     load: async () => (await import('./audit-erase.ts')).command,
@@ -43,7 +48,7 @@ Exit codes: 0 fine, 1 something is wrong with what was looked at, 2 usage, 3 it 
 
 export const command: Command = {
   name: 'audit',
-  summary: 'prove the record: verify, anchor, prove, erase',
+  summary: 'prove the record: verify, anchor, prove, explain, erase',
   help: HELP,
   commands: AUDIT_COMMANDS,
   run: (_argv, io) => {

@@ -14,6 +14,7 @@ import { targetText } from '../model/target.ts'
 import { durationMs } from '../model/time.ts'
 import { openStore, storePath } from '../state/sqlite.ts'
 import { type CliIo, paint, printable, type Style } from './io.ts'
+import { recordEvent } from './record.ts'
 import {
   answerLines,
   answers,
@@ -38,6 +39,18 @@ export const REAL_PARTS: TakeBackParts = {
   pause: (ms) => pause(ms),
   open: (state) => openStore({ path: storePath(state), clock: systemClock }),
   user: userName,
+  record: onRecord,
+}
+
+/** What cannot be recorded happens all the same: to take back is not to wait for a disk. The guards record it, too. */
+async function onRecord(stateDir: string, name: EventName, facts: JsonObject): Promise<void> {
+  const io = { env: process.env }
+  try {
+    await recordEvent(io, readSettings({ 'state-dir': stateDir }, {}, stateDir), name, facts)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`chaperone: this command is not on record: ${why}\n`)
+  }
 }
 
 function userName(): string {
