@@ -46,18 +46,36 @@ export function openLogKey(state: string, given?: string): LogKey {
   const path = given ?? join(state, LOG_KEY)
   try {
     makeFolders(state, (one) => mkdirSync(one, 0o700))
-    const key = keyFrom(given === undefined ? own(state, path) : readKey(path))
+    const key = given === undefined ? ownKey(state, path) : keyFrom(readKey(path))
     publish(state, key.vkey)
     return key
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    const remedy = 'make one with `openssl genpkey -algorithm ed25519`'
+    const remedy =
+      cause instanceof SignedByAnother
+        ? 'name that key: `audit: { key: … }` in the settings, with `--settings`'
+        : 'make one with `openssl genpkey -algorithm ed25519`'
     throw new GuardError(
       'ERR_CONFIG_READ',
       `the key of the log \`${path}\` cannot be used: ${why} (${remedy})`,
       { cause },
     )
   }
+}
+
+/** Whoever was not told of a given key must not take its place: every log would end there. */
+class SignedByAnother extends Error {}
+
+function ownKey(state: string, path: string): LogKey {
+  const published = readIfThere(join(state, LOG_VKEY))?.trimEnd()
+  const another = new SignedByAnother(
+    `the logs are signed with another key, \`${published ?? ''}\``,
+  )
+  // None is made where there is none to compare with.
+  if (published !== undefined && readIfThere(path) === undefined) throw another
+  const key = keyFrom(own(state, path))
+  if (published !== undefined && published !== key.vkey) throw another
+  return key
 }
 
 /** The name is made from the public key, so that two keys never share one. */

@@ -90,6 +90,20 @@ describe('the key of a state folder', () => {
     expect(readFileSync(join(state, `log-${id}.vkey`), 'utf8')).toBe(`${before.vkey}\n`)
   })
 
+  test.each(['beside one of its own', 'without one'])(
+    'that was given is not given up by whoever does not know of it, %s',
+    (how) => {
+      if (how === 'beside one of its own') openLogKey(state)
+      const given = join(state, 'given.pem')
+      writeFileSync(given, PEM)
+      const { vkey } = openLogKey(state, given)
+      const files = readdirSync(state)
+      expect(() => openLogKey(state)).toThrow('`audit: { key: … }`')
+      expect(readdirSync(state)).toEqual(files)
+      expect(readFileSync(join(state, 'log.vkey'), 'utf8')).toBe(`${vkey}\n`)
+    },
+  )
+
   test('of another algorithm, or none at the path that was given, is refused with a remedy', () => {
     const given = join(state, 'given.pem')
     expect(() => openLogKey(state, given)).toThrow('openssl genpkey')
