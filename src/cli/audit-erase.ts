@@ -7,7 +7,7 @@ import { oneDecision } from './audit-prove.ts'
 import { problemLine } from './check-report.ts'
 import { type CliIo, type Command, paint, printable } from './io.ts'
 import { settingsOf } from './launch.ts'
-import { event, openRecord } from './record.ts'
+import { recordEvent } from './record.ts'
 
 const HELP = `usage: chaperone audit erase <decision> --why <text> [options]
 
@@ -59,13 +59,8 @@ async function erase(argv: readonly string[], io: CliIo): Promise<number> {
     return 1
   }
   const { call, entries, erased } = found
-  const { log } = openRecord(settings, io)
-  try {
-    const records = entries.map((one) => ({ ...one }))
-    await log.append(event('record_erased', { call, why, records }), 'disk')
-  } finally {
-    await log.close()
-  }
+  const records = entries.map((one) => ({ ...one }))
+  await recordEvent(io, settings, 'record_erased', { call, why, records })
   if (values.json === true) io.stdout(`${JSON.stringify({ call, entries, erased })}\n`)
   else {
     const what = erased.length === 0 ? 'nothing of it was sealed any more' : `${erased.length} keys`

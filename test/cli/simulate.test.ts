@@ -390,7 +390,7 @@ describe('the record', () => {
     )
     const path = join(record.log, 'audit-0.jsonl')
     const text = readFileSync(path, 'utf8')
-    const forged = text.replace('"to":"a@', '"to":"c@')
+    const forged = text.replace('"name":"send"', '"name":"read"')
     expect(forged).not.toBe(text)
     writeFileSync(path, forged)
     mkdirSync(join(folder, 'other'))

@@ -86,7 +86,9 @@ describe('the record of a real guard', () => {
     for (const member of found) expect(explained, member).toContain(member)
     // This run had nothing to leave out, captured nothing, and no upstream asked the client for anything.
     const unseen = explained.filter((member) => !found.has(member))
-    expect(new Set(unseen)).toEqual(new Set(['budgets', 'clear', 'erased', 'hashed', 'input_commit', 'server']))
+    expect(new Set(unseen)).toEqual(
+      new Set(['budgets', 'clear', 'erased', 'hashed', 'input_commit', 'server']),
+    )
     expect(new Set(entries.map(({ type }) => type))).toEqual(
       new Set(['event', 'listed', 'intent', 'outcome', 'refusal']),
     )
