@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readRecord, type EntryItem } from '../../src/audit/read.ts'
+import { standingOf } from '../../src/audit/prove.ts'
+import { verifierKey } from '../../src/audit/verify/note.ts'
 import { anchorCommand } from '../../src/cli/audit-anchor.ts'
 import { main } from '../../src/cli/main.ts'
 import { logKey, story, writeLogV2, type WrittenEntry } from '../fakes/log-v2.ts'
@@ -191,4 +193,23 @@ describe('erasing', () => {
     expect(readFileSync(join(state, 'log', 'g', 'keys-0.bin')).equals(keys)).toBe(true)
     expect(existsSync(join(state, 'log', 'g', 'index.db'))).toBe(false)
   })
+})
+
+test('how a record stands to what is signed: among it, not signed yet, or not what it was', async () => {
+  const [folder, keys] = [join(state, 'log', 'g'), [verifierKey(KEY.vkey, 'log.vkey')]]
+  expect(await standingOf(folder, 28, keys)).toMatchObject({
+    good: true,
+    text: expect.stringContaining('among the 80') as string,
+  })
+  write(ENTRIES, [20])
+  expect(await standingOf(folder, 28, keys)).toMatchObject({
+    good: true,
+    text: expect.stringContaining('not signed yet') as string,
+  })
+  write(calls(40).toReversed())
+  writeFileSync(
+    join(folder, 'checkpoint'),
+    KEY.sign(`chaperone.dev/log/g\n80\n${'A'.repeat(43)}=\n`),
+  )
+  expect(await standingOf(folder, 28, keys)).toMatchObject({ good: false })
 })
