@@ -1,5 +1,5 @@
 /** `chaperone audit` over logs of the second writer: prove, anchor, erase, key. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -171,6 +171,14 @@ describe('erasing', () => {
       ['open', { 'args.id': 14 }],
       ['none', undefined],
     ])
+    // What cannot be put on record is not done: this key is not that of the state folder.
+    const key = join(state, 'log.vkey')
+    const keys = readFileSync(join(state, 'log', 'g', 'keys-0.bin'))
+    const refused = await audit('erase', '0000abcd-14', '--why', 'a request under the law')
+    expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining('another key')])
+    expect(readFileSync(join(state, 'log', 'g', 'keys-0.bin')).equals(keys)).toBe(true)
+    const id = readFileSync(key, 'utf8').split('+')[1] ?? ''
+    renameSync(key, join(state, `log-${id}.vkey`))
     const { exit, out } = await audit('erase', '0000abcd-14', '--why', 'a request under the law')
     expect([exit, out]).toEqual([0, 'erased: 20261122T020000Z-0000abcd-14, 1 keys\n'])
     const after = await entries()
