@@ -39,10 +39,12 @@ export class Presence {
     if (this.#cancel) this.#beat()
   }
 
+  /** The last time that it saw stays known: a mandate that ended by then has ended for the next guard, too. */
   stop(): void {
     if (!this.#cancel) return
     this.#cancel()
     this.#cancel = undefined
+    this.#beat()
     const { store, self } = this.#options
     this.#tried(() => store.unregister(self.instance))
   }

@@ -1,5 +1,6 @@
 /** The store fails: before anything starts, or while calls run. And a guard that ended leaves nothing held. */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/config/system.ts'
@@ -57,6 +58,44 @@ describe('a store that cannot be used', () => {
     expect(calls(folder)).toBe(before + 1)
     expect((await guard.close()).code).toBe(0)
   })
+
+  test.skipIf(process.platform !== 'linux')(
+    'G40: that grows to the limit of a file: refuses calls, and goes on when there is room again',
+    async () => {
+      const folder = pool.folder((path) => ({
+        ...setup(path),
+        mandate: {
+          tools: { 'p/say': {} },
+          budgets: [{ id: 'all', limit: 100_000, per: 'mandate' }],
+        },
+      }))
+      // Blocks of 1,024 bytes. What a hold writes is more than an entry of the record: the store is full first.
+      const guard = pool.launch(folder, {
+        wrap: ['/bin/bash', '-c', 'ulimit -S -f 64; exec "$@"', 'bash'],
+      })
+      await guard.open()
+      let permitted = 0
+      let answer = await guard.call('say')
+      while (answer.result?.isError !== true && permitted < 500) {
+        permitted += 1
+        answer = await guard.call('say')
+      }
+      expect(reasonOf(answer)).toBe('state_unavailable')
+      expect(statSync(`${storePath(folder.state)}-wal`).size).toBeLessThanOrEqual(64 * 1024)
+      const before = calls(folder)
+      expect(before).toBe(permitted)
+      expect(reasonOf(await guard.call('say'))).toBe('state_unavailable')
+      expect(calls(folder)).toBe(before)
+      const { pid } = guard.child
+      expect(spawnSync('prlimit', ['--fsize=unlimited', '--pid', String(pid)]).status).toBe(0)
+      expect((await guard.call('say')).result).toEqual({ content: [] })
+      expect(calls(folder)).toBe(before + 1)
+      expect((await guard.close()).code).toBe(0)
+      const store = openStore({ path: storePath(folder.state), clock: systemClock })
+      expect(store.budgets('')).toMatchObject([{ used: before + 1 }])
+      store.close()
+    },
+  )
 })
 
 /** A look at the file holds for a second of a flood of calls. */
