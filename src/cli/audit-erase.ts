@@ -1,13 +1,13 @@
 /** `chaperone audit erase`: makes the content of a decision unreadable for good, and puts on record that this was done. */
 import { eraseCall } from '../audit/erase.ts'
 import { stateDir } from '../config/state-dir.ts'
-import { GuardError } from '../model/error.ts'
 import { parseFlags, settingsFile } from './arguments.ts'
 import { oneDecision } from './audit-prove.ts'
 import { problemLine } from './check-report.ts'
 import { type CliIo, type Command, paint, printable } from './io.ts'
 import { settingsOf } from './launch.ts'
 import { recordEvent } from './record.ts'
+import { reasonOf } from './why.ts'
 
 const HELP = `usage: chaperone audit erase <decision> --why <text> [options]
 
@@ -30,8 +30,6 @@ const OPTIONS = {
   json: { type: 'boolean' },
 } as const
 
-const LONGEST_WHY = 500
-
 export const command: Command = {
   name: 'erase',
   summary: 'make the content of a decision unreadable for good; every proof still holds',
@@ -47,7 +45,7 @@ async function erase(argv: readonly string[], io: CliIo): Promise<number> {
     allowPositionals: true,
   })
   const named = oneDecision(positionals)
-  const why = reason(values.why)
+  const why = reasonOf(values.why)
   const { settings, problems } = settingsOf(values, settingsFile(values, io.cwd, io), io, 'ask')
   for (const problem of problems) io.stderr(`${problemLine(problem, io)}\n`)
   if (problems.some(({ level }) => level === 'error')) return 3
@@ -69,15 +67,4 @@ async function erase(argv: readonly string[], io: CliIo): Promise<number> {
     io.stdout(`${paint(io, 'green', 'erased')}: ${printable(call)}, ${what}\n`)
   }
   return 0
-}
-
-function reason(why: string | undefined): string {
-  if (why === undefined || why.trim() === '')
-    throw new GuardError('ERR_USAGE', 'nobody would know why (say it: `--why "…"`)')
-  const text = why.trim()
-  if (text.length <= LONGEST_WHY && printable(text) === text) return text
-  throw new GuardError(
-    'ERR_USAGE',
-    `\`--why\` is no sentence (one line of at most ${LONGEST_WHY} characters)`,
-  )
 }

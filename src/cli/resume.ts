@@ -11,13 +11,13 @@ import {
   factsOf,
   onlyOne,
   REAL_PARTS,
-  reasonOf,
   TAKE_BACK_HELP,
   TAKE_BACK_OPTIONS,
   type TakeBackFlags,
   type TakeBackParts,
   withState,
 } from './take-back.ts'
+import { reasonOf } from './why.ts'
 
 const HELP = `usage: chaperone resume <target> --why <text> [--revoked] [options]
        chaperone resume clock --why <text>

@@ -6,12 +6,12 @@ import { restricted } from './take-back-restrict.ts'
 import {
   onlyOne,
   REAL_PARTS,
-  reasonOf,
   TAKE_BACK_HELP,
   TAKE_BACK_OPTIONS,
   type TakeBackParts,
   withState,
 } from './take-back.ts'
+import { reasonOf } from './why.ts'
 
 const HELP = `usage: chaperone revoke <target> --why <text> [options]
 

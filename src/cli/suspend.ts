@@ -7,12 +7,12 @@ import {
   endOf,
   onlyOne,
   REAL_PARTS,
-  reasonOf,
   TAKE_BACK_HELP,
   TAKE_BACK_OPTIONS,
   type TakeBackParts,
   withState,
 } from './take-back.ts'
+import { reasonOf } from './why.ts'
 
 const HELP = `usage: chaperone suspend <target> --why <text> [--for <time>] [options]
 

@@ -8,6 +8,7 @@ import type { StateStore } from '../model/port.ts'
 import type { Target } from '../model/state.ts'
 import { targetOf, targetText } from '../model/target.ts'
 import { type CliIo, printable } from './io.ts'
+import { usage } from './why.ts'
 
 const FORMS = 'everything, mandate:<name>, agent:<name>, upstream:<name> or tool:<server>/<name>'
 
@@ -42,10 +43,6 @@ export function meant(
     `no guard that runs serves \`${shown}\`, and nothing of that name was taken back`,
     hint ? `did you mean \`${targetText(hint)}\`?` : `say ${FORMS}`,
   )
-}
-
-function usage(what: string, remedy: string): GuardError {
-  return new GuardError('ERR_USAGE', `${what} (${remedy})`)
 }
 
 function isFile(path: string): boolean {

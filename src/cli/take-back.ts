@@ -4,14 +4,12 @@ import { userInfo } from 'node:os'
 import { readSettings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
-import { GuardError } from '../model/error.ts'
 import { type Instant, instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { StateStore } from '../model/port.ts'
 import type { EventName } from '../model/record.ts'
 import type { Restriction, Target } from '../model/state.ts'
 import { targetText } from '../model/target.ts'
-import { durationMs } from '../model/time.ts'
 import { openStore, storePath } from '../state/sqlite.ts'
 import { type CliIo, paint, printable, type Style } from './io.ts'
 import { recordEvent } from './record.ts'
@@ -23,6 +21,7 @@ import {
   slowest,
   type WaitParts,
 } from './take-back-wait.ts'
+import { lastingMs, usage } from './why.ts'
 
 /** What a test puts in place of the real thing. */
 export interface TakeBackParts extends WaitParts {
@@ -104,28 +103,8 @@ export function onlyOne(positionals: readonly string[]): string | undefined {
   return word
 }
 
-const LONGEST_WHY = 500
-
-/** @throws GuardError ERR_USAGE where nobody would know why */
-export function reasonOf(why: string | undefined): string {
-  if (why === undefined || why.trim() === '')
-    throw usage('nobody would know why', 'say it: `--why "…"`')
-  const text = why.trim()
-  if (text.length <= LONGEST_WHY && printable(text) === text) return text
-  throw usage('`--why` is no sentence', `one line of at most ${LONGEST_WHY} characters`)
-}
-
-const LONGEST_MS = 365 * 86_400_000
-
 export function endOf(text: string | undefined, now: Instant): Instant | undefined {
-  if (text === undefined) return undefined
-  const ms = durationMs(text)
-  if (ms !== undefined && ms > 0 && ms <= LONGEST_MS) return instant(now + ms)
-  throw usage(`--for is \`${printable(text)}\``, 'expected a time such as 1h or 30m, at most 365d')
-}
-
-export function usage(what: string, remedy: string): GuardError {
-  return new GuardError('ERR_USAGE', `${what} (${remedy})`)
+  return text === undefined ? undefined : instant(now + lastingMs(text))
 }
 
 /** A change that was made. */

@@ -5,11 +5,11 @@ import { resolve } from 'node:path'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
 import { nearest } from '../model/document.ts'
-import { GuardError } from '../model/error.ts'
 import type { Clock, StateStore, TaskEnd, TaskSummary } from '../model/port.ts'
 import { openStore, storePath } from '../state/sqlite.ts'
 import { parseFlags } from './arguments.ts'
 import { type CliIo, type Command, paint, printable } from './io.ts'
+import { reasonOf, usage } from './why.ts'
 
 const HELP = `usage: chaperone task [list] [options]
        chaperone task end <mandate> --why <text> [--agent <name>] [--task <name>] [options]
@@ -174,18 +174,4 @@ function lines({ mandate, agent, task: name, ...about }: TaskSummary, io: CliIo)
 
 function iso(at: number): string {
   return new Date(at).toISOString()
-}
-
-const LONGEST_WHY = 500
-
-function reasonOf(why: string | undefined): string {
-  if (why === undefined || why.trim() === '')
-    throw usage('nobody would know why', 'say it: `--why "…"`')
-  const text = why.trim()
-  if (text.length <= LONGEST_WHY && printable(text) === text) return text
-  throw usage('`--why` is no sentence', `one line of at most ${LONGEST_WHY} characters`)
-}
-
-function usage(what: string, remedy: string): GuardError {
-  return new GuardError('ERR_USAGE', `${what} (${remedy})`)
 }

@@ -42,7 +42,7 @@ describe('a signed checkpoint', () => {
     const key = keyFrom(PEM)
     const note = await key.sign(TEXT)
     expect(opened(note, key)).toEqual({ origin: 'chaperone.dev/log/one', size: 7, root: ROOT })
-    const changed = [...note].map((sign, at) => {
+    const changed = Array.from(note, (sign, at) => {
       const other = sign === 'A' ? 'B' : 'A'
       return opened(`${note.slice(0, at)}${other}${note.slice(at + 1)}`, key)
     })

@@ -189,21 +189,19 @@ test('its example of a login is read without a complaint, and its table has all 
   expect(explained.toSorted()).toEqual([...OAUTH_MEMBERS].toSorted())
 })
 
-/** What stands for each command in the tables of exit codes: by its name, the codes that it has a cell for. */
+/** What stands for each command in the two tables of exit codes: by its name, the codes that it has a cell for. */
 function exitCodes(): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, string[]>()
-  let names: readonly (string | undefined)[] = []
-  for (const line of PAGE.split('\n')) {
-    const [, code = '', ...cells] = line.split('|').map((cell) => cell.trim())
-    if (code === 'code') {
-      names = cells.map((cell) => codes(cell)[0])
-      for (const name of names) if (name !== undefined) found.set(name, [])
-    } else if (/^\d$/.test(code)) {
-      for (const [index, cell] of cells.entries())
-        if (cell !== '') found.get(names[index] ?? '')?.push(code)
-    } else if (!line.startsWith('|--')) names = []
-  }
-  return found
+  const [first = '', second = ''] = PAGE.split('| code |').slice(1)
+  return new Map([first, second].flatMap((part) => exitCodesIn(`| code |${part}`)))
+}
+
+function exitCodesIn(text: string): readonly (readonly [string, readonly string[]])[] {
+  const heading = text.split('\n')[0]?.split('|').slice(2, -1) ?? []
+  const rows = table(text, 'code')
+  return heading.map((cell, index) => {
+    const given = rows.filter((cells) => (cells[index + 1] ?? '') !== '')
+    return [codes(cell)[0] ?? '', given.map(([code = '']) => code)]
+  })
 }
 
 test('every command has its exit codes, and no other', () => {
