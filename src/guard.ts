@@ -1,13 +1,13 @@
 /** The composition root: settings in, a wired guard out. The only file that knows every part. */
 import type { Readable, Writable } from 'node:stream'
-import { USUAL_TASK } from './config/settings.ts'
 import { lenderEvents, lent } from './credential/lend.ts'
 import { follow } from './guard/following.ts'
 import { connect } from './guard/offline.ts'
+import { type Tasks, tasksOf } from './guard/tasks.ts'
 import { type CallId, callId } from './model/id.ts'
 import type { JsonObject } from './model/json.ts'
 import type { Lock } from './model/lock.ts'
-import type { AuditLog, StateStore, TaskHistory, TaskName } from './model/port.ts'
+import type { AuditLog, StateStore } from './model/port.ts'
 import type { EventName } from './model/record.ts'
 import type { WebhookEntry } from './model/webhook.ts'
 import type { TimeKeeper } from './pipeline/port.ts'
@@ -86,7 +86,8 @@ export function createGuard(given: GuardOptions): Guard {
   const session = new Session(lines((frame) => wire.send(frame)))
   const time = timeOf(options)
   const newCallId = callIds(options.instance)
-  const task = taskOf(options, options)
+  const tasks = tasksOf(options, (event, facts) => void note(options, event, facts))
+  const task = tasks.of(options)
   const restricted = restrictedTo(options, options)
   const following = follow(options, [options], time)
   const { changes } = following
@@ -99,8 +100,8 @@ export function createGuard(given: GuardOptions): Guard {
   const stop = (reason: string): Promise<void> => {
     front.goDown()
     stopping ??= shutDown({ front, session }, options, reason).finally(() => {
+      tasks.close()
       following.stop()
-      task.close()
     })
     return stopping
   }
@@ -235,7 +236,11 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
   const newCallId = callIds(instance)
   const following = follow(options, options.admissions, time)
   const house = { ...options, changes: following.changes }
-  const admissions = withTasks(options).map((one) => ({ ...one, log: following.reviewed(one) }))
+  const tasks = tasksOf(options, (event, facts) => void note(options, event, facts))
+  const admissions = withTasks(options, tasks).map((one) => ({
+    ...one,
+    log: following.reviewed(one),
+  }))
   const posts = new Posts({ house, admissions, time, newCallId })
   following.start()
   const listener = new Listener({ ...options, posts, onRefused: tally(options) })
@@ -251,38 +256,21 @@ export async function createHttpGuard(given: HttpGuardOptions): Promise<HttpGuar
       stopping ??= listener
         .stop()
         .then(() => closeRecord(options, reason))
-        .finally(() => following.stop())
+        .finally(() => {
+          tasks.close()
+          following.stop()
+        })
       return stopping
     },
   }
 }
 
-/** Whoever acts under the same mandate is in the same task, whichever key it presents. */
-function withTasks(options: HttpGuardOptions): readonly Admission[] {
-  const tasks = new Map<string, TaskHistory>()
-  return options.admissions.map((one) => {
-    const name = JSON.stringify(taskName(one, options))
-    const task = tasks.get(name) ?? taskOf(one, options)
-    tasks.set(name, task)
-    return { ...one, task, restricted: restrictedTo(one, options) }
-  })
-}
-
-/** A mandate that is edited has the same name, and sheds nothing. */
-function taskName({ mandate, principal }: Acting, { taskId = USUAL_TASK }: House): TaskName {
-  return { mandate: mandate.mandate.name, agent: principal?.agent ?? '', task: taskId }
-}
-
-/** As the store has it: whoever connects anew goes on with what was done. */
-function taskOf(acting: Acting, house: House): TaskHistory {
-  const { store, timers, operational } = house
-  const who = taskName(acting, house)
-  return store.openTask(who, {
-    timers,
-    operational,
-    onEnded: ({ by, why }) =>
-      operational.warn({ ...who, by, why }, 'the task was ended: another begins'),
-  })
+function withTasks(options: HttpGuardOptions, tasks: Tasks): readonly Admission[] {
+  return options.admissions.map((one) => ({
+    ...one,
+    task: tasks.of(one),
+    restricted: restrictedTo(one, options),
+  }))
 }
 
 type Acting = Pick<Assignment, 'mandate' | 'principal'>

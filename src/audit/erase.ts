@@ -23,14 +23,21 @@ export interface Erasure {
 }
 
 /**
- * Overwrites the keys of all entries about a call, and waits for the disk. Undefined where there is no such call.
+ * Overwrites the keys of all entries about a call, and waits for the disk, once `record` has put that on record: what is gone
+ * is gone, and somebody has to know why. Undefined where there is no such call.
  *
- * @throws GuardError ERR_AUDIT_READ when the record cannot be read, and what the system says when a key cannot be overwritten
+ * @throws what `record` throws, and then nothing is overwritten; GuardError ERR_AUDIT_READ when the record cannot be read, and
+ * what the system says when a key cannot be overwritten
  */
-export async function eraseCall(place: string, named: string): Promise<Erasure | undefined> {
+export async function eraseCall(
+  place: string,
+  named: string,
+  record: (about: Pick<Erasure, 'call' | 'entries'>) => Promise<unknown>,
+): Promise<Erasure | undefined> {
   const items = await entriesOf(place, named)
   const call = items[0]?.entry['call']
   if (typeof call !== 'string') return undefined
+  await record({ call, entries: items.map(placeOf) })
   const erased: Erased[] = []
   for (const item of items) {
     if (await eraseKey(item)) erased.push(placeOf(item))

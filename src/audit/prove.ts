@@ -40,22 +40,6 @@ export async function proveDecision(
   )
 }
 
-/**
- * One entry by its number, proven as `proveDecision` proves a decision.
- *
- * @throws GuardError ERR_AUDIT_READ likewise
- */
-export function proveEntry(
-  folder: string,
-  seq: number,
-  keys: readonly VerifierKey[],
-): Promise<MadeProof | undefined> {
-  return withIndex(folder, (index) => {
-    const found = index.entry(seq)
-    return found && proofIn(index, found, keys)
-  })
-}
-
 /** What a log signed last, where its records are what it signed; `known`: what was published of it before. */
 export async function latestChecked(
   folder: string,
@@ -71,6 +55,32 @@ export async function latestChecked(
     }
     return latest
   })
+}
+
+/** How a record stands to what its log signed, in words; `good`: it is among what was signed, or not signed yet. */
+export async function standingOf(
+  folder: string,
+  seq: number,
+  keys: readonly VerifierKey[],
+): Promise<{ readonly text: string; readonly good: boolean }> {
+  try {
+    const { index, size } = await withIndex(folder, (known) => {
+      const entry = known.entry(seq)
+      if (!entry) throw notAsSigned(folder)
+      return proofIn(known, entry, keys).proven
+    })
+    return { text: `record ${index}, proven to be among the ${size} that are signed`, good: true }
+  } catch (error) {
+    if (!(error instanceof GuardError)) throw error
+    return { text: error.message, good: error instanceof Unsigned }
+  }
+}
+
+/** It is on record, and the next checkpoint comes. */
+class Unsigned extends GuardError {
+  constructor(why: string) {
+    super('ERR_AUDIT_READ', `${why} (a guard signs about once a second, and when it ends)`)
+  }
 }
 
 /** The index as it lies beside the log, or, where none can, in memory. */
@@ -118,10 +128,7 @@ function proofIn(
   const { size, root, note } = latestOf(index.folder, keys)
   if (seq >= size) {
     const why = `record ${seq} is not signed yet: ${size} are`
-    throw new GuardError(
-      'ERR_AUDIT_READ',
-      `${why} (a guard signs about once a second, and when it ends)`,
-    )
+    throw new Unsigned(why)
   }
   const subtrees = index.tiles.subtrees()
   if (size > index.size || rangeRoot(0, size, subtrees) !== root) throw notAsSigned(index.folder)

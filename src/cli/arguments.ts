@@ -35,7 +35,7 @@ export const LAUNCH_HELP = `  --mandate <file>        the mandate, YAML or JSON 
   --lock <file>           what is approved; else CHAPERONE_LOCK, chaperone.lock beside the mandate or the upstreams
   --start-timeout <time>  how long an upstream may take to start; default 20s
   --call-timeout <time>   how long a call may take; default 60s
-  --allow-writable <path> let the agent write this file of the guard's own all the same; may be repeated`
+  --allow-writable <path> let the agent write this file of the guard's own, or read this key, all the same; may be repeated`
 
 type Parsed<T extends ParseArgsConfig> = ReturnType<typeof parseArgs<T>>
 

@@ -51,7 +51,11 @@ async function erase(argv: readonly string[], io: CliIo): Promise<number> {
   const { settings, problems } = settingsOf(values, settingsFile(values, io.cwd, io), io, 'ask')
   for (const problem of problems) io.stderr(`${problemLine(problem, io)}\n`)
   if (problems.some(({ level }) => level === 'error')) return 3
-  const found = await eraseCall(stateDir(io.env, settings.stateDir), named)
+  const place = stateDir(io.env, settings.stateDir)
+  const found = await eraseCall(place, named, ({ call, entries }) => {
+    const records = entries.map((one) => ({ ...one }))
+    return recordEvent(io, settings, 'record_erased', { call, why, records })
+  })
   if (!found) {
     io.stderr(
       `${paint(io, 'red', 'chaperone')}: no decision \`${printable(named)}\` is on record\n`,
@@ -59,8 +63,6 @@ async function erase(argv: readonly string[], io: CliIo): Promise<number> {
     return 1
   }
   const { call, entries, erased } = found
-  const records = entries.map((one) => ({ ...one }))
-  await recordEvent(io, settings, 'record_erased', { call, why, records })
   if (values.json === true) io.stdout(`${JSON.stringify({ call, entries, erased })}\n`)
   else {
     const what = erased.length === 0 ? 'nothing of it was sealed any more' : `${erased.length} keys`

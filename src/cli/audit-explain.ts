@@ -1,5 +1,5 @@
 /** `chaperone audit explain`: who approved the agent, what state it was in, and what it was allowed to do at a moment. */
-import { proveEntry } from '../audit/prove.ts'
+import { standingOf } from '../audit/prove.ts'
 import { keysAt } from '../audit/verify/place.ts'
 import { systemClock } from '../config/system.ts'
 import { nearest } from '../model/document.ts'
@@ -78,28 +78,11 @@ export function auditExplainCommand(parts: AuditExplainParts): Command {
 
 export const command: Command = auditExplainCommand({
   clock: systemClock,
-  provenance: provenanceOf,
+  provenance: (folder, seq) => {
+    const keys = keysAt(folder)
+    return keys.length === 0 ? Promise.resolve(undefined) : standingOf(folder, seq, keys)
+  },
 })
-
-/** Under the public keys that lie beside the log, or above it. */
-async function provenanceOf(folder: string, seq: number): ReturnType<Provenance> {
-  const keys = keysAt(folder)
-  if (keys.length === 0)
-    return { text: 'no public key lies beside the log: not checked', good: true }
-  try {
-    const made = await proveEntry(folder, seq, keys)
-    if (!made) return { text: `record ${seq} is not there`, good: false }
-    return { text: `record ${seq} is one of the ${made.proven.size} that are signed`, good: true }
-  } catch (error) {
-    if (!(error instanceof GuardError)) throw error
-    return { text: error.message, good: isUnsigned(error) }
-  }
-}
-
-/** What is not signed yet is nothing bad. */
-function isUnsigned({ message }: GuardError): boolean {
-  return /^(?:record \d+ is not signed yet|nothing is signed of)/.test(message)
-}
 
 async function run(argv: readonly string[], io: CliIo, parts: AuditExplainParts): Promise<number> {
   const { values } = parseFlags({ args: [...argv], options: OPTIONS, strict: true })

@@ -8,6 +8,11 @@ const AUDIT_COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./audit-verify.ts')).command,
   },
   {
+    name: 'explain',
+    summary: 'who approved the agent, what state was it in, what was it allowed to do?',
+    load: async () => (await import('./audit-explain.ts')).command,
+  },
+  {
     name: 'anchor',
     summary: 'publish what is signed where nobody can take it back',
     load: async () => (await import('./audit-anchor.ts')).command,
@@ -16,11 +21,6 @@ const AUDIT_COMMANDS: readonly CommandRow[] = [
     name: 'prove',
     summary: 'one decision and the proof that it is on record, in a file for anybody',
     load: async () => (await import('./audit-prove.ts')).command,
-  },
-  {
-    name: 'explain',
-    summary: 'who approved the agent, what state was it in, what was it allowed to do?',
-    load: async () => (await import('./audit-explain.ts')).command,
   },
   {
     name: 'erase',
@@ -48,7 +48,7 @@ Exit codes: 0 fine, 1 something is wrong with what was looked at, 2 usage, 3 it 
 
 export const command: Command = {
   name: 'audit',
-  summary: 'prove the record: verify, anchor, prove, explain, erase',
+  summary: 'prove the record: verify, anchor, prove, erase',
   help: HELP,
   commands: AUDIT_COMMANDS,
   run: (_argv, io) => {

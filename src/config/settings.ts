@@ -189,7 +189,6 @@ export function readSettings(
 ): Settings {
   const given = (setting: Setting): Given | undefined => find(setting, flags, env)
   const agent = given(AGENT)
-  const task = given(TASK)
   const stateDir = given(STATE)
   const logFile = given(FILE)
   const lock = given(LOCK)
@@ -208,12 +207,16 @@ export function readSettings(
     ...(lock && { lock: resolve(cwd, lock.text) }),
     ...(folder !== undefined && { policies: folder }),
     capture: oneOf(CAPTURES, given(CAPTURE)) ?? file.capture ?? 'none',
-    task: task ? plainName(task, 'task') : USUAL_TASK,
+    task: taskOf(given(TASK)),
     audit: file.audit ?? NO_AUDIT,
     webhooks: file.webhooks,
     ...exportsOf(file),
     allowWritable: (flags['allow-writable'] ?? []).map((path) => resolve(cwd, path)),
   }
+}
+
+function taskOf(given: Given | undefined): string {
+  return given ? plainName(given, 'task') : USUAL_TASK
 }
 
 function exportsOf({ metrics, telemetry }: FileSettings): Pick<Settings, 'metrics' | 'telemetry'> {

@@ -1,5 +1,5 @@
 /** The reviews of a mandate, joined to what goes on record under it, and to time. */
-import { observed } from '../audit/observed.ts'
+import { observed, type Seen } from '../audit/observe.ts'
 import type {
   AuditLog,
   Clock,
@@ -50,5 +50,9 @@ export function reviewing(
     reviewer.tick()
   }
   tick()
-  return { log: observed(log, (entry) => reviewer.hear(entry)), stop: () => cancel() }
+  // What could not be written was refused for that, and is no cause.
+  const hear = ({ entry, receipt }: Seen): void => {
+    if (receipt) reviewer.hear(entry)
+  }
+  return { log: observed(log, [hear]), stop: () => cancel() }
 }

@@ -110,6 +110,7 @@ export type EventName =
   | 'policies_loaded'
   | 'policies_refused'
   | 'risk_changed'
+  | 'task_ended'
   | 'restricted'
   | 'lifted'
   | 'review_triggered'

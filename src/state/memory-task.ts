@@ -3,7 +3,7 @@ import type { CallContext, TaskFacts } from '../model/call.ts'
 import type { Instant } from '../model/id.ts'
 import type { HistoryQuery } from '../model/policy.ts'
 import type { TaskEnd, TaskHistory, TaskName, TaskOptions } from '../model/port.ts'
-import { Task } from './task.ts'
+import { Task, taskKey } from './task.ts'
 
 export interface OpenTask {
   readonly who: TaskName
@@ -11,10 +11,6 @@ export interface OpenTask {
   readonly began: Instant
   last: Instant
   ended?: TaskEnd
-}
-
-export function taskKey({ mandate, agent, task }: TaskName): string {
-  return JSON.stringify([mandate, agent, task])
 }
 
 export interface MemoryTaskOptions extends TaskOptions {
@@ -80,7 +76,7 @@ export class MemoryTask implements TaskHistory {
     const known = this.#tasks.get(key)
     if (known) return known
     const { mandate, agent, task: name } = this.#who
-    const task = new Task([mandate, agent, name].join('/'))
+    const task = new Task(key)
     task.track(this.#queries)
     const now = this.#options.now()
     const made: OpenTask = { who: { mandate, agent, task: name }, task, began: now, last: now }

@@ -24,8 +24,8 @@ import type {
 } from '../model/state.ts'
 import { checkDebits, debited, windowOf } from './budget.ts'
 import { isAlive, isGone, type IsRunning, processRuns } from './running.ts'
-import { summaryOf } from './task.ts'
-import { MemoryTask, type OpenTask, taskKey } from './memory-task.ts'
+import { summaryOf, taskKey } from './task.ts'
+import { MemoryTask, type OpenTask } from './memory-task.ts'
 import {
   apply,
   type Change,

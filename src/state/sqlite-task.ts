@@ -19,7 +19,7 @@ import {
   writeDown,
   writtenOf,
 } from './sqlite-tasks.ts'
-import { summaryOf, Task } from './task.ts'
+import { summaryOf, Task, taskKey } from './task.ts'
 import { eventIn, eventText, happen, type TaskEvent, writtenIn, writtenText } from './task-text.ts'
 import type { Spell, WrittenValues } from './values.ts'
 
@@ -143,8 +143,7 @@ export class PersistedTask implements TaskHistory {
   }
 
   #newTask(): Task {
-    const { mandate, agent, task } = this.#who
-    const made = new Task([mandate, agent, task].join('/'), this.#spell)
+    const made = new Task(taskKey(this.#who), this.#spell)
     made.track(this.#queries)
     return made
   }

@@ -7,7 +7,7 @@ import { foldTrimmed } from '../model/fold.ts'
 import type { Instant } from '../model/id.ts'
 import { type Json, type JsonObject, member } from '../model/json.ts'
 import type { History, HistoryQuery } from '../model/policy.ts'
-import type { TaskSummary } from '../model/port.ts'
+import type { TaskName, TaskSummary } from '../model/port.ts'
 import { Tally, type WrittenTally } from './tally.ts'
 import { type Kept, keptOf, plainly, type Spell, Values, type WrittenValues } from './values.ts'
 
@@ -343,6 +343,11 @@ function spellingsOf(args: JsonObject): ReadonlyMap<string, number> {
 
 function keyOf({ key, argument }: HistoryQuery): string {
   return `${key}\n${argument ?? ''}`
+}
+
+/** Names it, in decisions and on record. */
+export function taskKey({ mandate, agent, task }: TaskName): string {
+  return JSON.stringify([mandate, agent, task])
 }
 
 /** How much happened in it. */

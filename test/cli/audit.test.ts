@@ -1,9 +1,11 @@
 /** `chaperone audit` over logs of the second writer: prove, anchor, erase, key. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readRecord, type EntryItem } from '../../src/audit/read.ts'
+import { standingOf } from '../../src/audit/prove.ts'
+import { verifierKey } from '../../src/audit/verify/note.ts'
 import { anchorCommand } from '../../src/cli/audit-anchor.ts'
 import { main } from '../../src/cli/main.ts'
 import { logKey, story, writeLogV2, type WrittenEntry } from '../fakes/log-v2.ts'
@@ -169,6 +171,14 @@ describe('erasing', () => {
       ['open', { 'args.id': 14 }],
       ['none', undefined],
     ])
+    // What cannot be put on record is not done: this key is not that of the state folder.
+    const key = join(state, 'log.vkey')
+    const keys = readFileSync(join(state, 'log', 'g', 'keys-0.bin'))
+    const refused = await audit('erase', '0000abcd-14', '--why', 'a request under the law')
+    expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining('another key')])
+    expect(readFileSync(join(state, 'log', 'g', 'keys-0.bin')).equals(keys)).toBe(true)
+    const id = readFileSync(key, 'utf8').split('+')[1] ?? ''
+    renameSync(key, join(state, `log-${id}.vkey`))
     const { exit, out } = await audit('erase', '0000abcd-14', '--why', 'a request under the law')
     expect([exit, out]).toEqual([0, 'erased: 20261122T020000Z-0000abcd-14, 1 keys\n'])
     const after = await entries()
@@ -191,4 +201,23 @@ describe('erasing', () => {
     expect(readFileSync(join(state, 'log', 'g', 'keys-0.bin')).equals(keys)).toBe(true)
     expect(existsSync(join(state, 'log', 'g', 'index.db'))).toBe(false)
   })
+})
+
+test('how a record stands to what is signed: among it, not signed yet, or not what it was', async () => {
+  const [folder, keys] = [join(state, 'log', 'g'), [verifierKey(KEY.vkey, 'log.vkey')]]
+  expect(await standingOf(folder, 28, keys)).toMatchObject({
+    good: true,
+    text: expect.stringContaining('among the 80') as string,
+  })
+  write(ENTRIES, [20])
+  expect(await standingOf(folder, 28, keys)).toMatchObject({
+    good: true,
+    text: expect.stringContaining('not signed yet') as string,
+  })
+  write(calls(40).toReversed())
+  writeFileSync(
+    join(folder, 'checkpoint'),
+    KEY.sign(`chaperone.dev/log/g\n80\n${'A'.repeat(43)}=\n`),
+  )
+  expect(await standingOf(folder, 28, keys)).toMatchObject({ good: false })
 })

@@ -512,6 +512,7 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
         expect(one.label(['untrusted'])).toBe(true)
         expect(two.label(['untrusted'])).toBe(false)
         expect(two.label(['confidential'])).toBe(true)
+        expect(one.facts.id).toBe('["m","agent-1","default"]')
         expect(one.facts.labels).toEqual(['confidential', 'untrusted'])
         one.begin(toolCall('send', { to: 'a' }))
         two.begin(toolCall('send', { to: 'b' }))

@@ -1,6 +1,6 @@
 /** The store in memory, with a switch that breaks it, and what became of each hold. */
 import { GuardError } from '../../src/model/error.ts'
-import type { Clock, StateStore } from '../../src/model/port.ts'
+import type { Clock, StateStore, TaskHistory } from '../../src/model/port.ts'
 import type { HoldId } from '../../src/model/state.ts'
 import { memoryStore } from '../../src/state/memory.ts'
 
@@ -26,6 +26,31 @@ export function fakeStore(clock: Pick<Clock, 'now'>): FakeStore {
     ended.push({ hold, how })
   }
   const store: FakeStore = {
+    openTask: (who, options): TaskHistory => {
+      const task = up().openTask(who, options)
+      return {
+        get facts() {
+          up()
+          return task.facts
+        },
+        label: (labels) => {
+          up()
+          return task.label(labels)
+        },
+        begin: (call) => {
+          up()
+          return task.begin(call)
+        },
+        completed: (call) => task.completed(call),
+        track: (queries) => {
+          up()
+          task.track(queries)
+        },
+        close: () => task.close(),
+      }
+    },
+    tasks: () => up().tasks(),
+    endTask: (who, said) => up().endTask(who, said),
     broken: false,
     ended,
     open,
@@ -52,9 +77,6 @@ export function fakeStore(clock: Pick<Clock, 'now'>): FakeStore {
     heartbeat: (instance, at, seen, seenAt) => up().heartbeat(instance, at, seen, seenAt),
     unregister: (instance) => up().unregister(instance),
     instances: () => up().instances(),
-    openTask: (who, options) => up().openTask(who, options),
-    tasks: () => up().tasks(),
-    endTask: (who, end) => up().endTask(who, end),
     latest: () => up().latest(),
     resetLatest: (at) => up().resetLatest(at),
     close: () => inner.close(),

@@ -26,7 +26,7 @@ export interface Counted {
 
 const COLUMNS = `row.seq, row.time, row.kind, one.name AS file, row.offset, row.size,
   row.seq2, two.name AS file2, row.offset2, row.size2, row.time2`
-const FROM = 'row JOIN file one ON one.id = row.file LEFT JOIN file two ON two.id = row.file2'
+const FILES = 'JOIN file one ON one.id = row.file LEFT JOIN file two ON two.id = row.file2'
 
 export class LogIndex {
   readonly folder: string
@@ -116,13 +116,13 @@ export class LogIndex {
 
   /** The entry at which a row begins, as it stands in the log. @throws Stale */
   entry(seq: number): StandingEntry | undefined {
-    const found = this.#db.prepare(`SELECT ${COLUMNS} FROM ${FROM} WHERE row.seq = ?`).get(seq)
+    const found = this.#db.prepare(`SELECT ${COLUMNS} FROM row ${FILES} WHERE row.seq = ?`).get(seq)
     return found && this.#read(found, '')
   }
 
   *#rows(sql: string, values: readonly SQLInputValue[]): Generator<Row> {
     const statement = this.#db.prepare(
-      `SELECT ${COLUMNS} FROM ${FROM} WHERE ${sql} ORDER BY row.seq DESC`,
+      `SELECT ${COLUMNS} FROM row ${sql.includes('short = ?') ? '' : 'NOT INDEXED'} ${FILES} WHERE ${sql} ORDER BY row.seq DESC`,
     )
     for (const found of statement.iterate(...values)) {
       const first = this.#read(found, '')
