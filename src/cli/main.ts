@@ -1,6 +1,7 @@
 /** Finds the command that was asked for and loads only that one; turns whatever it throws into a sentence and an exit code. */
 import { nearest } from '../model/document.ts'
 import { type FaultCode, GuardError } from '../model/error.ts'
+import { withoutSecrets } from '../model/secret-shape.ts'
 import { type CliIo, type CommandRow, paint } from './io.ts'
 
 export const COMMANDS: readonly CommandRow[] = [
@@ -209,7 +210,7 @@ function report(error: unknown, io: CliIo): number {
   const text = error instanceof Error ? error.message : String(error)
   if (!(error instanceof GuardError)) {
     const stack = io.env['CHAPERONE_DEBUG'] === '1' && error instanceof Error ? error.stack : text
-    io.stderr(`${paint(io, 'red', 'chaperone: fault')}: ${stack ?? text}\n`)
+    io.stderr(`${paint(io, 'red', 'chaperone: fault')}: ${withoutSecrets(stack ?? text)}\n`)
     return 3
   }
   io.stderr(`${paint(io, 'red', 'chaperone')}: ${text}\n`)

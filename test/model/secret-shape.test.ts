@@ -241,5 +241,10 @@ test('what never ends is taken for a key file only so long', () => {
 
 test('percent-encoding does not hide a secret', () => {
   expect(withoutSecrets('https://a.example/Bearer%20abcdefghijklmnop0123')).toBe('***')
+  expect(withoutSecrets('https://a.example/postgres%3A%2F%2Fapp%3Apw%40db')).toBe('***')
+  expect(withoutSecrets('https://a.example/x%3Ftoken%3Dabc')).toBe('***')
   expect(withoutSecrets('https://a.example/100%25')).toBe('https://a.example/100%25')
+  expect(withoutSecrets('https://a.example/?token=a&x=b%20c')).toBe(
+    'https://a.example/?token=***&x=b%20c',
+  )
 })
