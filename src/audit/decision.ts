@@ -2,8 +2,8 @@
 import type { Decision, Remedy } from '../model/decision.ts'
 import { canonical, type Json, type JsonObject } from '../model/json.ts'
 import type { PolicyTrace } from '../model/policy.ts'
-import type { Debit } from '../model/state.ts'
 import { withoutSecrets } from '../model/secret-shape.ts'
+import { debitsWriter } from './budget-text.ts'
 
 const LONGEST_DETAIL = 256
 
@@ -13,13 +13,15 @@ const MOST_REMEMBERED = 512
 /** Most permits of a tool have the same list of grants, and one of few traces: what they say is written once. */
 export function decisionWriter(): (decision: Decision) => string {
   const grantsText = remembered((grants: Decision['grants']) => JSON.stringify(grants))
-  const debitsText = remembered((debits: readonly Debit[]) => `"debits":${debitsJson(debits)},`)
+  const debitsText = debitsWriter()
   const traceText = remembered((trace: PolicyTrace) => `,"policy":${policyText(trace)}`)
   return (decision) => {
     const { effect, grants, reason, policy } = decision
     const trace = policy ? traceText(policy) : ''
     const debits =
-      decision.effect === 'permit' && decision.debits ? debitsText(decision.debits) : ''
+      decision.effect === 'permit' && decision.debits
+        ? `"debits":${debitsText(decision.debits)},`
+        : ''
     const head = `{${debits}"effect":"${effect}","grants":${grantsText(grants)}${trace},"reason":"${reason}"`
     if (decision.effect === 'permit' || decision.remedy === undefined) return `${head}}`
     return `${head},"remedy":${canonical(remedyJson(decision.remedy))}}`
@@ -36,24 +38,6 @@ function remembered<T extends object>(write: (value: T) => string): (value: T) =
     known.set(value, text)
     return text
   }
-}
-
-/** What it takes from budgets, and in which window; without `from` for one that never begins anew. */
-function debitsJson(debits: readonly Debit[]): string {
-  return canonical(
-    debits.map(({ budget, key, amount, limit, scale, from, until }) => ({
-      budget,
-      key,
-      amount,
-      limit,
-      ...(scale !== undefined && { scale }),
-      ...(until !== undefined && { from: timeText(from), until: timeText(until) }),
-    })),
-  )
-}
-
-function timeText(at: number): string {
-  return new Date(at).toISOString()
 }
 
 function remedyJson({ kind, approvers, expiresInMs, askedBy, quorum, assurance }: Remedy): Json {

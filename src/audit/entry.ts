@@ -7,11 +7,12 @@ import type { Decision } from '../model/decision.ts'
 import type { Sha256 } from '../model/id.ts'
 import { canonical, isList, type Json, type JsonObject } from '../model/json.ts'
 import type { EntryBody, RecordHead, RequestFacts } from '../model/record.ts'
+import type { BudgetState } from '../model/state.ts'
 import type { Verdict } from '../model/verdict.ts'
+import { budgetsWriter } from './budget-text.ts'
 import { decisionWriter, enginesSaid } from './decision.ts'
 import { cutFacts, factsWriter } from './facts.ts'
 import {
-  budgetsText,
   cutText,
   LONGEST_WORD,
   numeral,
@@ -120,6 +121,7 @@ interface Parts {
   readonly request: (request: RequestFacts, erased: string[]) => string
   readonly state: (call: CallContext) => string
   readonly decision: (decision: Decision) => string
+  readonly budgets: (budgets: readonly BudgetState[]) => string
   readonly time: (at: number) => string
 }
 
@@ -136,6 +138,7 @@ function partsOf(head: RecordHead, given: ValuesGiven): Parts {
     request: requestWriter(),
     state: stateWriter(),
     decision: decisionWriter(),
+    budgets: budgetsWriter(),
     time: timeWriter(),
   }
 }
@@ -192,7 +195,7 @@ function intentLine(parts: Parts, body: Body<'intent'>, at: Position, erased: st
   const given =
     input === undefined ? '' : `,"input_commit":"${sealer.commit(INPUT, canonicalArgs(input))}"`
   return (
-    `{"args_commit":"${commit}"${budgets ? `,"budgets":${budgetsText(budgets, parts.time)}` : ''}` +
+    `{"args_commit":"${commit}"${budgets ? `,"budgets":${parts.budgets(budgets)}` : ''}` +
     `,"call":${quoted(call.id)}${optional('clear', clear)},"decision":${parts.decision(decision)}` +
     `${gone}${optional('hashed', hashed)}${given},"log":${parts.log}` +
     `${acting(parts, call)},"prev":"${at.prev}","principal":${parts.principal(call.principal) ?? 'null'}` +

@@ -3,7 +3,6 @@ import type { CallContext } from '../model/call.ts'
 import { canonical, type Json } from '../model/json.ts'
 import type { Acting, RequestFacts } from '../model/record.ts'
 import { withoutSecrets } from '../model/secret-shape.ts'
-import type { BudgetState } from '../model/state.ts'
 
 /** Longest method or server, and longest name or URI, in UTF-16 code units. */
 export const LONGEST_WORD = 256
@@ -164,19 +163,4 @@ export function cutText(text: string, longest: number): string {
   if (text.length <= longest) return text
   const last = text.charCodeAt(longest - 1)
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? longest - 1 : longest)
-}
-
-/** Counters after what a call takes from them. */
-export function budgetsText(budgets: readonly BudgetState[], time: (at: number) => string): string {
-  return canonical(
-    budgets.map(({ budget, key, used, limit, scale, from, until }) => ({
-      budget,
-      key,
-      used,
-      limit,
-      ...(scale !== undefined && { scale }),
-      ...(from > 0 && { from: time(from) }),
-      ...(until !== undefined && { until: time(until) }),
-    })),
-  )
 }

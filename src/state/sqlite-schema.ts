@@ -83,4 +83,14 @@ export const MIGRATIONS: readonly ((raw: DatabaseSync) => void)[] = [
     `)
     raw.prepare('INSERT INTO secrets VALUES (1, ?)').run(randomBytes(32).toString('base64url'))
   },
+  // What is written down as a whole is large, and a row is written as a whole with each event of its task.
+  (raw) =>
+    raw.exec(`
+      CREATE TABLE task_written (
+        task INTEGER PRIMARY KEY,
+        written TEXT NOT NULL
+      ) STRICT;
+      INSERT INTO task_written SELECT id, written FROM tasks WHERE written IS NOT NULL;
+      ALTER TABLE tasks DROP COLUMN written;
+    `),
 ]

@@ -9,7 +9,7 @@ import type { History, HistoryQuery } from '../model/policy.ts'
 import type { TaskHistory, TaskName, TaskOptions, TaskSummary } from '../model/port.ts'
 import type { Connection } from './sqlite-connection.ts'
 import {
-  addEvent,
+  addEvents,
   eventsAfter,
   stateOf,
   taskId,
@@ -251,17 +251,15 @@ export class PersistedTask implements TaskHistory {
   /** False where the task was ended. */
   #add(events: readonly TaskEvent[]): boolean {
     const alone = !this.#connection.inTransaction
-    const states = this.#connection.transaction(() =>
-      events.map((event) => {
-        const at = event.kind === 'label' ? this.#options.now() : event.noted.at
-        const said = { writer: this.#writer, event: eventText(event), at }
-        return addEvent(this.#connection, this.#id, said)
-      }),
-    )
-    const [first, last] = [states[0], states.at(-1)]
+    const said = events.map((event) => ({
+      writer: this.#writer,
+      event: eventText(event),
+      at: event.kind === 'label' ? this.#options.now() : event.noted.at,
+    }))
+    const added = this.#connection.transaction(() => addEvents(this.#connection, this.#id, said))
     // Its own is in the task already, unless it was never written: then somebody else's has this number.
-    if (alone && last && first?.seq === this.#applied + 1) this.#applied = last.seq
-    return last !== undefined
+    if (alone && added?.first === this.#applied + 1) this.#applied = added.last
+    return added !== undefined
   }
 
   /** Writes the task down as a whole, so that what happened in it needs not be kept. */

@@ -10,7 +10,6 @@ import {
   instantIn,
   known,
   numberIn,
-  optional,
   type Row,
   textIn,
 } from './sqlite-connection.ts'
@@ -20,18 +19,21 @@ const FIND = `
   SELECT id FROM tasks WHERE mandate = ? AND agent = ? AND task = ? AND ended_at IS NULL`
 const MAKE = 'INSERT INTO tasks (mandate, agent, task, began, last) VALUES (?, ?, ?, ?, ?)'
 const STATE = 'SELECT seq, base, ended_at, ended_by, ended_why FROM tasks WHERE id = ?'
-const WRITTEN = 'SELECT written FROM tasks WHERE id = ?'
+const WRITTEN = 'SELECT written FROM task_written WHERE task = ?'
 const NEXT = `
-  UPDATE tasks SET seq = seq + 1, last = max(last, ?) WHERE id = ? AND ended_at IS NULL
-  RETURNING seq, base`
+  UPDATE tasks SET seq = seq + ?, last = max(last, ?) WHERE id = ? AND ended_at IS NULL
+  RETURNING seq`
 const ADD = 'INSERT INTO task_events (task, seq, writer, event) VALUES (?, ?, ?, ?)'
 const EVENTS = 'SELECT seq, writer, event FROM task_events WHERE task = ? AND seq > ? ORDER BY seq'
-const BASE = 'UPDATE tasks SET base = seq, written = ? WHERE id = ? AND seq = ?'
+const BASE = 'UPDATE tasks SET base = seq WHERE id = ? AND seq = ?'
+const WRITE = `
+  INSERT INTO task_written (task, written) VALUES (?, ?)
+  ON CONFLICT (task) DO UPDATE SET written = excluded.written`
+const FORGET = 'DELETE FROM task_written WHERE task = ?'
 const DROP = 'DELETE FROM task_events WHERE task = ? AND seq <= ?'
 const ALL = 'SELECT * FROM tasks WHERE ended_at IS NULL ORDER BY mandate, agent, task'
 const END = `
-  UPDATE tasks SET ended_at = ?, ended_by = ?, ended_why = ?, written = NULL, base = seq
-  WHERE id = ?`
+  UPDATE tasks SET ended_at = ?, ended_by = ?, ended_why = ?, base = seq WHERE id = ?`
 const KEY = 'SELECT word_key FROM secrets WHERE id = 1'
 
 /** How far a task has come; `base`: what was up to there is written down as a whole. */
@@ -90,7 +92,8 @@ export function stateOf(connection: Connection, id: number): TaskState | undefin
 }
 
 export function writtenOf(connection: Connection, id: number): string | undefined {
-  return optional(known(connection.sql(WRITTEN).get(id)), 'written', 'text', textIn).text
+  const row = connection.sql(WRITTEN).get(id)
+  return row && textIn(row, 'written')
 }
 
 export function eventsAfter(connection: Connection, id: number, seq: number): readonly EventRow[] {
@@ -104,23 +107,39 @@ export function eventsAfter(connection: Connection, id: number, seq: number): re
     }))
 }
 
-/** Adds one, in a transaction; undefined where the task was ended. */
-export function addEvent(
+export interface NewEvent extends Omit<EventRow, 'seq'> {
+  readonly at: number
+}
+
+/** The numbers of what was added. */
+export interface Added {
+  readonly first: number
+  readonly last: number
+}
+
+/** Adds them one after the other, in a transaction; undefined where the task was ended. */
+export function addEvents(
   connection: Connection,
   id: number,
-  { writer, event, at }: Omit<EventRow, 'seq'> & { readonly at: number },
-): TaskState | undefined {
-  const row = connection.sql(NEXT).get(at, id)
+  events: readonly NewEvent[],
+): Added | undefined {
+  const latest = events.reduce((last, { at }) => Math.max(last, at), 0)
+  const row = connection.sql(NEXT).get(events.length, latest, id)
   if (!row) return undefined
-  const seq = numberIn(row, 'seq')
-  connection.sql(ADD).run(id, seq, writer, event)
-  return { seq, base: numberIn(row, 'base') }
+  const last = numberIn(row, 'seq')
+  const first = last - events.length + 1
+  const add = connection.sql(ADD)
+  for (const [index, { writer, event }] of events.entries())
+    add.run(id, first + index, writer, event)
+  return { first, last }
 }
 
 /** Everything up to `seq`, which is all there is, is written down as a whole. */
 export function writeDown(connection: Connection, id: number, seq: number, written: string): void {
   connection.transaction(() => {
-    if (connection.sql(BASE).run(written, id, seq).changes > 0) connection.sql(DROP).run(id, seq)
+    if (connection.sql(BASE).run(id, seq).changes === 0) return
+    connection.sql(WRITE).run(id, written)
+    connection.sql(DROP).run(id, seq)
   })
 }
 
@@ -147,6 +166,7 @@ export function endTask(connection: Connection, who: TaskName, { at, by, why }: 
     if (!row) return false
     const id = numberIn(row, 'id')
     connection.sql(END).run(at, by, why, id)
+    connection.sql(FORGET).run(id)
     connection.sql(DROP).run(id, Number.MAX_SAFE_INTEGER)
     return true
   })

@@ -7,6 +7,7 @@ import { Sealer } from '../../src/audit/seal.ts'
 import { instant, sha256 } from '../../src/model/id.ts'
 import { canonical, type JsonObject } from '../../src/model/json.ts'
 import type { EntryBody, RecordHead } from '../../src/model/record.ts'
+import type { Debit } from '../../src/model/state.ts'
 import { refusal } from '../../src/model/verdict.ts'
 import { anyBody } from '../fakes/entry-arbitrary.ts'
 import { call, event, intent, outcome, permit, refused, REQUEST } from '../fakes/entry-body.ts'
@@ -387,6 +388,44 @@ describe('what stands in clear', () => {
       },
       { budget: 'calls', key: '["mandate","m","calls"]', used: 1, limit: 5 },
     ])
+  })
+
+  test('a counter that was raised, renamed or begun anew is written as it is now', () => {
+    const write = entryWriter(HEAD, keyedDigest(KEY))
+    const at = call().at
+    const first: Debit & { readonly used: number } = {
+      budget: 'b',
+      key: 'k',
+      amount: 1,
+      used: 1,
+      limit: 5,
+      from: at,
+    }
+    const later = [
+      first,
+      { ...first, amount: 2, used: 2 },
+      { ...first, budget: 'c' },
+      { ...first, limit: 6 },
+      { ...first, scale: 2 },
+      { ...first, until: instant(at + 1000) },
+      { ...first, from: instant(at + 1), until: instant(at + 1000) },
+      first,
+    ]
+    for (const { amount, used, ...of } of later) {
+      const decision = { ...permit(), debits: [{ ...of, amount }] }
+      const body = { ...intent(), budgets: [{ ...of, used }], decision } as EntryBody
+      const line = write(body, AT)
+      expect(canonical(JSON.parse(line) as JsonObject)).toBe(line)
+      const { budget, key, limit, scale, from, until } = of
+      const ends = until === undefined ? {} : { until: new Date(until).toISOString() }
+      const counter = { budget, key, limit, ...(scale !== undefined && { scale }), ...ends }
+      const begins = { from: new Date(from).toISOString() }
+      expect(JSON.parse(line)).toMatchObject({
+        budgets: [{ ...counter, ...begins, used }],
+        decision: { debits: [{ ...counter, ...(until !== undefined && begins), amount }] },
+      })
+      expect(line.includes('"until"')).toBe(until !== undefined)
+    }
   })
 })
 

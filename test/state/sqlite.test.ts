@@ -156,6 +156,23 @@ test('the form of a new store is the latest', () => {
   raw.close()
 })
 
+test('what was written down of a task is still there in the form that has a table for it', () => {
+  const raw = new DatabaseSync(':memory:')
+  for (const change of MIGRATIONS.slice(0, 2)) change(raw)
+  const make = raw.prepare(
+    'INSERT INTO tasks (mandate, agent, task, began, last, seq, base, written) VALUES (?, ?, ?, 1, 2, 9, 7, ?)',
+  )
+  make.run('m', 'a', 'long', '{}')
+  make.run('m', 'a', 'short', null)
+  for (const change of MIGRATIONS.slice(2)) change(raw)
+  expect(raw.prepare('SELECT * FROM task_written').all()).toEqual([{ task: 1, written: '{}' }])
+  expect(raw.prepare('SELECT task, seq, base FROM tasks').all()).toEqual([
+    { task: 'long', seq: 9, base: 7 },
+    { task: 'short', seq: 9, base: 7 },
+  ])
+  raw.close()
+})
+
 test('who waits for a writer for too long is refused', () => {
   const store = open()
   const other = new DatabaseSync(path)
