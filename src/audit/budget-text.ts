@@ -39,11 +39,11 @@ function counterWriter(isDated: (counter: Counter) => boolean): (counter: Counte
     const found = known.get(counter.key)
     if (found && isSame(found.counter, counter)) return found.text
     const { budget, key, limit, scale, from, until } = counter
-    const text =
-      `"budget":${quoted(budget)}${isDated(counter) ? dated('from', from, time) : ''}` +
-      `,"key":${quoted(key)},"limit":${numeral(limit)}` +
-      `${scale === undefined ? '' : `,"scale":${numeral(scale)}`}` +
-      `${until === undefined ? '' : dated('until', until, time)}`
+    const begins = isDated(counter) ? dated('from', from, time) : ''
+    const scaled = scale === undefined ? '' : `,"scale":${numeral(scale)}`
+    const ends = until === undefined ? '' : dated('until', until, time)
+    const named = `"budget":${quoted(budget)}${begins},"key":${quoted(key)}`
+    const text = `${named},"limit":${numeral(limit)}${scaled}${ends}`
     if (known.size >= MOST_REMEMBERED) known.clear()
     known.set(key, { counter, text })
     return text
