@@ -107,6 +107,9 @@ export class AppendFile {
     const { size, inode, links } = this.#disk.state(this.#file)
     if (inode !== this.#inode) throw new Error('its descriptor stands for another file')
     if (links === 0) throw new Error('the file was removed')
+    // Moved away, it would be written on where nobody looks for it.
+    if (this.#disk.inodeAt(this.path) !== inode)
+      throw new Error('the file was moved: it does not stand in its place')
     if (size !== this.#size)
       throw new Error(`it has ${size} bytes where ${this.#size} were written`)
     this.#lookedAt = now

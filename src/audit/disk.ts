@@ -6,6 +6,7 @@ import {
   existsSync,
   fdatasync,
   fstatSync,
+  lstatSync,
   fsync,
   ftruncateSync,
   mkdirSync,
@@ -44,6 +45,8 @@ export interface Disk {
   read(file: number, into: Uint8Array, from: number): number
   truncate(file: number, size: number): void
   state(file: number): FileState
+  /** What stands under that name now, itself and not what a link leads to; undefined where nothing does. */
+  inodeAt(path: string): number | undefined
   close(file: number): void
   rename(from: string, to: string): void
   /** Resolves once the disk has what was written to the file before this was asked. Never blocks the event loop. */
@@ -72,6 +75,7 @@ export const realDisk: Disk = {
   write: (file, bytes) => writeSync(file, bytes),
   read: (file, into, from) => readSync(file, into, 0, into.length, from),
   truncate: ftruncateSync,
+  inodeAt: (path) => lstatSync(path, { throwIfNoEntry: false })?.ino,
   state: (file) => {
     const found = fstatSync(file)
     return { size: found.size, inode: found.ino, links: found.nlink, regular: found.isFile() }

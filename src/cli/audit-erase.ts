@@ -7,6 +7,7 @@ import { problemLine } from './check-report.ts'
 import { type CliIo, type Command, paint, printable } from './io.ts'
 import { settingsOf } from './launch.ts'
 import { recordEvent } from './record.ts'
+import { REAL_PARTS } from './take-back.ts'
 import { reasonOf } from './why.ts'
 
 const HELP = `usage: chaperone audit erase <decision> --why <text> [options]
@@ -52,7 +53,8 @@ async function erase(argv: readonly string[], io: CliIo): Promise<number> {
   const place = stateDir(io.env, settings.stateDir)
   const found = await eraseCall(place, named, ({ call, entries }) => {
     const records = entries.map((one) => ({ ...one }))
-    return recordEvent(io, settings, 'record_erased', { call, why, records })
+    const by = `operator ${REAL_PARTS.user()}`
+    return recordEvent(io, settings, 'record_erased', { by, call, why, records })
   })
   if (!found) {
     io.stderr(
@@ -63,7 +65,10 @@ async function erase(argv: readonly string[], io: CliIo): Promise<number> {
   const { call, entries, erased } = found
   if (values.json === true) io.stdout(`${JSON.stringify({ call, entries, erased })}\n`)
   else {
-    const what = erased.length === 0 ? 'nothing of it was sealed any more' : `${erased.length} keys`
+    const what =
+      erased.length === 0
+        ? 'nothing of it was sealed any more'
+        : `${erased.length} ${erased.length === 1 ? 'key' : 'keys'}`
     io.stdout(`${paint(io, 'green', 'erased')}: ${printable(call)}, ${what}\n`)
   }
   return 0

@@ -139,8 +139,8 @@ function afterLines({ outcome, erasure, decision }: ReadDecision): readonly stri
   if (erasure) {
     const { seq, ts } = erasure.entry
     const facts = objectIn(erasure.entry, 'facts')
-    const by = [textIn(facts, 'by'), textIn(facts, 'why')].filter((one) => one !== undefined)
-    const who = by.length === 0 ? '' : ` by ${by.join(': ')}`
+    const [by, why] = [textIn(facts, 'by'), textIn(facts, 'why')]
+    const who = `${by === undefined ? '' : ` by ${by}`}${why === undefined ? '' : `: ${why}`}`
     lines.push(
       `erased: its content, at ${ts}${who} (entry ${seq} of ${textIn(erasure.entry, 'log') ?? erasure.log}); the values that rules read are gone`,
       '  still provable: that the entry stands in the log, by whom, on what, what was decided and why',

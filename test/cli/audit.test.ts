@@ -180,13 +180,14 @@ describe('erasing', () => {
     const id = readFileSync(key, 'utf8').split('+')[1] ?? ''
     renameSync(key, join(state, `log-${id}.vkey`))
     const { exit, out } = await audit('erase', '0000abcd-14', '--why', 'a request under the law')
-    expect([exit, out]).toEqual([0, 'erased: 20261122T020000Z-0000abcd-14, 1 keys\n'])
+    expect([exit, out]).toEqual([0, 'erased: 20261122T020000Z-0000abcd-14, 1 key\n'])
     const after = await entries()
     expect(content(after, 14)[0]).toEqual(['erased', {}])
     expect(content(after, 13)).toEqual(content(before, 13))
     const said = after.find(({ entry }) => entry['event'] === 'record_erased')
     expect(said?.entry['facts']).toMatchObject({
       call: '20261122T020000Z-0000abcd-14',
+      by: expect.stringMatching(/^operator ./) as string,
       why: 'a request under the law',
     })
     const verified = await audit('verify', join(state, 'log', 'g'), '--content')

@@ -2,6 +2,7 @@
 import {
   chmodSync,
   mkdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -107,6 +108,7 @@ describe('G50: a log that breaks while the guard runs', () => {
     ['is removed', (file: string) => rmSync(file)],
     ['is shortened', (file: string) => truncateSync(file, 10)],
     ['is written into', (file: string) => appendFileSync(file, '{"forged":true}\n')],
+    ['is moved away', (file: string) => renameSync(file, `${file}.away`)],
     ['goes with its whole folder', (file: string) => rmSync(join(file, '..'), { recursive: true })],
   ])('that %s: every call is refused', async (_what, spoil) => {
     const guard = pool.start(setup)

@@ -205,6 +205,10 @@ export function memoryDisk(): FakeDisk {
       const file = opened(descriptor)
       file.bytes = Buffer.from(file.bytes.subarray(0, size))
     },
+    inodeAt: (path) => {
+      ask('inodeAt')
+      return files.get(path)?.inode
+    },
     state: (descriptor) => {
       ask('state')
       const { bytes, inode, links, regular } = opened(descriptor)
