@@ -109,7 +109,10 @@ describe('G50: a log that breaks while the guard runs', () => {
     ['is shortened', (file: string) => truncateSync(file, 10)],
     ['is written into', (file: string) => appendFileSync(file, '{"forged":true}\n')],
     ['is moved away', (file: string) => renameSync(file, `${file}.away`)],
-    ['goes with its whole folder', (file: string) => rmSync(join(file, '..'), { recursive: true })],
+    [
+      'goes with its whole folder',
+      (file: string) => rmSync(join(file, '..'), { recursive: true, maxRetries: 10 }),
+    ],
   ])('that %s: every call is refused', async (_what, spoil) => {
     const guard = pool.start(setup)
     await guard.open()
