@@ -11,6 +11,7 @@ import { GuardError } from '../model/error.ts'
 import { instant, type Instant, type Sha256 } from '../model/id.ts'
 import type { AuditLog, Clock, Timers } from '../model/port.ts'
 import type { Acting, EntryBody, Receipt, RecordHead } from '../model/record.ts'
+import { signBegin } from './begin.ts'
 import { Chain, type WriteEntry } from './chain.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { KEY_BYTES, keyedDigest } from './digest.ts'
@@ -35,7 +36,7 @@ export interface LogOptions extends WriteOptions {
   readonly dir: string
   readonly head: RecordHead
   /** Signs the checkpoints; without one there are none. */
-  readonly key?: Pick<LogKey, 'name' | 'publicKey' | 'sign'>
+  readonly key?: Pick<LogKey, 'name' | 'publicKey' | 'sign' | 'signNow'>
   /** Dates the entry about a recovery, and times the looks at the file. */
   readonly clock?: Clock
   /** Says when a checkpoint is due; without them one is signed when a file is full and at the end. */
@@ -81,6 +82,8 @@ export function openLog(options: LogOptions): FileLog {
     const place = { disk, dir, look: { holdsMs: lookHoldsMs, clock } }
     const resumed = resume(place, head.log, options.key)
     try {
+      if (options.key && resumed.tail.seq === 0)
+        signBegin(place, head.log, options.key, resumed.signed !== undefined)
       const log = new LogOnDisk(options, resumed, keyedDigest(argsKey(disk, dir)))
       log.recover(resumed.tail, clock?.now() ?? instant(Date.now()))
       return log
@@ -163,7 +166,7 @@ class LogOnDisk implements FileLog {
     const { seq, prev } = tail
     this.#chain = new Chain(this.#writer(head), { seq, prev }, { sealer, tree })
     this.#checkpoints = new Checkpoints({ disk, dir })
-    this.#signed = -1
+    this.#signed = options.key && seq === 0 ? 0 : -1
   }
 
   under(acting: Acting): AuditLog {

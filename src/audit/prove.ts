@@ -48,6 +48,8 @@ export async function latestChecked(
 ): Promise<Checkpoint> {
   // Read before the records: it cannot be of more of them.
   const latest = latestOf(folder, keys)
+  // A log is begun with one of no records.
+  if (latest.size === 0) throw new Unsigned(`nothing is signed of the record \`${folder}\` yet`)
   return withIndex(folder, (index) => {
     const subtrees = index.tiles.subtrees()
     for (const { size, root } of [latest, ...known]) {

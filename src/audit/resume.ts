@@ -22,6 +22,8 @@ export interface Resumed {
   readonly segment: Segment
   readonly tail: Tail
   readonly tree: Frontier
+  /** The size of its last checkpoint; undefined where there is none, or nobody asked. */
+  readonly signed: number | undefined
 }
 
 /**
@@ -39,7 +41,9 @@ export function resume(place: SegmentPlace, log: string, verifier?: Verifier): R
     const tail = readTail(place.disk, file, { path, log, firstSeq }, () =>
       tailBefore(place, files, log),
     )
-    return { segment, tail, tree: treeOf(place, { files, tail, log }, verifier) }
+    const written = { files, tail, log }
+    const checkpoint = verifier && checkpointOf(place, written, verifier)
+    return { segment, tail, tree: treeOf(place, written, checkpoint), signed: checkpoint?.size }
   } catch (error) {
     segment.close()
     throw error
@@ -69,20 +73,29 @@ interface Written {
   readonly log: string
 }
 
-function treeOf(place: SegmentPlace, written: Written, verifier?: Verifier): Frontier {
+/** Undefined where there is none, which is so of a log that was never begun. */
+function checkpointOf(
+  place: SegmentPlace,
+  { tail, log }: Written,
+  verifier: Verifier,
+): Checkpoint | undefined {
   const { dir } = place
-  const { files, tail, log } = written
-  const latest = verifier ? latestCheckpoint(place, verifier) : 'none'
+  const latest = latestCheckpoint(place, verifier)
   if (latest === 'unsigned')
     throw notALog(dir, 'its last checkpoint is not signed with the key of this guard')
-  const checkpoint = latest === 'none' ? undefined : latest
-  if (checkpoint && checkpoint.origin !== `${ORIGIN}${log}`)
+  if (latest === 'none') {
+    if (tail.seq === 0) return undefined
+    throw notALog(dir, `it has ${tail.seq} entries and no checkpoint, and a log is begun with one`)
+  }
+  if (latest.origin !== `${ORIGIN}${log}`)
     throw notALog(dir, 'its last checkpoint is that of another log')
-  if (checkpoint && checkpoint.size > tail.seq)
-    throw notALog(
-      dir,
-      `it has ${tail.seq} entries, and its last checkpoint says ${checkpoint.size}`,
-    )
+  if (latest.size > tail.seq)
+    throw notALog(dir, `it has ${tail.seq} entries, and its last checkpoint says ${latest.size}`)
+  return latest
+}
+
+function treeOf(place: SegmentPlace, written: Written, checkpoint?: Checkpoint): Frontier {
+  const { files, tail } = written
   const long = files.length > 1 || tail.size > HASHED_ANEW
   const known = checkpoint && long ? cached(place, checkpoint) : undefined
   return (known && grown(place, written, known)) ?? hashedAnew(place, written, checkpoint)
