@@ -21,12 +21,15 @@ export class Files {
   #lastAt = 0
   /** What else has to reach the disk with the next entries: names in folders, and objects. */
   #also: Set<string>
+  /** What an earlier process may have left, and has to be there before anything else is. */
+  #before: readonly string[]
   #failed: unknown
   readonly #commit = new GroupCommit(() => this.#sync())
 
-  constructor(given: FilesGiven, current: Segment) {
+  constructor(given: FilesGiven, current: Segment, before: readonly string[] = []) {
     this.#given = given
     this.#current = current
+    this.#before = before
     this.#also = new Set([given.dir, dirname(given.dir)])
   }
 
@@ -107,13 +110,16 @@ export class Files {
   /** A failure is for good: the system may have dropped what it could not write, and would say that all is well. */
   async #sync(): Promise<void> {
     const full = this.#full
+    const before = this.#before
     const also = [...this.#also]
     this.#full = []
+    this.#before = []
     this.#also = new Set()
     try {
       const { disk } = this.#given
       const current = this.#current
       // What comes first is there first: a power cut leaves no gap.
+      for (const path of before) await disk.syncAt(path)
       for (const segment of full) await segment.sync()
       await Promise.all([current.sync(), ...also.map((path) => disk.syncAt(path))])
     } catch (error) {

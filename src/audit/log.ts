@@ -154,12 +154,12 @@ class LogOnDisk implements FileLog {
       lookHoldsMs = 0,
       clock,
     } = options
-    const { segment, tail, tree } = resumed
+    const { segment, tail, tree, unsynced } = resumed
     this.#options = options
     this.#disk = disk
     this.#dir = dir
     const look = { holdsMs: lookHoldsMs, clock }
-    this.#files = new Files({ disk, dir, look, rotateBytes }, segment)
+    this.#files = new Files({ disk, dir, look, rotateBytes }, segment, unsynced)
     this.#files.alsoSync(join(dir, KEY_FILE))
     const sealer = new Sealer()
     this.#writer = (acting) => entryWriter({ log: head.log, ...acting }, digest, options, sealer)

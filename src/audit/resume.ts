@@ -3,13 +3,13 @@ import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { hashed, type Sha256 } from '../model/id.ts'
 import { isObject } from '../model/json.ts'
-import { latestCheckpoint } from './checkpoints.ts'
+import { checkpointsFileName, latestCheckpoint } from './checkpoints.ts'
 import { NO_ENTRY } from './digest.ts'
 import { readWhole } from './disk.ts'
 import { LONGEST_ENTRY } from './entry.ts'
 import { eachLine } from './lines.ts'
 import { type Checkpoint, ORIGIN, type Verifier } from './note.ts'
-import { Segment, type SegmentPlace } from './segment.ts'
+import { keysFileName, Segment, type SegmentPlace } from './segment.ts'
 import { type LogFile, logFiles, notALog, readTail, type Tail } from './tail.ts'
 import { Frontier } from './tree.ts'
 
@@ -24,6 +24,8 @@ export interface Resumed {
   readonly tree: Frontier
   /** The size of its last checkpoint; undefined where there is none, or nobody asked. */
   readonly signed: number | undefined
+  /** Files that a guard which was killed may not have brought to the disk, but for the last one's; what comes first is first. */
+  readonly unsynced: readonly string[]
 }
 
 /**
@@ -43,11 +45,32 @@ export function resume(place: SegmentPlace, log: string, verifier?: Verifier): R
     )
     const written = { files, tail, log }
     const checkpoint = verifier && checkpointOf(place, written, verifier)
-    return { segment, tail, tree: treeOf(place, written, checkpoint), signed: checkpoint?.size }
+    const tree = treeOf(place, written, checkpoint)
+    const signed = checkpoint?.size
+    return { segment, tail, tree, signed, unsynced: unsynced(place, files, signed ?? 0) }
   } catch (error) {
     segment.close()
     throw error
   }
+}
+
+/** Only what the disk has is signed, so what is not signed may not be there; and the checkpoints themselves may not. */
+function unsynced(
+  { disk, dir }: SegmentPlace,
+  files: readonly LogFile[],
+  signed: number,
+): readonly string[] {
+  const own = files.filter((_, index) => {
+    const next = files[index + 1]
+    return next === undefined || next.firstSeq > signed || index === files.length - 2
+  })
+  return own
+    .flatMap(({ name, firstSeq }, index) => [
+      ...(index < own.length - 1 ? [keysFileName(firstSeq), name] : []),
+      checkpointsFileName(firstSeq),
+    ])
+    .map((name) => join(dir, name))
+    .filter((path) => disk.exists(path))
 }
 
 function openSegment(place: SegmentPlace, first: number, there: boolean): Segment {

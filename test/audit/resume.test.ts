@@ -321,6 +321,31 @@ describe('a log that does not lead to its own last checkpoint is not gone on wit
   })
 })
 
+test('what a guard that was killed left unsynced is on the disk with the next entry that waits for it', async () => {
+  const disk = memoryDisk()
+  const options = { rotateBytes: 3000 }
+  await some(disk, 2, options)
+  const killed = open(disk, options)
+  const held = disk.holdSyncs()
+  const name = killed.putObject(Buffer.from('mandate: m\n'))
+  for (let index = 0; index < 12; index += 1) await killed.append(intent({ facts: { index } }))
+  disk.restart('kill')
+  held()
+  const next = open(disk, options)
+  next.putObject(Buffer.from('mandate: m\n'))
+  await next.append(intent(), 'disk')
+  const content = disk.content()
+  const left = Object.keys(content).filter((path) =>
+    /\/(audit-\d+\.jsonl|keys-\d+\.bin|checkpoints-\d+)$/.test(path),
+  )
+  expect(left.length).toBeGreaterThan(6)
+  for (const path of [...left, at(`objects/${name}`)])
+    expect(disk.synced(path), path).toBe(content[path])
+  disk.restart('power cut')
+  await some(disk, 1, options)
+  expect(lines(disk)).toHaveLength(16)
+})
+
 test('entries after the last checkpoint are part of the tree', async () => {
   const disk = memoryDisk()
   await some(disk, 5)
