@@ -39,7 +39,10 @@ export interface LogOptions extends WriteOptions {
   readonly key?: Pick<LogKey, 'name' | 'publicKey' | 'sign' | 'signNow'>
   /** Dates the entry about a recovery, and times the looks at the file. */
   readonly clock?: Clock
-  /** Says when a checkpoint is due; without them one is signed when a file is full and at the end. */
+  /**
+   * Says when a checkpoint is due; without them one is signed when a file is full and at the end. Also when the disk took too
+   * long: it has failed then.
+   */
   readonly timers?: Timers
   /**
    * For how many milliseconds a look at the file holds: whether it is still there and only this log writes it. A write
@@ -153,13 +156,14 @@ class LogOnDisk implements FileLog {
       rotateBytes = ROTATE_BYTES,
       lookHoldsMs = 0,
       clock,
+      timers,
     } = options
     const { segment, tail, tree, unsynced } = resumed
     this.#options = options
     this.#disk = disk
     this.#dir = dir
     const look = { holdsMs: lookHoldsMs, clock }
-    this.#files = new Files({ disk, dir, look, rotateBytes }, segment, unsynced)
+    this.#files = new Files({ disk, dir, look, rotateBytes, timers }, segment, unsynced)
     this.#files.alsoSync(join(dir, KEY_FILE))
     const sealer = new Sealer()
     this.#writer = (acting) => entryWriter({ log: head.log, ...acting }, digest, options, sealer)
@@ -348,8 +352,11 @@ class LogOnDisk implements FileLog {
       throw this.#unwritable(cause)
     } finally {
       try {
-        this.#checkpoints.close()
-        this.#files.close()
+        // Closing may wait for such a disk, too, and would never return: the system closes them with the process.
+        if (!this.#files.stuck) {
+          this.#checkpoints.close()
+          this.#files.close()
+        }
       } finally {
         release?.()
       }
