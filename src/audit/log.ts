@@ -123,6 +123,7 @@ function unwritable(where: string, cause: unknown): GuardError {
 }
 
 interface Waiting {
+  readonly type: EntryBody['type']
   readonly receipt: Receipt
   readonly until: 'kernel' | 'disk'
   readonly resolve: (receipt: Receipt) => void
@@ -204,7 +205,7 @@ class LogOnDisk implements FileLog {
       else if (entry.type === 'outcome') this.#underWay -= 1
       return new Promise((resolve, reject) => {
         if (this.#waiting.length === 0) this.#soon()
-        this.#waiting.push({ receipt, until, resolve, reject })
+        this.#waiting.push({ type: entry.type, receipt, until, resolve, reject })
       })
     } catch (cause) {
       return Promise.reject(this.#unwritable(cause))
@@ -279,7 +280,11 @@ class LogOnDisk implements FileLog {
     } catch (cause) {
       this.#chain.rewind()
       const error = this.#unwritable(cause)
-      for (const { reject } of waiting) reject(error)
+      for (const { type, reject } of waiting) {
+        // Its call is refused, and has no outcome.
+        if (type === 'intent') this.#underWay -= 1
+        reject(error)
+      }
       return
     }
     const forDisk = waiting.filter(({ until }) => until === 'disk')
