@@ -48,14 +48,14 @@ export async function latestChecked(
 ): Promise<Checkpoint> {
   // Read before the records: it cannot be of more of them.
   const latest = latestOf(folder, keys)
-  // A log is begun with one of no records.
-  if (latest.size === 0) throw new Unsigned(`nothing is signed of the record \`${folder}\` yet`)
   return withIndex(folder, (index) => {
     const subtrees = index.tiles.subtrees()
     for (const { size, root } of [latest, ...known]) {
       if (size > index.size || rangeRoot(0, size, subtrees) !== root) throw notAsSigned(folder)
     }
-    return latest
+    // A log is begun with a checkpoint of no records, which is worth nothing elsewhere.
+    if (latest.size > 0) return latest
+    throw new Unsigned(`nothing is signed of the record \`${folder}\` yet`)
   })
 }
 
