@@ -10,6 +10,9 @@ const LOCK = 'lock.db'
 /** Says why no guard goes on with the log beside it. */
 export const ENDED = 'ended'
 
+/** Each of which another guard that starts would have to take first. */
+const MOST_NAMES = 16
+
 const OWNER_FOLDER = 0o700
 const OWNER_FILE = 0o600
 
@@ -32,7 +35,7 @@ export type ClaimOptions = Omit<LogOptions, 'dir' | 'head' | 'release' | 'key'> 
 }
 
 /**
- * Opens a log of this state folder that nobody holds, or a new one of the given name.
+ * Opens a log of this state folder that nobody holds, or a new one of the given name, or one like it.
  *
  * @throws GuardError ERR_AUDIT_APPEND when none can be written.
  */
@@ -45,12 +48,21 @@ export function claimLog(state: string, name: string, options: ClaimOptions): Cl
       return { log: found.log, name: log, dir: join(folder, log), ended }
     if (found !== undefined) ended.push({ log, why: found })
   }
-  const dir = join(folder, name)
+  return { ...begun(folder, name, options), ended }
+}
+
+/** A new log. One that another guard found and took before this one held it is left to that guard. */
+function begun(folder: string, name: string, options: ClaimOptions): Omit<Claim, 'ended'> {
+  let dir = join(folder, name)
   try {
-    makeFolders(dir, (one) => mkdirSync(one, OWNER_FOLDER))
-    const release = options.hold(join(dir, LOCK))
-    if (!release) throw new Error('another process holds it')
-    return { log: openHeld(dir, name, { ...options, release }), name, dir, ended }
+    for (let count = 1; count <= MOST_NAMES; count += 1) {
+      const fresh = count === 1 ? name : `${name}-${count}`
+      dir = join(folder, fresh)
+      makeFolders(dir, (one) => mkdirSync(one, OWNER_FOLDER))
+      const release = options.hold(join(dir, LOCK))
+      if (release) return { log: openHeld(dir, fresh, { ...options, release }), name: fresh, dir }
+    }
+    throw new Error('another process holds it')
   } catch (cause) {
     if (cause instanceof GuardError) throw cause
     const why = cause instanceof Error ? cause.message : String(cause)

@@ -8,6 +8,7 @@ import {
   fstatSync,
   lstatSync,
   fsync,
+  fsyncSync,
   ftruncateSync,
   mkdirSync,
   open,
@@ -53,6 +54,8 @@ export interface Disk {
   sync(file: number): Promise<void>
   /** Likewise, of a file that is not open, or of the names in a folder. */
   syncAt(path: string): Promise<void>
+  /** The same, and blocks until it is so: for what is done once, before anything is served. */
+  syncNow(path: string): void
 }
 
 const OWNER_FOLDER = 0o700
@@ -91,6 +94,15 @@ export const realDisk: Disk = {
       await fsyncAsync(file)
     } finally {
       await closeAsync(file)
+    }
+  },
+  syncNow: (path) => {
+    if (process.platform === 'win32') return
+    const file = openSync(path, constants.O_RDONLY)
+    try {
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
     }
   },
 }

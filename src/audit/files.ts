@@ -1,16 +1,23 @@
 /** The files that a log is written to: one after the other, and on the disk where somebody waits for that. */
 import { dirname } from 'node:path'
+import type { Timers } from '../model/port.ts'
 import type { Look } from './append-file.ts'
 import type { Disk } from './disk.ts'
 import { GroupCommit, type Waiter } from './group-commit.ts'
+import { inTime } from './in-time.ts'
 import { Segment } from './segment.ts'
 import { logFileName } from './tail.ts'
+
+/** A disk that takes longer than this has failed. */
+const LONGEST_SYNC_MS = 10_000
 
 export interface FilesGiven {
   readonly disk: Disk
   readonly dir: string
   readonly look: Look
   readonly rotateBytes: number
+  /** Without them the disk may take as long as it likes. */
+  readonly timers: Timers | undefined
 }
 
 export class Files {
@@ -21,12 +28,16 @@ export class Files {
   #lastAt = 0
   /** What else has to reach the disk with the next entries: names in folders, and objects. */
   #also: Set<string>
+  /** What an earlier process may have left, and has to be there before anything else is. */
+  #before: readonly string[]
   #failed: unknown
+  #stuck = false
   readonly #commit = new GroupCommit(() => this.#sync())
 
-  constructor(given: FilesGiven, current: Segment) {
+  constructor(given: FilesGiven, current: Segment, before: readonly string[] = []) {
     this.#given = given
     this.#current = current
+    this.#before = before
     this.#also = new Set([given.dir, dirname(given.dir)])
   }
 
@@ -79,6 +90,11 @@ export class Files {
     return this.#commit.wait()
   }
 
+  /** True once the disk did not answer in time. */
+  get stuck(): boolean {
+    return this.#stuck
+  }
+
   close(): void {
     for (const segment of [...this.#full, this.#current]) segment.close()
     this.#full = []
@@ -107,20 +123,35 @@ export class Files {
   /** A failure is for good: the system may have dropped what it could not write, and would say that all is well. */
   async #sync(): Promise<void> {
     const full = this.#full
-    const also = [...this.#also]
-    this.#full = []
-    this.#also = new Set()
+    const { timers } = this.#given
+    const work = this.#taken()
     try {
-      const { disk } = this.#given
-      const current = this.#current
-      // What comes first is there first: a power cut leaves no gap.
-      for (const segment of full) await segment.sync()
-      await Promise.all([current.sync(), ...also.map((path) => disk.syncAt(path))])
+      await (timers ? inTime(work, { timers, ms: LONGEST_SYNC_MS }, this.#late) : work)
     } catch (error) {
       this.#failed = error ?? new Error('it said no more')
       throw error
     } finally {
-      for (const segment of full) segment.close()
+      if (!this.#stuck) for (const segment of full) segment.close()
     }
+  }
+
+  readonly #late = (): Error => {
+    this.#stuck = true
+    return new Error(`the disk did not answer for ${LONGEST_SYNC_MS / 1000} s`)
+  }
+
+  async #taken(): Promise<void> {
+    const { disk } = this.#given
+    const current = this.#current
+    const full = this.#full
+    const before = this.#before
+    const also = [...this.#also]
+    this.#full = []
+    this.#before = []
+    this.#also = new Set()
+    // What comes first is there first: a power cut leaves no gap.
+    for (const path of before) await disk.syncAt(path)
+    for (const segment of full) await segment.sync()
+    await Promise.all([current.sync(), ...also.map((path) => disk.syncAt(path))])
   }
 }

@@ -21,7 +21,7 @@ import {
 import { join } from 'node:path'
 import { GuardError } from '../model/error.ts'
 import { makeFolders } from '../model/folder.ts'
-import { rawPublicKey, signed, type Verifier, vkey } from './note.ts'
+import { rawPublicKey, signed, signedNow, type Verifier, vkey } from './note.ts'
 
 export const LOG_KEY = 'log.key'
 export const LOG_VKEY = 'log.vkey'
@@ -34,6 +34,8 @@ export interface LogKey extends Verifier {
   readonly vkey: string
   /** A note of this text, signed in the thread pool. */
   readonly sign: (text: string) => Promise<string>
+  /** The same, before anything is served. */
+  readonly signNow: (text: string) => string
 }
 
 /**
@@ -92,6 +94,7 @@ function keyOf(privateKey: KeyObject): LogKey {
     ...verifier,
     vkey: vkey(verifier),
     sign: (text) => signed(text, verifier, privateKey),
+    signNow: (text) => signedNow(text, verifier, privateKey),
   }
 }
 

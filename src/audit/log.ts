@@ -11,6 +11,7 @@ import { GuardError } from '../model/error.ts'
 import { instant, type Instant, type Sha256 } from '../model/id.ts'
 import type { AuditLog, Clock, Timers } from '../model/port.ts'
 import type { Acting, EntryBody, Receipt, RecordHead } from '../model/record.ts'
+import { signBegin } from './begin.ts'
 import { Chain, type WriteEntry } from './chain.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { KEY_BYTES, keyedDigest } from './digest.ts'
@@ -35,10 +36,13 @@ export interface LogOptions extends WriteOptions {
   readonly dir: string
   readonly head: RecordHead
   /** Signs the checkpoints; without one there are none. */
-  readonly key?: Pick<LogKey, 'name' | 'publicKey' | 'sign'>
+  readonly key?: Pick<LogKey, 'name' | 'publicKey' | 'sign' | 'signNow'>
   /** Dates the entry about a recovery, and times the looks at the file. */
   readonly clock?: Clock
-  /** Says when a checkpoint is due; without them one is signed when a file is full and at the end. */
+  /**
+   * Says when a checkpoint is due; without them one is signed when a file is full and at the end. Also when the disk took too
+   * long: it has failed then.
+   */
   readonly timers?: Timers
   /**
    * For how many milliseconds a look at the file holds: whether it is still there and only this log writes it. A write
@@ -81,6 +85,8 @@ export function openLog(options: LogOptions): FileLog {
     const place = { disk, dir, look: { holdsMs: lookHoldsMs, clock } }
     const resumed = resume(place, head.log, options.key)
     try {
+      if (options.key && resumed.tail.seq === 0)
+        signBegin(place, head.log, options.key, resumed.signed !== undefined)
       const log = new LogOnDisk(options, resumed, keyedDigest(argsKey(disk, dir)))
       log.recover(resumed.tail, clock?.now() ?? instant(Date.now()))
       return log
@@ -117,6 +123,7 @@ function unwritable(where: string, cause: unknown): GuardError {
 }
 
 interface Waiting {
+  readonly type: EntryBody['type']
   readonly receipt: Receipt
   readonly until: 'kernel' | 'disk'
   readonly resolve: (receipt: Receipt) => void
@@ -150,20 +157,21 @@ class LogOnDisk implements FileLog {
       rotateBytes = ROTATE_BYTES,
       lookHoldsMs = 0,
       clock,
+      timers,
     } = options
-    const { segment, tail, tree } = resumed
+    const { segment, tail, tree, unsynced } = resumed
     this.#options = options
     this.#disk = disk
     this.#dir = dir
     const look = { holdsMs: lookHoldsMs, clock }
-    this.#files = new Files({ disk, dir, look, rotateBytes }, segment)
+    this.#files = new Files({ disk, dir, look, rotateBytes, timers }, segment, unsynced)
     this.#files.alsoSync(join(dir, KEY_FILE))
     const sealer = new Sealer()
     this.#writer = (acting) => entryWriter({ log: head.log, ...acting }, digest, options, sealer)
     const { seq, prev } = tail
     this.#chain = new Chain(this.#writer(head), { seq, prev }, { sealer, tree })
     this.#checkpoints = new Checkpoints({ disk, dir })
-    this.#signed = -1
+    this.#signed = options.key && seq === 0 ? 0 : -1
   }
 
   under(acting: Acting): AuditLog {
@@ -197,7 +205,7 @@ class LogOnDisk implements FileLog {
       else if (entry.type === 'outcome') this.#underWay -= 1
       return new Promise((resolve, reject) => {
         if (this.#waiting.length === 0) this.#soon()
-        this.#waiting.push({ receipt, until, resolve, reject })
+        this.#waiting.push({ type: entry.type, receipt, until, resolve, reject })
       })
     } catch (cause) {
       return Promise.reject(this.#unwritable(cause))
@@ -272,7 +280,11 @@ class LogOnDisk implements FileLog {
     } catch (cause) {
       this.#chain.rewind()
       const error = this.#unwritable(cause)
-      for (const { reject } of waiting) reject(error)
+      for (const { type, reject } of waiting) {
+        // Its call is refused, and has no outcome.
+        if (type === 'intent') this.#underWay -= 1
+        reject(error)
+      }
       return
     }
     const forDisk = waiting.filter(({ until }) => until === 'disk')
@@ -345,8 +357,11 @@ class LogOnDisk implements FileLog {
       throw this.#unwritable(cause)
     } finally {
       try {
-        this.#checkpoints.close()
-        this.#files.close()
+        // Closing may wait for such a disk, too, and would never return: the system closes them with the process.
+        if (!this.#files.stuck) {
+          this.#checkpoints.close()
+          this.#files.close()
+        }
       } finally {
         release?.()
       }

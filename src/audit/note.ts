@@ -57,6 +57,11 @@ export function signed(text: string, verifier: Verifier, key: KeyObject): Promis
   })
 }
 
+/** Likewise, at once. */
+export function signedNow(text: string, verifier: Verifier, key: KeyObject): string {
+  return noteOf(text, verifier, sign(null, Buffer.from(text), key))
+}
+
 /** The note as it stands in a file. */
 export function noteOf(text: string, verifier: Verifier, signature: Buffer): string {
   const blob = Buffer.concat([keyId(verifier), signature]).toString('base64')

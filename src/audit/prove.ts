@@ -53,7 +53,9 @@ export async function latestChecked(
     for (const { size, root } of [latest, ...known]) {
       if (size > index.size || rangeRoot(0, size, subtrees) !== root) throw notAsSigned(folder)
     }
-    return latest
+    // A log is begun with a checkpoint of no records, which is worth nothing elsewhere.
+    if (latest.size > 0) return latest
+    throw new Unsigned(`nothing is signed of the record \`${folder}\` yet`)
   })
 }
 

@@ -3,13 +3,13 @@ import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { hashed, type Sha256 } from '../model/id.ts'
 import { isObject } from '../model/json.ts'
-import { latestCheckpoint } from './checkpoints.ts'
+import { checkpointsFileName, latestCheckpoint } from './checkpoints.ts'
 import { NO_ENTRY } from './digest.ts'
 import { readWhole } from './disk.ts'
 import { LONGEST_ENTRY } from './entry.ts'
 import { eachLine } from './lines.ts'
 import { type Checkpoint, ORIGIN, type Verifier } from './note.ts'
-import { Segment, type SegmentPlace } from './segment.ts'
+import { keysFileName, Segment, type SegmentPlace } from './segment.ts'
 import { type LogFile, logFiles, notALog, readTail, type Tail } from './tail.ts'
 import { Frontier } from './tree.ts'
 
@@ -22,6 +22,10 @@ export interface Resumed {
   readonly segment: Segment
   readonly tail: Tail
   readonly tree: Frontier
+  /** The size of its last checkpoint; undefined where there is none, or nobody asked. */
+  readonly signed: number | undefined
+  /** Files that a guard which was killed may not have brought to the disk, but for the last one's; what comes first is first. */
+  readonly unsynced: readonly string[]
 }
 
 /**
@@ -39,11 +43,34 @@ export function resume(place: SegmentPlace, log: string, verifier?: Verifier): R
     const tail = readTail(place.disk, file, { path, log, firstSeq }, () =>
       tailBefore(place, files, log),
     )
-    return { segment, tail, tree: treeOf(place, { files, tail, log }, verifier) }
+    const written = { files, tail, log }
+    const checkpoint = verifier && checkpointOf(place, written, verifier)
+    const tree = treeOf(place, written, checkpoint)
+    const signed = checkpoint?.size
+    return { segment, tail, tree, signed, unsynced: unsynced(place, files, signed ?? 0) }
   } catch (error) {
     segment.close()
     throw error
   }
+}
+
+/** Only what the disk has is signed, so what is not signed may not be there; and the checkpoints themselves may not. */
+function unsynced(
+  { disk, dir }: SegmentPlace,
+  files: readonly LogFile[],
+  signed: number,
+): readonly string[] {
+  const own = files.filter((_, index) => {
+    const next = files[index + 1]
+    return next === undefined || next.firstSeq > signed || index === files.length - 2
+  })
+  return own
+    .flatMap(({ name, firstSeq }, index) => [
+      ...(index < own.length - 1 ? [keysFileName(firstSeq), name] : []),
+      checkpointsFileName(firstSeq),
+    ])
+    .map((name) => join(dir, name))
+    .filter((path) => disk.exists(path))
 }
 
 function openSegment(place: SegmentPlace, first: number, there: boolean): Segment {
@@ -69,20 +96,29 @@ interface Written {
   readonly log: string
 }
 
-function treeOf(place: SegmentPlace, written: Written, verifier?: Verifier): Frontier {
+/** Undefined where there is none, which is so of a log that was never begun. */
+function checkpointOf(
+  place: SegmentPlace,
+  { tail, log }: Written,
+  verifier: Verifier,
+): Checkpoint | undefined {
   const { dir } = place
-  const { files, tail, log } = written
-  const latest = verifier ? latestCheckpoint(place, verifier) : 'none'
+  const latest = latestCheckpoint(place, verifier)
   if (latest === 'unsigned')
     throw notALog(dir, 'its last checkpoint is not signed with the key of this guard')
-  const checkpoint = latest === 'none' ? undefined : latest
-  if (checkpoint && checkpoint.origin !== `${ORIGIN}${log}`)
+  if (latest === 'none') {
+    if (tail.seq === 0) return undefined
+    throw notALog(dir, `it has ${tail.seq} entries and no checkpoint, and a log is begun with one`)
+  }
+  if (latest.origin !== `${ORIGIN}${log}`)
     throw notALog(dir, 'its last checkpoint is that of another log')
-  if (checkpoint && checkpoint.size > tail.seq)
-    throw notALog(
-      dir,
-      `it has ${tail.seq} entries, and its last checkpoint says ${checkpoint.size}`,
-    )
+  if (latest.size > tail.seq)
+    throw notALog(dir, `it has ${tail.seq} entries, and its last checkpoint says ${latest.size}`)
+  return latest
+}
+
+function treeOf(place: SegmentPlace, written: Written, checkpoint?: Checkpoint): Frontier {
+  const { files, tail } = written
   const long = files.length > 1 || tail.size > HASHED_ANEW
   const known = checkpoint && long ? cached(place, checkpoint) : undefined
   return (known && grown(place, written, known)) ?? hashedAnew(place, written, checkpoint)

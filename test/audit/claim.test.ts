@@ -14,11 +14,12 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { claimLog } from '../../src/audit/claim.ts'
 import { beginRun, openRecord, recordEvent } from '../../src/cli/record.ts'
 import { readSettings, type Settings } from '../../src/config/settings.ts'
 import { hold } from '../../src/state/hold.ts'
 import { HEAD } from '../fakes/audit-log.ts'
-import { intent } from '../fakes/entry-body.ts'
+import { event, intent } from '../fakes/entry-body.ts'
 import { openedEntries } from '../fakes/unseal.ts'
 
 let state = ''
@@ -79,6 +80,22 @@ describe('a guard that starts', () => {
     expect(names.map(({ logName }) => logName)).toContain(name)
     await Promise.all(names.map(({ log }) => log.close()))
     expect(logs()).toHaveLength(2)
+  })
+
+  test('begins another where somebody took the one that it had just made, and gives up in the end', async () => {
+    const { log: other } = HEAD
+    const asked: string[] = []
+    const takenFor = (times: number) => (path: string) => {
+      asked.push(path)
+      return asked.length > times ? hold(path) : undefined
+    }
+    const claim = claimLog(state, other, { hold: takenFor(2) })
+    await claim.log.append(event())
+    await claim.log.close()
+    expect(claim.name).toBe(`${other}-3`)
+    expect(openedEntries(claim.dir)).toMatchObject([{ log: claim.name, seq: 0 }])
+    expect(new Set(asked).size).toBe(3)
+    expect(() => claimLog(state, 'more', { hold: () => undefined })).toThrow('another process')
   })
 
   test('leaves logs of an older format as they are', async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { openLog, type LogOptions } from '../../src/audit/log.ts'
 import { HEAD } from '../fakes/audit-log.ts'
+import { fakeClock } from '../fakes/clock.ts'
 import { memoryDisk, type FakeDisk } from '../fakes/disk.ts'
 import { intent, outcome } from '../fakes/entry-body.ts'
 
@@ -125,6 +126,50 @@ describe.each(['sync', 'syncAt'] as const)('a disk that fails to %s', (operation
     disk.fail(operation, 'EIO', 1)
     await expect(log.append(intent(), 'disk')).rejects.toMatchObject(unwritten)
     await expect(open(disk).append(intent(), 'disk')).resolves.toHaveProperty('seq', 1)
+  })
+})
+
+describe('a disk that does not answer', () => {
+  test('has failed after ten seconds, for all that wait and for good, and the log closes', async () => {
+    const disk = memoryDisk()
+    const clock = fakeClock('2026-11-28T03:00:00.000Z')
+    let released = 0
+    const log = open(disk, { timers: clock, clock, release: () => void (released += 1) })
+    disk.holdSyncs()
+    const first = log.append(intent({ id: 'a' }), 'disk')
+    await log.append(intent({ id: 'k' }))
+    const second = log.append(intent({ id: 'b' }), 'disk')
+    await log.append(outcome('k'))
+    let ended = false
+    void Promise.allSettled([first, second]).then(() => {
+      ended = true
+    })
+    clock.advance(9999)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(ended).toBe(false)
+    clock.advance(1)
+    await expect(first).rejects.toThrow('did not answer for 10 s')
+    await expect(second).rejects.toMatchObject(unwritten)
+    expect(log.writable()).toBe(false)
+    await expect(log.append(intent())).rejects.toThrow('start the guard again')
+    await expect(log.close()).rejects.toMatchObject(unwritten)
+    expect(released).toBe(1)
+  })
+
+  test('one that answers in time is not late afterwards', async () => {
+    const disk = memoryDisk()
+    const clock = fakeClock('2026-11-28T03:00:00.000Z')
+    const log = open(disk, { timers: clock, clock })
+    const held = disk.holdSyncs()
+    const slow = log.append(intent({ id: 'a' }), 'disk')
+    await log.append(intent({ id: 'k' }))
+    clock.advance(9999)
+    held()
+    await slow
+    clock.advance(60_000)
+    await log.append(intent({ id: 'b' }), 'disk')
+    await log.close()
+    expect(disk.synced(FILE)).toBe(disk.content()[FILE])
   })
 })
 

@@ -103,6 +103,24 @@ describe('entries of one turn of the event loop share one write', () => {
     expect(order).toEqual(['intent', 'outcome', 'next turn'])
   })
 
+  test('calls whose intent could not be written are not under way', async () => {
+    const disk = memoryDisk()
+    const log = open(disk)
+    disk.fail('write', 'ENOSPC', 1)
+    const lost = ['a', 'b', 'c'].map((id) => log.append(intent({ id })))
+    expect(await Promise.allSettled(lost)).toMatchObject(lost.map(() => ({ status: 'rejected' })))
+    const order: string[] = []
+    const next = new Promise<void>((resolve) => {
+      setImmediate(() => {
+        order.push('next turn')
+        resolve()
+      })
+    })
+    await log.append(intent({ id: 'd' })).then(() => order.push('intent'))
+    await next
+    expect(order).toEqual(['intent', 'next turn'])
+  })
+
   test('where several are, so do entries of other connections that were readable at the same time', async () => {
     const disk = memoryDisk()
     const log = open(disk)

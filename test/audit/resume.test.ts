@@ -93,7 +93,7 @@ describe('checkpoints', () => {
   test('one when it ends, of all of it, and the latest of them under its own name', async () => {
     const disk = memoryDisk()
     for (const count of [3, 4, 1]) await some(disk, count)
-    expectCheckpoints(disk, 3)
+    expectCheckpoints(disk, 4)
     expect(opened(disk.content()[at('checkpoint')] ?? '', KEY)).toMatchObject({ size: 8 })
   })
 
@@ -108,18 +108,18 @@ describe('checkpoints', () => {
     await log.append(intent())
     clock.advance(999)
     await signed()
-    expect(notes()).toBe(0)
+    expect(notes()).toBe(1)
     clock.advance(1)
-    await expect.poll(notes).toBe(1)
+    await expect.poll(notes).toBe(2)
     clock.advance(60_000)
     await signed()
-    expect(notes()).toBe(1)
+    expect(notes()).toBe(2)
     await log.append(outcome())
     clock.advance(1000)
-    await expect.poll(notes).toBe(2)
-    expectCheckpoints(disk, 2)
+    await expect.poll(notes).toBe(3)
+    expectCheckpoints(disk, 3)
     await log.close()
-    expect(notes()).toBe(2)
+    expect(notes()).toBe(3)
   })
 
   test('nothing is signed of what the disk did not take', async () => {
@@ -128,7 +128,7 @@ describe('checkpoints', () => {
     await log.append(intent())
     disk.fail('sync', 'EIO')
     await expect(log.close()).rejects.toMatchObject({ code: 'ERR_AUDIT_APPEND' })
-    expect(disk.content()).not.toHaveProperty([at('checkpoint')])
+    expect(opened(disk.content()[at('checkpoint')] ?? '', KEY)).toMatchObject({ size: 0 })
   })
 
   test('one that cannot be written is told, spoils no entry, and the next one is whole', async () => {
@@ -146,6 +146,36 @@ describe('checkpoints', () => {
     await again.close()
     expect(told).toHaveLength(1)
     expectCheckpoints(disk, 1)
+  })
+})
+
+describe('a log that is begun', () => {
+  test('has a checkpoint of no entries on the disk before it takes the first', async () => {
+    const disk = memoryDisk()
+    open(disk)
+    expect(opened(disk.synced(at('checkpoints-0')) ?? '', KEY)).toMatchObject({ size: 0 })
+    expect(disk.syncedAt).toEqual(expect.arrayContaining([DIR, '/state/log']))
+    expect(disk.sizeOf(at('audit-0.jsonl'))).toBe(0)
+  })
+
+  test('goes on after a kill with an entry of which nothing else was signed', async () => {
+    const disk = memoryDisk()
+    await open(disk).append(intent())
+    disk.restart('kill')
+    await some(disk, 1)
+    expect(lines(disk)).toHaveLength(2)
+    expectCheckpoints(disk, 2)
+  })
+
+  test('takes nothing where it cannot be signed', () => {
+    const disk = memoryDisk()
+    disk.fail('syncNow', 'EIO')
+    expect(() => open(disk)).toThrow(expect.objectContaining({ code: 'ERR_AUDIT_APPEND' }))
+    disk.restart('kill')
+    disk.remove(at('checkpoint'))
+    disk.remove(at('checkpoints-0'))
+    open(disk)
+    expect(opened(disk.synced(at('checkpoints-0')) ?? '', KEY)).toMatchObject({ size: 0 })
   })
 })
 
@@ -232,6 +262,20 @@ describe('a log that does not lead to its own last checkpoint is not gone on wit
     expect(disk.content()).toEqual(before)
   })
 
+  test('all that was signed was removed, and the entries chained anew', async () => {
+    const disk = memoryDisk()
+    await some(disk, 6)
+    for (const name of ['checkpoint', 'checkpoints-0', 'frontier.json']) disk.remove(at(name))
+    tamper(disk, (all) => {
+      all[2] = (all[2] ?? '').replace('permitted', 'outside_mandate')
+      rechained(all)
+    })
+    const before = disk.content()
+    expect(() => open(disk)).toThrow(expect.objectContaining(unreadable))
+    expect(() => open(disk)).toThrow('6 entries and no checkpoint')
+    expect(disk.content()).toEqual(before)
+  })
+
   test('nor one whose checkpoint another key signed', async () => {
     const disk = memoryDisk()
     await some(disk, 3)
@@ -275,6 +319,31 @@ describe('a log that does not lead to its own last checkpoint is not gone on wit
     expect(lines(disk)).toHaveLength(22)
     expectCheckpoints(disk, 2)
   })
+})
+
+test('what a guard that was killed left unsynced is on the disk with the next entry that waits for it', async () => {
+  const disk = memoryDisk()
+  const options = { rotateBytes: 3000 }
+  await some(disk, 2, options)
+  const killed = open(disk, options)
+  const held = disk.holdSyncs()
+  const name = killed.putObject(Buffer.from('mandate: m\n'))
+  for (let index = 0; index < 12; index += 1) await killed.append(intent({ facts: { index } }))
+  disk.restart('kill')
+  held()
+  const next = open(disk, options)
+  next.putObject(Buffer.from('mandate: m\n'))
+  await next.append(intent(), 'disk')
+  const content = disk.content()
+  const left = Object.keys(content).filter((path) =>
+    /\/(audit-\d+\.jsonl|keys-\d+\.bin|checkpoints-\d+)$/.test(path),
+  )
+  expect(left.length).toBeGreaterThan(6)
+  for (const path of [...left, at(`objects/${name}`)])
+    expect(disk.synced(path), path).toBe(content[path])
+  disk.restart('power cut')
+  await some(disk, 1, options)
+  expect(lines(disk)).toHaveLength(16)
 })
 
 test('entries after the last checkpoint are part of the tree', async () => {

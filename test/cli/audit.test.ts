@@ -129,6 +129,26 @@ describe('anchoring', () => {
     expect(readFileSync(file, 'utf8').match(/chaperone\.dev\/log\/g/g)).toHaveLength(1)
   })
 
+  test('publishes no checkpoint of no records, and finds a log that went back to it', async () => {
+    const file = join(state, 'anchors')
+    const again = (count: number) => {
+      rmSync(join(state, 'log'), { recursive: true })
+      write(ENTRIES.slice(0, count), [0])
+    }
+    again(5)
+    const nothing = await audit('anchor', '--to', file)
+    expect([nothing.exit, nothing.err]).toEqual([3, expect.stringContaining('nothing is signed')])
+    expect(existsSync(file)).toBe(false)
+    expect((await audit('verify')).exit).toBe(3)
+    rmSync(join(state, 'log'), { recursive: true })
+    write(ENTRIES)
+    expect((await audit('anchor', '--to', file)).exit).toBe(0)
+    again(5)
+    const back = await audit('anchor', '--to', file)
+    expect([back.exit, back.err]).toEqual([3, expect.stringContaining('not what was signed')])
+    expect((await audit('verify', '--anchors', file)).exit).toBe(1)
+  })
+
   test('gives the note to a command, whose failure is its own', async () => {
     const file = join(state, 'given')
     const script = 'process.stdin.pipe(require("fs").createWriteStream(process.argv[1]))'

@@ -232,6 +232,12 @@ export function memoryDisk(): FakeDisk {
         const file = files.get(path)
         if (file) file.synced = file.bytes
       }),
+    syncNow: (path) => {
+      ask('syncNow')
+      syncedAt.push(path)
+      const file = files.get(path)
+      if (file) file.synced = file.bytes
+    },
     rename: (from, to) => {
       ask('rename')
       const file = files.get(from)

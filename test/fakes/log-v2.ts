@@ -88,6 +88,7 @@ export function writeLogV2(log: WrittenLog): string {
     part().notes += `${latest}\n`
   }
   part()
+  if (log.sizes?.includes(0) === true) signed(0)
   for (const [seq, { entry, secret, args }] of entries.entries()) {
     const turned = seq > 0 && seq % rotate === 0
     if (turned) first = seq
