@@ -65,7 +65,7 @@ function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded
 
 const CALLED_OFF = 'called off after it left'
 
-/** It never reached its upstream: it is no call that was made. */
+/** It never reached its upstream: it is no call that was made. What an upstream says of a call that left gives nothing back. */
 const NOTHING_LEFT: ReadonlySet<FaultCode> = new Set([
   'ERR_UPSTREAM_DOWN',
   'ERR_DEFINITION_CHANGED',
@@ -77,6 +77,7 @@ function failed(error: unknown, kind: Resource['kind']): Refusal {
     case 'ERR_DEFINITION_CHANGED':
       return refusal('forward', changedReason(kind), error.message)
     case 'ERR_UPSTREAM_DOWN':
+    case 'ERR_UPSTREAM_REFUSED':
       return refusal('forward', 'upstream_unavailable', error.message)
     case 'ERR_UPSTREAM_DENIED':
       return refusal('forward', 'credential_unavailable', error.message)

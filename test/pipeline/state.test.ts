@@ -147,6 +147,7 @@ describe('a budget', () => {
     ['an answer that cannot be read', new GuardError('ERR_UPSTREAM_UNUSABLE', 'x')],
     ['no answer in time', new GuardError('ERR_UPSTREAM_TIMEOUT', 'x')],
     ['an unknown outcome', new GuardError('ERR_UPSTREAM_LOST', 'x')],
+    ['a status that says that nothing was done', new GuardError('ERR_UPSTREAM_REFUSED', 'x')],
     ['a credential that is refused', new GuardError('ERR_UPSTREAM_DENIED', 'x')],
   ]
   test.each(SPENT)('is spent by %s', async (_, answer) => {
