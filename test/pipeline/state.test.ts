@@ -644,3 +644,17 @@ describe('a traceparent', () => {
     expect(await recorded(text)).toBeUndefined()
   })
 })
+
+test('a mandate that ends while the intent waits for the disk lets nothing out, and holds nothing', async () => {
+  const line = priced()
+  const { log } = line.ports
+  const append: typeof log.append = async (entry, until) => {
+    const receipt = await log.append(entry, until)
+    if (entry.type === 'intent') line.clock.advance(30 * 86_400_000)
+    return receipt
+  }
+  const concluded = await takeCall(call('pay'), { ...line.ports, log: { ...log, append } })
+  expect(concluded).toMatchObject({ refusal: { stage: 'equip', reason: 'mandate_expired' } })
+  expect(left(line)).toEqual([])
+  expect(line.store.ended).toEqual([{ hold: 1, how: 'released' }])
+})
