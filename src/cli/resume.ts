@@ -11,6 +11,7 @@ import {
   factsOf,
   onlyOne,
   REAL_PARTS,
+  recordIfPossible,
   TAKE_BACK_HELP,
   TAKE_BACK_OPTIONS,
   type TakeBackFlags,
@@ -32,7 +33,7 @@ ${TARGET_HELP}
 ${TAKE_BACK_HELP}
 
 Exit codes: 0 in effect in every guard that runs, 1 nothing stands against it, or it stays revoked, 2 usage, 3 a guard did not
-answer in time, or the state cannot be used.
+answer in time, the state cannot be used, or (clock) it cannot be put on record.
 `
 
 const OPTIONS = { ...TAKE_BACK_OPTIONS, revoked: { type: 'boolean' } } as const
@@ -57,16 +58,11 @@ async function resume(argv: readonly string[], io: CliIo, parts: TakeBackParts):
   })
   const word = onlyOne(positionals)
   const why = reasonOf(values.why)
-  return withState(values, io, parts, (store, state) =>
+  return withState(values, io, parts, (store) =>
     word === 'clock'
-      ? clock(why, { store, state }, { flags: values, io, parts })
-      : lifted(meant(word, store, io), why, { store, state }, { flags: values, io, parts }),
+      ? clock(why, store, { flags: values, io, parts })
+      : lifted(meant(word, store, io), why, store, { flags: values, io, parts }),
   )
-}
-
-interface Place {
-  readonly store: StateStore
-  readonly state: string
 }
 
 interface Told {
@@ -75,22 +71,26 @@ interface Told {
   readonly parts: TakeBackParts
 }
 
-async function clock(
-  why: string,
-  { store, state }: Place,
-  { flags, io, parts }: Told,
-): Promise<number> {
+async function clock(why: string, store: StateStore, { flags, io, parts }: Told): Promise<number> {
   const at = parts.clock.now()
   const by = `operator ${parts.user()}`
   const before = store.latest()
-  store.resetLatest(at)
   const facts = {
     clock: new Date(at).toISOString(),
     before: new Date(before).toISOString(),
     why,
     by,
   }
-  await parts.record?.(state, 'lifted', facts)
+  // Nothing else says later why guards went on at an earlier time: where it cannot be recorded, nothing changes.
+  try {
+    await parts.record?.({ flags, io }, 'lifted', facts)
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error)
+    const said = `it cannot be put on record: ${printable(what)}`
+    io.stderr(`${paint(io, 'red', 'nothing changed')}: ${said}\n`)
+    return 3
+  }
+  store.resetLatest(at)
   io.stdout(
     flags.json === true
       ? `${JSON.stringify({ what: 'clock', ...facts }, undefined, 2)}\n`
@@ -99,12 +99,7 @@ async function clock(
   return 0
 }
 
-async function lifted(
-  target: Target,
-  why: string,
-  { store, state }: Place,
-  told: Told,
-): Promise<number> {
+async function lifted(target: Target, why: string, store: StateStore, told: Told): Promise<number> {
   const { flags, io, parts } = told
   const [at, by] = [parts.clock.now(), `operator ${parts.user()}`]
   const ended = store.lift(target, { at, why, by, revoked: flags.revoked === true })
@@ -113,7 +108,7 @@ async function lifted(
     return 1
   }
   const change: Change = { what: 'lifted', target, at, why, by }
-  await parts.record?.(state, 'lifted', factsOf(change, ended.id))
+  await recordIfPossible(told, 'lifted', factsOf(change, ended.id))
   return carriedOut(change, store, told)
 }
 

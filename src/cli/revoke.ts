@@ -47,12 +47,8 @@ async function revoke(argv: readonly string[], io: CliIo, parts: TakeBackParts):
   })
   const word = onlyOne(positionals)
   const why = reasonOf(values.why)
-  return withState(values, io, parts, (store, state) => {
+  return withState(values, io, parts, (store) => {
     const target = meant(word, store, io)
-    return restricted(
-      { target, kind: 'revoked', why },
-      { store, state },
-      { flags: values, io, parts },
-    )
+    return restricted({ target, kind: 'revoked', why }, store, { flags: values, io, parts })
   })
 }

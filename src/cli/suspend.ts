@@ -50,7 +50,7 @@ async function suspend(argv: readonly string[], io: CliIo, parts: TakeBackParts)
   const word = onlyOne(positionals)
   const why = reasonOf(values.why)
   const until = endOf(values.for, parts.clock.now())
-  return withState(values, io, parts, (store, state) => {
+  return withState(values, io, parts, (store) => {
     const target = meant(word, store, io)
     const wanted = {
       target,
@@ -58,6 +58,6 @@ async function suspend(argv: readonly string[], io: CliIo, parts: TakeBackParts)
       why,
       ...(until !== undefined && { until }),
     } as const
-    return restricted(wanted, { store, state }, { flags: values, io, parts })
+    return restricted(wanted, store, { flags: values, io, parts })
   })
 }

@@ -7,13 +7,14 @@ import {
   carriedOut,
   type Change,
   factsOf,
+  recordIfPossible,
   type TakeBackFlags,
   type TakeBackParts,
 } from './take-back.ts'
 
 export async function restricted(
   wanted: Pick<Restriction, 'target' | 'kind' | 'why' | 'until'>,
-  { store, state }: { readonly store: StateStore; readonly state: string },
+  store: StateStore,
   told: { readonly flags: TakeBackFlags; readonly io: CliIo; readonly parts: TakeBackParts },
 ): Promise<number> {
   const { parts, io } = told
@@ -28,6 +29,6 @@ export async function restricted(
     return 0
   }
   const change: Change = { ...said, what: kind, at, by }
-  await parts.record?.(state, 'restricted', factsOf(change, stands.id))
+  await recordIfPossible(told, 'restricted', factsOf(change, stands.id))
   return carriedOut(change, store, told)
 }

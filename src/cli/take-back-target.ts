@@ -5,10 +5,11 @@ import { loadMandate } from '../mandate/load.ts'
 import { nearest, problemText } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import type { StateStore } from '../model/port.ts'
-import type { Target } from '../model/state.ts'
+import type { Instance, Target } from '../model/state.ts'
 import { targetOf, targetText } from '../model/target.ts'
-import { type CliIo, printable } from './io.ts'
 import { usage } from './why.ts'
+import { touches } from '../state/restriction-follow.ts'
+import { type CliIo, paint, printable } from './io.ts'
 
 const FORMS = 'everything, mandate:<name>, agent:<name>, upstream:<name> or tool:<server>/<name>'
 
@@ -45,6 +46,25 @@ export function meant(
   )
 }
 
+/** What no running guard serves may be meant for one that starts later, or be misspelt: that is said, and it stands. */
+export function warnUnserved(
+  target: Target,
+  store: Pick<StateStore, 'instances'>,
+  io: CliIo,
+): void {
+  const guards = store.instances().filter(({ alive }) => alive)
+  if (guards.length === 0 || guards.some((one) => touches(target, one))) return
+  const { kind } = target
+  const served = servedBy(guards).filter(
+    (one) => one.kind === (kind === 'tool' ? 'upstream' : kind),
+  )
+  const near = nearest(kind === 'tool' ? target.server : bareName(target), served.map(bareName))
+  const hint = served.find((one) => bareName(one) === near)
+  const rest = hint ? ` (did you mean \`${printable(targetText(hint))}\`?)` : ''
+  const what = `no guard that runs serves ${printable(targetText(target))}${rest}`
+  io.stderr(`${paint(io, 'yellow', 'warning')}: ${what}\n`)
+}
+
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true
 }
@@ -60,13 +80,16 @@ function nameIn(path: string): string {
 /** Everything that has a name, each once. */
 function knownIn(store: Pick<StateStore, 'instances' | 'restrictions'>): readonly Target[] {
   const guards = store.instances().filter(({ alive }) => alive)
-  const served = guards.flatMap(({ mandates, upstreams }): Target[] => [
+  const all = [...servedBy(guards), ...store.restrictions().all.map(({ target }) => target)]
+  return [...new Map(all.map((target) => [targetText(target), target])).values()]
+}
+
+function servedBy(guards: readonly Pick<Instance, 'mandates' | 'upstreams'>[]): readonly Target[] {
+  return guards.flatMap(({ mandates, upstreams }): Target[] => [
     ...mandates.map(({ name }) => ({ kind: 'mandate', name }) as const),
     ...mandates.map(({ agent }) => ({ kind: 'agent', name: agent }) as const),
     ...upstreams.map((name) => ({ kind: 'upstream', name }) as const),
   ])
-  const all = [...served, ...store.restrictions().all.map(({ target }) => target)]
-  return [...new Map(all.map((target) => [targetText(target), target])).values()]
 }
 
 function bareName(target: Target): string {

@@ -4,6 +4,8 @@ import { userInfo } from 'node:os'
 import { readSettings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
+import { problemText } from '../model/document.ts'
+import { GuardError } from '../model/error.ts'
 import { type Instant, instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { StateStore } from '../model/port.ts'
@@ -11,7 +13,9 @@ import type { EventName } from '../model/record.ts'
 import type { Restriction, Target } from '../model/state.ts'
 import { targetText } from '../model/target.ts'
 import { openStore, storePath } from '../state/sqlite.ts'
+import { settingsFile } from './arguments.ts'
 import { type CliIo, paint, printable, type Style } from './io.ts'
+import { settingsOf } from './launch.ts'
 import { recordEvent } from './record.ts'
 import {
   answerLines,
@@ -22,6 +26,7 @@ import {
   type WaitParts,
 } from './take-back-wait.ts'
 import { lastingMs, usage } from './why.ts'
+import { warnUnserved } from './take-back-target.ts'
 
 /** What a test puts in place of the real thing. */
 export interface TakeBackParts extends WaitParts {
@@ -29,8 +34,12 @@ export interface TakeBackParts extends WaitParts {
   readonly open: (stateDir: string) => StateStore
   /** The name of whoever is at the keyboard, as the system has it. */
   readonly user: () => string
-  /** Puts the command itself on record; never rejects. */
-  readonly record?: (stateDir: string, event: EventName, facts: JsonObject) => Promise<void>
+  /**
+   * Puts the command itself on record, under the settings of the guards.
+   *
+   * @throws GuardError where that cannot be done
+   */
+  readonly record?: (told: Recording, event: EventName, facts: JsonObject) => Promise<void>
 }
 
 export const REAL_PARTS: TakeBackParts = {
@@ -41,14 +50,35 @@ export const REAL_PARTS: TakeBackParts = {
   record: onRecord,
 }
 
+/** Who gave the command, and where. */
+export interface Recording {
+  readonly flags: Pick<TakeBackFlags, 'settings' | 'state-dir'>
+  readonly io: CliIo
+}
+
+/** Their settings say which key signs the record: a log that is signed by another one would be another log. */
+async function onRecord(
+  { flags, io }: Recording,
+  name: EventName,
+  facts: JsonObject,
+): Promise<void> {
+  const { settings, problems } = settingsOf(flags, settingsFile(flags, io.cwd, io), io, 'ask')
+  const bad = problems.find(({ level }) => level === 'error')
+  if (bad) throw new GuardError('ERR_CONFIG_INVALID', problemText(bad))
+  await recordEvent(io, settings, name, facts)
+}
+
 /** What cannot be recorded happens all the same: to take back is not to wait for a disk. The guards record it, too. */
-async function onRecord(stateDir: string, name: EventName, facts: JsonObject): Promise<void> {
-  const io = { env: process.env }
+export async function recordIfPossible(
+  { parts, ...told }: Recording & { readonly parts: Pick<TakeBackParts, 'record'> },
+  name: EventName,
+  facts: JsonObject,
+): Promise<void> {
   try {
-    await recordEvent(io, readSettings({ 'state-dir': stateDir }, {}, stateDir), name, facts)
+    await parts.record?.(told, name, facts)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    process.stderr.write(`chaperone: this command is not on record: ${why}\n`)
+    told.io.stderr(`chaperone: this command is not on record: ${printable(why)}\n`)
   }
 }
 
@@ -64,18 +94,21 @@ function userName(): string {
 export const TAKE_BACK_OPTIONS = {
   why: { type: 'string' },
   'no-wait': { type: 'boolean' },
+  settings: { type: 'string' },
   'state-dir': { type: 'string' },
   json: { type: 'boolean' },
 } as const
 
 export const TAKE_BACK_HELP = `  --why <text>            why: every guard that it is about puts it on record
   --no-wait               do not wait until the guards have it in effect (at most 5 s)
+  --settings <file>       the settings of the guards; else CHAPERONE_SETTINGS, ./chaperone.yaml
   --state-dir <folder>    where the state is kept: the folder of the guards' record (or CHAPERONE_STATE_DIR)
   --json                  one JSON document instead of text`
 
 export interface TakeBackFlags {
   readonly why?: string | undefined
   readonly 'no-wait'?: boolean | undefined
+  readonly settings?: string | undefined
   readonly 'state-dir'?: string | undefined
   readonly json?: boolean | undefined
 }
@@ -135,8 +168,9 @@ export async function carriedOut(
   const { revision } = store.restrictions()
   const waits = flags['no-wait'] !== true
   const guards = waits
-    ? await answers(store, { revision, at: change.at }, parts, io.signal)
+    ? await answers(store, { revision, at: change.at, target: change.target }, parts, io.signal)
     : undefined
+  if (change.what !== 'lifted') warnUnserved(change.target, store, io)
   io.stdout(flags.json === true ? json(change, guards) : text(change, guards, io))
   return guards?.every(isDone) === false ? 3 : 0
 }
@@ -159,9 +193,10 @@ function json(change: Change, guards: readonly Answered[] | undefined): string {
     by,
     ...(until !== undefined && { until: new Date(until).toISOString() }),
     ...(guards && {
-      guards: guards.map(({ instance, pid, effectMs, gone }) => ({
+      guards: guards.map(({ instance, pid, serves, effectMs, gone }) => ({
         instance,
         pid,
+        serves,
         effect_ms: effectMs ?? null,
         ...(gone && { gone }),
       })),

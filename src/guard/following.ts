@@ -13,7 +13,7 @@ import type { TimeKeeper } from '../pipeline/port.ts'
 import { Presence } from '../state/presence.ts'
 import { followRestrictions } from '../state/restriction-follow.ts'
 import type { RestrictionWatch } from '../state/restriction-watch.ts'
-import { reviewing } from './reviewing.ts'
+import { Reviews } from './reviewing.ts'
 
 /** What is known of the guard. */
 export interface Followed {
@@ -49,7 +49,10 @@ export function follow(house: Followed, acting: readonly Acting[], time: TimeKee
   const served = servedBy(house, acting)
   const presence = presenceOf(house, served, time)
   presence.start()
-  const stops: (() => void)[] = []
+  const reviews = new Reviews(
+    house,
+    acting.map(({ mandate }) => mandate.mandate),
+  )
   const changes = followRestrictions({
     ...house,
     self: served,
@@ -58,14 +61,10 @@ export function follow(house: Followed, acting: readonly Acting[], time: TimeKee
   })
   return {
     changes,
-    reviewed: ({ mandate, log }) => {
-      const reviews = reviewing(mandate.mandate, { ...house, log })
-      stops.push(reviews.stop)
-      return reviews.log
-    },
+    reviewed: ({ mandate, log }) => reviews.heard(mandate.mandate, log),
     start: () => changes.start(),
     stop: () => {
-      for (const stop of stops) stop()
+      reviews.stop()
       changes.close()
       presence.stop()
     },

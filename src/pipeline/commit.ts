@@ -138,7 +138,7 @@ function recorded(
 }
 
 /** A tool that nobody classed may do anything; a prompt or a resource is read, unless somebody says otherwise. */
-function changesTheWorld({ call, decided }: SteppedUp): boolean {
+export function changesTheWorld({ call, decided }: SteppedUp): boolean {
   const { effects, named } = decided.resolved.authority
   const unclassed = named.length === 0 && effects.length === EFFECT_CLASSES.length
   if (unclassed && call.resource.kind !== 'tool') return false

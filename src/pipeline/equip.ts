@@ -5,7 +5,8 @@
  */
 import { refusal, type Refusal } from '../model/verdict.ts'
 import { refusedNow } from './again.ts'
-import { obligationsOf, type Committed } from './commit.ts'
+import { standing } from './bind.ts'
+import { changesTheWorld, obligationsOf, type Committed } from './commit.ts'
 import { noticesOf, type Notice } from './duty/notify.ts'
 import type { Departure, LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
@@ -24,6 +25,10 @@ export const equip: StageRow<Committed, Equipped> = {
   codes: [
     'credential_unavailable',
     'obligation_unmet',
+    'mandate_not_yet_valid',
+    'mandate_expired',
+    'clock_moved_back',
+    'guard_stopping',
     'mandate_revoked',
     'mandate_suspended',
     'revoked',
@@ -61,9 +66,14 @@ async function told(
   return reason === undefined ? ready(committed) : unmet(`it would not be let out now: ${reason}`)
 }
 
-/** It waited for its intent: what was taken back meanwhile does not leave. */
+/** It waited for its intent: what was taken back meanwhile does not leave, nor, after a disk, what is no longer bound. */
 function equipped(committed: Committed, ports: LinePorts): Equipped | Refusal {
-  return takenBack('equip', committed.call.resource, ports) ?? ready(committed)
+  const { call, steppedUp } = committed
+  const taken = takenBack('equip', call.resource, ports)
+  if (taken) return taken
+  if (!changesTheWorld(steppedUp)) return ready(committed)
+  const reason = standing(ports)?.reason
+  return reason === undefined ? ready(committed) : refusal('equip', reason)
 }
 
 function ready(committed: Committed): Equipped {

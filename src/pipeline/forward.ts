@@ -27,6 +27,10 @@ export const forward: StageRow<Equipped, Forwarded> = {
     'cancelled',
     'tool_changed',
     'definition_changed',
+    'mandate_not_yet_valid',
+    'mandate_expired',
+    'clock_moved_back',
+    'guard_stopping',
     'mandate_revoked',
     'mandate_suspended',
     'revoked',
@@ -65,7 +69,7 @@ function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded
 
 const CALLED_OFF = 'called off after it left'
 
-/** It never reached its upstream: it is no call that was made. */
+/** It never reached its upstream: it is no call that was made. What an upstream says of a call that left gives nothing back. */
 const NOTHING_LEFT: ReadonlySet<FaultCode> = new Set([
   'ERR_UPSTREAM_DOWN',
   'ERR_DEFINITION_CHANGED',
@@ -77,6 +81,7 @@ function failed(error: unknown, kind: Resource['kind']): Refusal {
     case 'ERR_DEFINITION_CHANGED':
       return refusal('forward', changedReason(kind), error.message)
     case 'ERR_UPSTREAM_DOWN':
+    case 'ERR_UPSTREAM_REFUSED':
       return refusal('forward', 'upstream_unavailable', error.message)
     case 'ERR_UPSTREAM_DENIED':
       return refusal('forward', 'credential_unavailable', error.message)

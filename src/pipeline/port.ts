@@ -110,8 +110,8 @@ export interface Departure {
 /**
  * The upstreams as `forward` sees them.
  *
- * @throws GuardError ERR_UPSTREAM_DOWN (nothing left the guard), ERR_UPSTREAM_DENIED (the upstream does not take the
- * guard's credential, and did nothing), ERR_UPSTREAM_TIMEOUT or ERR_UPSTREAM_LOST (it left, and what became of it is not
+ * @throws GuardError ERR_UPSTREAM_DOWN (nothing left the guard), ERR_UPSTREAM_DENIED (the upstream says that it does not
+ * take the guard's credential), ERR_UPSTREAM_REFUSED (it left, and the upstream says that it did nothing), ERR_UPSTREAM_TIMEOUT or ERR_UPSTREAM_LOST (it left, and what became of it is not
  * known)
  */
 export interface ForwardPort {

@@ -1,6 +1,7 @@
 /** The way out: a judged call becomes a request of the upstream's own era and names, and its answer comes back whole. */
 import type { CompiledMandate } from '../model/authority.ts'
 import type { UpstreamRequest } from '../model/call.ts'
+import type { DenyReason } from '../model/decision.ts'
 import { GuardError } from '../model/error.ts'
 import { isObject, member, type Json, type JsonObject } from '../model/json.ts'
 import type { UpstreamAnswer } from '../model/port.ts'
@@ -41,6 +42,8 @@ export interface DepartureOptions {
   readonly flood: Flood
   readonly overhear: Overhear
   readonly restricted: RestrictedPort
+  /** Why the mandate does not bind at this moment. */
+  readonly unbound: () => DenyReason | undefined
 }
 
 /** A departure with everything that is known about its way. */
@@ -66,9 +69,13 @@ function forward(
   if (!link) throw new GuardError('ERR_UPSTREAM_DOWN', `no upstream \`${departure.server}\``)
   const { agreement } = link
   if (agreement) return depart(departure, { link, agreement }, options)
-  const departed = link
-    .connect(options.wish(link.server))
-    .then((agreed) => depart(departure, { link, agreement: agreed }, options))
+  const departed = link.connect(options.wish(link.server)).then((agreed) => {
+    // Starting takes its time: the mandate may have ended meanwhile.
+    const { cancelled } = departure
+    const why = cancelled.aborted ? undefined : options.unbound()
+    if (why !== undefined && cancelled instanceof Underway) cancelled.callOff(why)
+    return depart(departure, { link, agreement: agreed }, options)
+  })
   // Nobody waits for an upstream that starts on account of a call that was called off meanwhile: it does not leave.
   const calledOff = new Promise<Called>((resolve) => {
     departure.cancelled.onAbort(() => resolve('cancelled'))

@@ -132,7 +132,7 @@ export function createFront(options: FrontOptions): Front {
   const levels = new Levels()
   const { restricted } = options
   const heard = { self, mandate, parking, watch, overhear, restricted, taken: judge.taken }
-  const way = { ...heard, links: byName, wish, seal, levels, flood }
+  const way = { ...heard, unbound: judge.unbound, links: byName, wish, seal, levels, flood }
   const upstreams = unlessTaken(asDecided(departures(way), catalog), restricted)
   const ports = linePorts(options, { catalog, upstreams, stopping })
   const asks = new Asks({ ...heard, ...judge, standing, log, time, timers, operational })

@@ -1,7 +1,7 @@
 /**
  * The reviews of one mandate while its guard runs: fed by what goes on record and by time, it suspends, or tells somebody,
  * once for each cause. What was a cause once is kept in the store, beside the budgets, and is none again after a restart;
- * refusals are counted in memory, by each guard for itself.
+ * refusals are counted in memory, by each guard for itself: one reviewer hears whatever its guard does under the mandate.
  */
 import type { DenyReason } from '../model/decision.ts'
 import { callId, type Instant, instant } from '../model/id.ts'
@@ -14,7 +14,7 @@ import type { BudgetState, Target } from '../model/state.ts'
 export interface ReviewOptions {
   readonly mandate: string
   readonly triggers: readonly ReviewTrigger[]
-  readonly store: Pick<StateStore, 'hold' | 'settle' | 'budgets' | 'restrict'>
+  readonly store: Pick<StateStore, 'hold' | 'settle' | 'budgets' | 'restrict' | 'together'>
   readonly clock: Pick<Clock, 'now'>
   readonly operational: OperationalLog
   readonly notifier?: Notifier | undefined
@@ -50,8 +50,11 @@ const ALWAYS = instant(0)
 
 export class Reviewer {
   readonly #options: ReviewOptions
-  /** Refusals of late, the oldest first. */
-  readonly #denials: Instant[] = []
+  /** Refusals of late, the oldest first, numbered as they came. */
+  readonly #denials: { readonly at: Instant; readonly number: number }[] = []
+  #denied = 0
+  /** The last refusal that each trigger has fired for: from there on it counts anew. */
+  readonly #firedFor = new Map<ReviewTrigger, number>()
   /** What is known to be no first use: the store is asked once about each. */
   readonly #used = new Set<string>()
   #usedOn: number | undefined
@@ -121,27 +124,36 @@ export class Reviewer {
       0,
     )
     if (longest === 0) return
-    this.#denials.push(at)
-    while ((this.#denials[0] ?? at) <= at - longest) this.#denials.shift()
-    for (const trigger of this.#options.triggers) {
-      if (trigger.on !== 'denials') continue
-      const count = this.#denials.filter((one) => one > at - trigger.withinMs).length
-      if (count <= trigger.over) continue
-      const why = `${count} refusals within ${trigger.withinMs / 1000} s`
-      // From here on they are counted anew: another so many are another cause.
-      this.#denials.length = 0
-      this.#fire(trigger, { id: iso(at), why })
-    }
+    this.#denied += 1
+    this.#denials.push({ at, number: this.#denied })
+    while ((this.#denials[0]?.at ?? at) <= at - longest) this.#denials.shift()
+    for (const trigger of this.#options.triggers)
+      if (trigger.on === 'denials') this.#refused(trigger, at)
   }
 
-  #changed({ server, tool, after, drift }: JsonObject): void {
+  #refused(trigger: ReviewTrigger & { readonly on: 'denials' }, at: Instant): void {
+    const before = this.#firedFor.get(trigger) ?? 0
+    const since = at - trigger.withinMs
+    const count = this.#denials.filter((one) => one.number > before && one.at > since).length
+    if (count <= trigger.over) return
+    const [id, why] = [
+      `${iso(at)} ${trigger.over} ${trigger.withinMs}`,
+      `${count} refusals within ${trigger.withinMs / 1000} s`,
+    ]
+    this.#fire(trigger, { id, why })
+    // Another so many are another cause, for this trigger: others go on counting.
+    this.#firedFor.set(trigger, this.#denied)
+  }
+
+  #changed({ server, tool, before, after, drift }: JsonObject): void {
     if (typeof server !== 'string' || typeof tool !== 'string') return
     if (drift !== 'changed' && drift !== 'held') return
-    const hash = typeof after === 'string' ? after : ''
+    // What was approved meanwhile and changes back is another cause.
+    const hashes = [before, after].map((hash) => (typeof hash === 'string' ? hash : '')).join(' ')
     for (const trigger of this.#options.triggers) {
       if (trigger.on !== 'tool_changed') continue
       const why = `the definition of ${server}/${tool} changed`
-      this.#fire(trigger, { id: `${server}/${tool} ${hash}`, why, tool: { server, name: tool } })
+      this.#fire(trigger, { id: `${server}/${tool} ${hashes}`, why, tool: { server, name: tool } })
     }
   }
 
@@ -174,17 +186,20 @@ export class Reviewer {
 
   #fire(trigger: ReviewTrigger, cause: Cause): void {
     const { on, action, to } = trigger
-    if (!this.#isNew(trigger, cause)) return
     const { mandate, store, clock, record, operational } = this.#options
     const { why, tool } = cause
+    const target = targetOf(trigger, mandate, cause)
+    // Both or neither: a cause that is known, and suspended nothing, would never be one again.
+    const isNew = store.together(() => {
+      if (!this.#isNew(trigger, cause)) return false
+      const by = `review ${on}`
+      if (target) store.restrict({ target, kind: 'suspended', at: clock.now(), why, by })
+      return true
+    })
+    if (!isNew) return
     const facts = { on, action, mandate, why, ...(tool && { tool: `${tool.server}/${tool.name}` }) }
     operational.warn(facts, 'a review of the mandate is due')
     record(facts)
-    const target = targetOf(trigger, mandate, cause)
-    if (target) {
-      const by = `review ${on}`
-      store.restrict({ target, kind: 'suspended', at: clock.now(), why, by })
-    }
     if (to !== undefined) void this.#tell(to, facts)
   }
 

@@ -6,7 +6,8 @@ import { main } from '../../src/cli/main.ts'
 import { resumeCommand } from '../../src/cli/resume.ts'
 import { revokeCommand } from '../../src/cli/revoke.ts'
 import { suspendCommand } from '../../src/cli/suspend.ts'
-import type { TakeBackParts } from '../../src/cli/take-back.ts'
+import { REAL_PARTS, type TakeBackParts } from '../../src/cli/take-back.ts'
+import { GuardError } from '../../src/model/error.ts'
 import { instant, sha256 } from '../../src/model/id.ts'
 import type { StateStore } from '../../src/model/port.ts'
 import { memoryStore } from '../../src/state/memory.ts'
@@ -27,12 +28,14 @@ let store: StateStore
 /** What the guards do while a command waits. */
 let meanwhile: (ms: number) => void
 let recorded: unknown[]
+let unrecordable: boolean
 beforeEach(() => {
   here = desk()
   clock = fakeClock('2026-11-24T12:00:00Z')
   store = memoryStore({ clock, isRunning: () => true })
   meanwhile = () => undefined
   recorded = []
+  unrecordable = false
 })
 afterEach(() => here.remove())
 
@@ -67,7 +70,10 @@ async function run(name: string, ...argv: readonly string[]) {
     open: () =>
       Object.assign(Object.create(store) as StateStore, bound(store), { close: () => undefined }),
     user: () => 'lee',
-    record: async (_state, event, facts) => void recorded.push([event, facts]),
+    record: async (_told, event, facts) => {
+      if (unrecordable) throw new GuardError('ERR_AUDIT_APPEND', 'the key is gone')
+      recorded.push([event, facts])
+    },
   }
   const make = COMMANDS[name]
   if (!make) throw new Error(`no command ${name}`)
@@ -145,6 +151,69 @@ describe('revoke', () => {
     expect(await run('revoke', 'upstream:mail', ...WHY, '--no-wait')).toMatchObject({ code: 0 })
     expect(clock.monotonic()).toBe(0)
     expect(store.restrictions().all).toHaveLength(2)
+  })
+})
+
+describe('a name that nobody serves', () => {
+  test.each([
+    ['mandate:intaek', 'mandate:intake'],
+    ['agent:buyr', 'agent:buyer'],
+    ['upstream:vendor', 'upstream:vendors'],
+    ['tool:vendor/approve', 'upstream:vendors'],
+  ])('%s is taken back, with a warning that names the nearest', async (word, near) => {
+    runs('g1')
+    sees('g1', 40)
+    const { code, out, err } = await run('revoke', word, ...WHY)
+    expect(code).toBe(0)
+    expect(err).toBe(`warning: no guard that runs serves ${word} (did you mean \`${near}\`?)\n`)
+    expect(out).toContain('g1  pid 41  known after 40 ms: it serves nothing of that name')
+    expect(out).not.toContain('in effect')
+    expect(store.restrictions().all).toHaveLength(1)
+  })
+
+  test('each guard says whether it serves it', async () => {
+    runs('g1')
+    runs('g2', 'other', 'mailer', ['mail'])
+    sees('g1', 40)
+    sees('g2', 40)
+    const { out, err } = await run('suspend', 'upstream:vendors', ...WHY, '--json')
+    expect(err).toBe('')
+    expect(JSON.parse(out)).toMatchObject({
+      guards: [
+        { instance: 'g1', serves: true },
+        { instance: 'g2', serves: false },
+      ],
+    })
+  })
+})
+
+describe('what cannot be put on record', () => {
+  test('is taken back and lifted all the same, and that is said', async () => {
+    unrecordable = true
+    const said = 'chaperone: this command is not on record: the key is gone\n'
+    expect(await run('suspend', 'agent:buyer', ...WHY)).toMatchObject({ code: 0, err: said })
+    expect(store.restrictions().all).toHaveLength(1)
+    expect(await run('resume', 'agent:buyer', ...WHY)).toMatchObject({ code: 0, err: said })
+    expect(store.restrictions().all).toEqual([])
+  })
+
+  test('leaves the clock as it was', async () => {
+    store.register({ instance: 'g', pid: 1, startedAt: NOON, log: '', mandates: [], upstreams: [] })
+    store.heartbeat('g', instant(NOON + 86_400_000), 0)
+    unrecordable = true
+    const { code, out, err } = await run('resume', 'clock', '--why', 'ntp was wrong')
+    expect({ code, out }).toEqual({ code: 3, out: '' })
+    expect(err).toContain('the key is gone')
+    expect(store.latest()).toBe(NOON + 86_400_000)
+  })
+
+  test.each([
+    ['./chaperone.yaml', []],
+    ['--settings', ['--settings', 'chaperone.yaml']],
+  ])('the settings of the guards say which key signs it: %s', async (_, flags) => {
+    here.write('chaperone.yaml', 'audit: { key: ./nowhere.pem }\n')
+    const told = { flags: { settings: flags[1] }, io: here.io }
+    await expect(REAL_PARTS.record?.(told, 'lifted', {})).rejects.toThrow(/nowhere\.pem/)
   })
 })
 

@@ -147,6 +147,7 @@ describe('a budget', () => {
     ['an answer that cannot be read', new GuardError('ERR_UPSTREAM_UNUSABLE', 'x')],
     ['no answer in time', new GuardError('ERR_UPSTREAM_TIMEOUT', 'x')],
     ['an unknown outcome', new GuardError('ERR_UPSTREAM_LOST', 'x')],
+    ['a status that says that nothing was done', new GuardError('ERR_UPSTREAM_REFUSED', 'x')],
     ['a credential that is refused', new GuardError('ERR_UPSTREAM_DENIED', 'x')],
   ]
   test.each(SPENT)('is spent by %s', async (_, answer) => {
@@ -642,4 +643,18 @@ describe('a traceparent', () => {
   ])('of another form is left out: %j', async (text) => {
     expect(await recorded(text)).toBeUndefined()
   })
+})
+
+test('a mandate that ends while the intent waits for the disk lets nothing out, and holds nothing', async () => {
+  const line = priced()
+  const { log } = line.ports
+  const append: typeof log.append = async (entry, until) => {
+    const receipt = await log.append(entry, until)
+    if (entry.type === 'intent') line.clock.advance(30 * 86_400_000)
+    return receipt
+  }
+  const concluded = await takeCall(call('pay'), { ...line.ports, log: { ...log, append } })
+  expect(concluded).toMatchObject({ refusal: { stage: 'equip', reason: 'mandate_expired' } })
+  expect(left(line)).toEqual([])
+  expect(line.store.ended).toEqual([{ hold: 1, how: 'released' }])
 })

@@ -104,6 +104,57 @@ test('too many refusals in a time suspend the mandate; what the guard could not 
   expect(fired).toHaveLength(2)
 })
 
+test('each of two triggers about refusals counts for itself: the lower one does not disarm the higher one', () => {
+  const low = { on: 'denials', over: 1, withinMs: 60_000, action: 'notify', to: 'owner' } as const
+  const high = { on: 'denials', over: 4, withinMs: 3_600_000, action: 'suspend' } as const
+  const { clock, reviewer, refused, fired, stands } = setup(low, high)
+  for (let count = 1; count <= 5; count += 1) {
+    expect(stands()).toEqual([])
+    reviewer.hear(refused('outside_mandate'))
+    clock.advance(1)
+  }
+  expect(stands()).toEqual([{ target: MANDATE, kind: 'suspended', by: 'review denials' }])
+  expect(fired.map(({ action, why }) => [action, why])).toEqual([
+    ['notify', '2 refusals within 60 s'],
+    ['notify', '2 refusals within 60 s'],
+    ['suspend', '5 refusals within 3600 s'],
+  ])
+})
+
+test('a cause that could not suspend is none yet: it suspends the next time', () => {
+  const { clock, store, intent, stands } = setup()
+  const [fired, errors]: [JsonObject[], string[]] = [[], []]
+  const note = (_facts: object, message: string): void => void errors.push(message)
+  let broken = true
+  const reviewer = new Reviewer({
+    mandate: 'm',
+    triggers: [{ on: 'first_use', action: 'suspend' }],
+    store: {
+      hold: (request) => store.hold(request),
+      settle: (held) => store.settle(held),
+      budgets: (prefix) => store.budgets(prefix),
+      together: (act) => store.together(act),
+      restrict: (one) => {
+        if (broken) throw new Error('the disk is full')
+        return store.restrict(one)
+      },
+    },
+    clock,
+    operational: { debug: note, info: note, warn: () => undefined, error: note },
+    record: (facts) => fired.push(facts),
+  })
+  reviewer.hear(intent('x'))
+  expect({ stands: stands(), fired, errors }).toEqual({
+    stands: [],
+    fired: [],
+    errors: ['a review could not be made'],
+  })
+  broken = false
+  reviewer.hear(intent('x'))
+  expect(stands()).toEqual([{ target: MANDATE, kind: 'suspended', by: 'review first_use' }])
+  expect(fired).toHaveLength(1)
+})
+
 test('the first use of a tool, once for ever', () => {
   const { reviewer, restarted, intent, stands, fired } = setup({
     on: 'first_use',
@@ -153,6 +204,11 @@ test('a tool whose definition changed: that tool, or all of it', () => {
   hear({ server: 'a', tool: 'x', drift: 'changed', after: sha256('a'.repeat(64)) })
   expect(fired).toHaveLength(1)
   expect(stands()).toMatchObject([{ target: { kind: 'tool', server: 'a', name: 'x' } }])
+  // Another change to the same definition, after another one was approved.
+  const [before, after] = [sha256('b'.repeat(64)), sha256('a'.repeat(64))]
+  hear({ server: 'a', tool: 'x', drift: 'changed', before, after })
+  hear({ server: 'a', tool: 'x', drift: 'changed', before, after })
+  expect(fired).toHaveLength(2)
 })
 
 test('a mandate that nobody uses is suspended after so long, counted from its last use, across restarts', () => {
