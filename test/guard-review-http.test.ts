@@ -1,5 +1,6 @@
 /** The reviews of a guard for several agents: what one key's connection shows is everybody's, and keys of one mandate add up. */
 import { expect, test } from 'vitest'
+import { targetText } from '../src/model/target.ts'
 import { memoryStore } from '../src/state/memory.ts'
 import { fakeClock } from './fakes/clock.ts'
 import { httpGuard } from './fakes/http-guard.ts'
@@ -28,8 +29,8 @@ test('a definition that changed is a cause for every mandate, whoever saw it', a
   tools = [{ ...X, description: 'another one' }]
   // The second agent's own upstream shows the new definition to the guard that pinned the old one.
   await guard.ask('tools/list', {}, { key: 'two' })
-  const names = store.restrictions().all.map(({ target }) => 'name' in target && target.name)
-  expect(names.toSorted()).toEqual(['first', 'second'])
+  const targets = store.restrictions().all.map(({ target }) => targetText(target))
+  expect(new Set(targets)).toEqual(new Set(['mandate:first', 'mandate:second']))
   await guard.stop()
 })
 
