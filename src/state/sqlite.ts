@@ -40,6 +40,8 @@ export interface StoreOptions {
   readonly clock: Clock
   readonly operational?: OperationalLog
   readonly isRunning?: IsRunning
+  /** One is made also where there was one: an operator says so. */
+  readonly anew?: boolean
 }
 
 export function storePath(stateDir: string): string {
@@ -47,9 +49,9 @@ export function storePath(stateDir: string): string {
 }
 
 /**
- * Opens the store, and makes it where there is none.
+ * Opens the store, and makes it where there never was one.
  *
- * @throws GuardError ERR_STATE_UNUSABLE where it is damaged, of a newer form or of another application, or cannot be read
+ * @throws GuardError ERR_STATE_UNUSABLE where it was taken away, is damaged, of a newer form or of another application, or cannot be read
  */
 export function openStore(options: StoreOptions): SqliteStore {
   return new SqliteStore(options)
@@ -72,8 +74,8 @@ export class SqliteStore implements StateStore {
   #holder = NOBODY
   #lookedAt: number
 
-  constructor({ path, clock, operational, isRunning = processRuns }: StoreOptions) {
-    const { raw, identity, made } = openFile(path)
+  constructor({ path, clock, operational, isRunning = processRuns, anew }: StoreOptions) {
+    const { raw, identity, made } = openFile(path, anew)
     this.#clock = clock
     this.#identity = identity
     this.#isRunning = isRunning

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import {
   chmodSync,
+  existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -144,9 +146,41 @@ test('a file that is removed or replaced while it is open is noticed', () => {
   clock.advance(1000)
   expect(() => take(store)).toThrow(unusable(/it was removed/))
   expect(() => store.restrictions()).toThrow(unusable(/it was removed/))
-  const other = open()
+  const other = openStore({ path, clock, anew: true })
+  opened.push(other)
   take(other)
   expect(() => store.restrictions()).toThrow(unusable(/another file took its place/))
+})
+
+describe('a state that was taken away', () => {
+  const record = (): void => {
+    mkdirSync(join(dir, 'state', 'log', 'one'), { recursive: true })
+    writeFileSync(join(dir, 'state', 'log', 'one', 'lock.db'), '')
+  }
+
+  test.each<[string, () => void]>([
+    ['a log', record],
+    ['the key of logs', () => writeFileSync(join(dir, 'state', 'log.vkey'), '')],
+    ['a log of its writes', () => writeFileSync(`${path}-wal`, 'x')],
+  ])('is not begun anew in silence where there is %s', (_what, make) => {
+    open().close()
+    rmSync(path)
+    make()
+    expect(() => open()).toThrow(unusable(/it is not there.*resume state/))
+    expect(existsSync(path)).toBe(false)
+    const anew = openStore({ path, clock, anew: true })
+    opened.push(anew)
+    expect(take(anew)).toBe(true)
+    expect(take(open())).toBe(true)
+  })
+
+  test('is none where the folder has no record, or one of a form without a state', () => {
+    mkdirSync(join(dir, 'state', 'log', 'old'), { recursive: true })
+    writeFileSync(join(dir, 'state', 'log', 'old', 'audit-0.jsonl'), '')
+    expect(take(open())).toBe(true)
+    record()
+    expect(take(open())).toBe(true)
+  })
 })
 
 test('the form of a new store is the latest', () => {
