@@ -169,7 +169,7 @@ export class SqliteStore implements StateStore {
   }
 
   resetLatest(at: Instant): void {
-    this.#connection.write(RESET, at)
+    this.#connection.durably(() => this.#connection.write(RESET, at))
   }
 
   close(): void {

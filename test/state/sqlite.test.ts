@@ -20,6 +20,11 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { callId, instant } from '../../src/model/id.ts'
 import { openStore, type SqliteStore, storePath } from '../../src/state/sqlite.ts'
+import { hold } from '../../src/state/sqlite-budgets.ts'
+import { Connection } from '../../src/state/sqlite-connection.ts'
+import { openFile } from '../../src/state/sqlite-file.ts'
+import { RestrictionTable } from '../../src/state/sqlite-restrictions.ts'
+import { endTask, taskId } from '../../src/state/sqlite-tasks.ts'
 import { MIGRATIONS } from '../../src/state/sqlite-schema.ts'
 import { debit, guard, stateStoreContract } from '../contracts/state-store.ts'
 import { fakeClock } from '../fakes/clock.ts'
@@ -181,6 +186,34 @@ describe('a state that was taken away', () => {
     record()
     expect(take(open())).toBe(true)
   })
+})
+
+test('what is taken back, and the end of a task, wait for the disk; calls do not', () => {
+  open().close()
+  const { raw } = openFile(path)
+  const level = (): unknown => raw.prepare('PRAGMA synchronous').get()?.['synchronous']
+  const levels: unknown[] = []
+  raw.function('note_level', () => {
+    levels.push(level())
+    return 0
+  })
+  for (const change of ['INSERT ON restrictions', 'UPDATE ON tasks', 'INSERT ON holds'])
+    raw.exec(`CREATE TEMP TRIGGER "${change}" AFTER ${change} BEGIN SELECT note_level(); END`)
+  const connection = new Connection(raw, path)
+  const restrictions = new RestrictionTable(connection)
+  const said = { at: T0, why: 'x', by: 'dana' }
+  const who = { mandate: 'm', agent: 'a', task: 't' }
+  taskId(connection, who, T0)
+  restrictions.restrict({ ...said, target: { kind: 'everything' }, kind: 'suspended' })
+  restrictions.lift({ kind: 'everything' }, { ...said, revoked: false })
+  endTask(connection, who, said)
+  // FULL: also the log of writes is on the disk when a transaction ends.
+  expect(levels).toEqual([2, 2, 2])
+  expect(level()).toBe(1)
+  const holder = { instance: 'a', log: 'a' }
+  hold(connection, { call: callId('c'), at: T0, debits: [debit()] }, holder)
+  expect(levels.at(-1)).toBe(1)
+  connection.close()
 })
 
 test('the form of a new store is the latest', () => {
