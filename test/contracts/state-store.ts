@@ -389,6 +389,19 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
         expect(store.restrictions().all).toMatchObject([{ kind: 'revoked', why: 'fifth' }])
       })
 
+      test('of one target: a suspension that ends earlier shortens none', () => {
+        const until = (hours: number) => ({ until: instant(T0 + hours * HOUR) })
+        const two = store.restrict({ ...said(TOOL, 'suspended'), ...until(2) })
+        expect(store.restrict({ ...said(TOOL, 'suspended'), ...until(1) })).toEqual(two)
+        expect(store.restrictions().all).toEqual([two])
+        store.restrict({ ...said(TOOL, 'suspended'), ...until(3) })
+        expect(store.restrictions().all).toMatchObject([until(3)])
+        const open = store.restrict(said(TOOL, 'suspended'))
+        expect(store.restrict({ ...said(TOOL, 'suspended'), ...until(9) })).toEqual(open)
+        expect(store.restrictions()).toMatchObject({ revision: 3, all: [open] })
+        expect(store.restrict(said(TOOL, 'revoked')).kind).toBe('revoked')
+      })
+
       test('are lifted against exactly their target, a revocation only where that is said', () => {
         const other = open()
         const tool = store.restrict(said(TOOL, 'suspended'))
