@@ -23,7 +23,15 @@ import type {
   Target,
 } from '../model/state.ts'
 import { checkDebits, debited, windowOf } from './budget.ts'
-import { isAlive, isGone, type IsRunning, processRuns } from './running.ts'
+import {
+  isAlive,
+  type IsRunning,
+  type Own,
+  ownProcess,
+  processRuns,
+  type Runs,
+  runsBeside,
+} from './running.ts'
 import { summaryOf, taskKey } from './task.ts'
 import { MemoryTask, type OpenTask } from './memory-task.ts'
 import {
@@ -41,6 +49,8 @@ export interface MemoryOptions {
   /** What several stores share; absent: one of its own. */
   readonly memory?: Memory
   readonly isRunning?: IsRunning
+  /** Absent: this process. */
+  readonly own?: Own
 }
 
 interface Taken {
@@ -87,15 +97,15 @@ export function memoryStore(options: MemoryOptions): StateStore {
 
 class MemoryStore implements StateStore {
   readonly #clock: Pick<Clock, 'now'>
-  readonly #isRunning: IsRunning
+  readonly #runs: Runs
   readonly #memory: Memory
   #holder = { instance: '', log: '' }
   #closed = false
 
-  constructor({ clock, memory = emptyMemory(), isRunning = processRuns }: MemoryOptions) {
+  constructor({ clock, memory = emptyMemory(), isRunning = processRuns, own }: MemoryOptions) {
     this.#clock = clock
     this.#memory = memory
-    this.#isRunning = isRunning
+    this.#runs = runsBeside(own ?? ownProcess(clock.now()), isRunning)
   }
 
   hold({ call, at, debits }: HoldRequest): Held {
@@ -152,10 +162,9 @@ class MemoryStore implements StateStore {
 
   orphans(): readonly OrphanHold[] {
     const { guards, holds } = this.#open()
-    const now = this.#clock.now()
     const gone = (instance: string): boolean => {
       const guard = guards.get(instance)
-      return instance !== '' && (!guard || isGone(guard, now, this.#isRunning))
+      return instance !== '' && (!guard || !this.#runs(guard))
     }
     return [...holds]
       .filter(([, { instance }]) => gone(instance))
@@ -232,7 +241,7 @@ class MemoryStore implements StateStore {
   instances(): readonly Instance[] {
     const now = this.#clock.now()
     return [...this.#open().guards.values()]
-      .map((guard) => ({ ...guard, alive: isAlive(guard, now, this.#isRunning) }))
+      .map((guard) => ({ ...guard, alive: isAlive(guard, now, this.#runs) }))
       .toSorted((a, b) => a.startedAt - b.startedAt || (a.instance < b.instance ? -1 : 1))
   }
 

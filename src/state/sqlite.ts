@@ -23,7 +23,14 @@ import type {
   Restrictions,
   Target,
 } from '../model/state.ts'
-import { type IsRunning, processRuns } from './running.ts'
+import {
+  type IsRunning,
+  type Own,
+  ownProcess,
+  processRuns,
+  type Runs,
+  runsBeside,
+} from './running.ts'
 import { budgets, hold, type Holder, orphans, release, settle } from './sqlite-budgets.ts'
 import { Connection, instantIn, known } from './sqlite-connection.ts'
 import { openFile, sameFile } from './sqlite-file.ts'
@@ -40,6 +47,8 @@ export interface StoreOptions {
   readonly clock: Clock
   readonly operational?: OperationalLog
   readonly isRunning?: IsRunning
+  /** Absent: this process. */
+  readonly own?: Own
   /** One is made also where there was one: an operator says so. */
   readonly anew?: boolean
 }
@@ -67,22 +76,23 @@ export class SqliteStore implements StateStore {
   readonly #clock: Clock
   readonly #connection: Connection
   readonly #identity: string
-  readonly #isRunning: IsRunning
+  readonly #runs: Runs
   readonly #restrictions: RestrictionTable
   readonly #instances: InstanceTable
   readonly #checkpoints: Checkpoints
   #holder = NOBODY
   #lookedAt: number
 
-  constructor({ path, clock, operational, isRunning = processRuns, anew }: StoreOptions) {
+  constructor(options: StoreOptions) {
+    const { path, clock, operational, isRunning = processRuns, anew } = options
     const { raw, identity, made } = openFile(path, anew)
     this.#clock = clock
     this.#identity = identity
-    this.#isRunning = isRunning
+    this.#runs = runsBeside(options.own ?? ownProcess(clock.now()), isRunning)
     this.#lookedAt = clock.monotonic()
     this.#connection = new Connection(raw, path)
     this.#restrictions = new RestrictionTable(this.#connection)
-    this.#instances = new InstanceTable(this.#connection, isRunning)
+    this.#instances = new InstanceTable(this.#connection, this.#runs)
     this.#checkpoints = new Checkpoints(path, operational)
     if (made) operational?.info({ path }, 'a state was made: nothing was used or revoked before')
   }
@@ -106,7 +116,7 @@ export class SqliteStore implements StateStore {
   }
 
   orphans(): readonly OrphanHold[] {
-    return orphans(this.#connection, this.#clock.now(), this.#isRunning)
+    return orphans(this.#connection, this.#runs)
   }
 
   budgets(prefix: string): readonly BudgetState[] {

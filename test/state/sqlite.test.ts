@@ -64,7 +64,7 @@ const unusable = (what: string | RegExp): object =>
 
 stateStoreContract('the database', (world) => {
   const file = join(mkdtempSync(join(dir, 'world-')), 'state.db')
-  return () => openStore({ ...world, path: file })
+  return (own) => openStore({ ...world, path: file, ...(own && { own }) })
 })
 
 test('the file and what is beside it are for their owner alone, also where they were not', () => {
@@ -233,6 +233,31 @@ test('who waits for a writer for too long is refused', () => {
   other.exec('ROLLBACK')
   other.close()
   expect(take(store)).toBe(true)
+})
+
+test('one that was forgotten while it slept is there again with its next heartbeat; one that runs is not', () => {
+  const running = new Set([1, 2])
+  const store = (): SqliteStore => {
+    const one = openStore({ path, clock, isRunning: (pid) => running.has(pid) })
+    opened.push(one)
+    return one
+  }
+  const [a, b, c] = [store(), store(), store()]
+  a.register(guard('a', 1))
+  b.register(guard('b', 2))
+  running.delete(2)
+  clock.advance(8 * 86_400_000)
+  c.register(guard('c', 3))
+  const names = (): unknown[] => c.instances().map(({ instance }) => instance)
+  expect(names()).toEqual(['a', 'c'])
+  running.add(2)
+  const at = clock.now()
+  b.heartbeat('b', at, 7, at)
+  const known = c.instances().find(({ instance }) => instance === 'b')
+  expect(known).toEqual({ ...guard('b', 2), heartbeatAt: at, seen: 7, seenAt: at, alive: true })
+  b.unregister('b')
+  b.heartbeat('b', clock.now(), 7)
+  expect(names()).toEqual(['a', 'c'])
 })
 
 test('what others write is found, and what is gone for long is forgotten', () => {
