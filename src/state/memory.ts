@@ -76,6 +76,7 @@ export interface Memory {
   readonly tasks: Map<string, OpenTask>
   lastHold: HoldId
   latest: Instant
+  resets: number
 }
 
 export function emptyMemory(): Memory {
@@ -88,6 +89,7 @@ export function emptyMemory(): Memory {
     tasks: new Map(),
     lastHold: 0,
     latest: instant(0),
+    resets: 0,
   }
 }
 
@@ -249,8 +251,14 @@ class MemoryStore implements StateStore {
     return this.#open().latest
   }
 
+  resets(): number {
+    return this.#open().resets
+  }
+
   resetLatest(at: Instant): void {
-    this.#open().latest = at
+    const memory = this.#open()
+    memory.latest = at
+    memory.resets += 1
   }
 
   close(): void {

@@ -83,4 +83,5 @@ export const MIGRATIONS: readonly ((raw: DatabaseSync) => void)[] = [
     `)
     raw.prepare('INSERT INTO secrets VALUES (1, ?)').run(randomBytes(32).toString('base64url'))
   },
+  (raw) => raw.exec('ALTER TABLE marks ADD COLUMN resets INTEGER NOT NULL DEFAULT 0'),
 ]

@@ -32,7 +32,7 @@ import {
   runsBeside,
 } from './running.ts'
 import { budgets, hold, type Holder, orphans, release, settle } from './sqlite-budgets.ts'
-import { Connection, instantIn, known } from './sqlite-connection.ts'
+import { Connection, instantIn, known, numberIn } from './sqlite-connection.ts'
 import { openFile, sameFile } from './sqlite-file.ts'
 import { InstanceTable } from './sqlite-instances.ts'
 import { RestrictionTable } from './sqlite-restrictions.ts'
@@ -69,7 +69,8 @@ export function openStore(options: StoreOptions): SqliteStore {
 /** How long a look at the file holds, in milliseconds. */
 const LOOK_MS = 1000
 const LATEST = 'SELECT latest FROM marks WHERE id = 1'
-const RESET = 'UPDATE marks SET latest = ? WHERE id = 1'
+const RESETS = 'SELECT resets FROM marks WHERE id = 1'
+const RESET = 'UPDATE marks SET latest = ?, resets = resets + 1 WHERE id = 1'
 const NOBODY: Holder = { instance: '', log: '' }
 
 export class SqliteStore implements StateStore {
@@ -175,6 +176,12 @@ export class SqliteStore implements StateStore {
   latest(): Instant {
     return this.#connection.guarded(() =>
       instantIn(known(this.#connection.sql(LATEST).get()), 'latest'),
+    )
+  }
+
+  resets(): number {
+    return this.#connection.guarded(() =>
+      numberIn(known(this.#connection.sql(RESETS).get()), 'resets'),
     )
   }
 

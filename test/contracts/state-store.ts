@@ -667,8 +667,10 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
       expect(open().latest()).toBe(tomorrow)
       store.heartbeat('a', instant(tomorrow + 1), 0)
       expect(store.latest()).toBe(tomorrow + 1)
+      expect(open().resets()).toBe(0)
       store.resetLatest(T0)
       expect(store.latest()).toBe(T0)
+      expect(open().resets()).toBe(1)
     })
 
     test('nothing is answered once it is closed', () => {
