@@ -285,7 +285,11 @@ function restrictedTo(
 
 /** What another guard has seen of the time counts, too. */
 function timeOf({ clock, store }: Pick<House, 'clock' | 'store'>): TimeKeeper {
-  return timeKeeper(clock, () => store.latest())
+  return timeKeeper(
+    clock,
+    () => store.latest(),
+    () => store.resets(),
+  )
 }
 
 /** The upstreams with what they are shown of logins. */

@@ -1,7 +1,14 @@
-/** `chaperone resume`: what was held back goes on; also a revocation of anything but a mandate, and a clock that was wrong. */
+/**
+ * `chaperone resume`: what was held back goes on; also a revocation of anything but a mandate, a clock that was wrong, and a
+ * state that is gone.
+ */
+import { lstatSync } from 'node:fs'
+import { readSettings } from '../config/settings.ts'
+import { stateDir } from '../config/state-dir.ts'
 import type { StateStore } from '../model/port.ts'
 import type { Target } from '../model/state.ts'
 import { targetText } from '../model/target.ts'
+import { storePath } from '../state/sqlite.ts'
 import { parseFlags } from './arguments.ts'
 import { type CliIo, type Command, paint, printable } from './io.ts'
 import { meant, TARGET_HELP } from './take-back-target.ts'
@@ -22,10 +29,12 @@ import { reasonOf } from './why.ts'
 
 const HELP = `usage: chaperone resume <target> --why <text> [--revoked] [options]
        chaperone resume clock --why <text>
+       chaperone resume state --why <text>
 
 Ends what stands against exactly this target. A revocation ends only with --revoked, and that of a mandate never does: a new
 mandate needs a new name. \`resume clock\` says that the clock was wrong and what it says now is right: guards refuse every
-call while it is behind the latest time that any of them has seen.
+call while it is behind the latest time that any of them has seen. \`resume state\` says that the state is gone for good: what was
+used, revoked and seen begins anew. Where a backup can be had, put that back instead.
 
 ${TARGET_HELP}
 
@@ -58,6 +67,7 @@ async function resume(argv: readonly string[], io: CliIo, parts: TakeBackParts):
   })
   const word = onlyOne(positionals)
   const why = reasonOf(values.why)
+  if (word === 'state') return stateAnew(why, { flags: values, io, parts })
   return withState(values, io, parts, (store) =>
     word === 'clock'
       ? clock(why, store, { flags: values, io, parts })
@@ -95,6 +105,34 @@ async function clock(why: string, store: StateStore, { flags, io, parts }: Told)
     flags.json === true
       ? `${JSON.stringify({ what: 'clock', ...facts }, undefined, 2)}\n`
       : `the clock is right: ${facts.clock} (it was ${facts.before})\n`,
+  )
+  return 0
+}
+
+/** On record, so that nobody takes the state for one that was always there. */
+async function stateAnew(why: string, { flags, io, parts }: Told): Promise<number> {
+  const state = stateDir(io.env, readSettings(flags, io.env, io.cwd).stateDir)
+  const path = storePath(state)
+  if (lstatSync(path, { throwIfNoEntry: false })) {
+    const said = `\`${printable(path)}\` is there (move it away first if it cannot be used)`
+    io.stderr(`${paint(io, 'red', 'nothing changed')}: ${said}\n`)
+    return 1
+  }
+  const by = `operator ${parts.user()}`
+  // Nothing else says later why nothing is revoked any more: where it cannot be recorded, nothing changes.
+  try {
+    await parts.record?.({ flags, io }, 'state_begun', { why, by })
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error)
+    const said = `it cannot be put on record: ${printable(what)}`
+    io.stderr(`${paint(io, 'red', 'nothing changed')}: ${said}\n`)
+    return 3
+  }
+  parts.open(state, true).close()
+  io.stdout(
+    flags.json === true
+      ? `${JSON.stringify({ what: 'state', path, why, by }, undefined, 2)}\n`
+      : `the state begins anew: nothing is used, revoked or suspended\n  why: ${printable(why)} (${printable(by)})\n`,
   )
   return 0
 }

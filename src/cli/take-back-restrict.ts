@@ -22,9 +22,10 @@ export async function restricted(
   const by = `operator ${parts.user()}`
   const { kind, ...said } = wanted
   const stands = store.restrict({ ...wanted, at, by })
-  if (stands.kind !== kind) {
+  if (stands.kind !== kind || stands.until !== wanted.until) {
     const since = new Date(stands.at).toISOString()
-    const what = `${printable(targetText(stands.target))} is revoked since ${since}, which is more`
+    const end = stands.until === undefined ? '' : ` until ${new Date(stands.until).toISOString()}`
+    const what = `${printable(targetText(stands.target))} is ${stands.kind} since ${since}${end}, which is more`
     io.stderr(`${paint(io, 'yellow', 'nothing changed')}: ${what}\n`)
     return 0
   }

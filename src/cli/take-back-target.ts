@@ -24,7 +24,12 @@ export function meant(
 ): Target {
   if (word === undefined || word === '') throw usage('no target is named', `say ${FORMS}`)
   const said = targetOf(word)
-  if (said) return said
+  if (said) {
+    // A mandate's globs mean many tools; here a name is one.
+    if (said.kind !== 'everything' && /[*?]/.test(word))
+      throw usage(`\`${printable(word)}\` is a pattern, and one thing is taken back at a time`, `name it: ${FORMS}`)
+    return said
+  }
   const path = resolve(cwd, word)
   if (isFile(path)) return { kind: 'mandate', name: nameIn(path) }
   const known = knownIn(store)

@@ -30,8 +30,12 @@ import { warnUnserved } from './take-back-target.ts'
 
 /** What a test puts in place of the real thing. */
 export interface TakeBackParts extends WaitParts {
-  /** @throws GuardError ERR_STATE_UNUSABLE */
-  readonly open: (stateDir: string) => StateStore
+  /**
+   * `anew`: also where there was one that is gone.
+   *
+   * @throws GuardError ERR_STATE_UNUSABLE
+   */
+  readonly open: (stateDir: string, anew?: boolean) => StateStore
   /** The name of whoever is at the keyboard, as the system has it. */
   readonly user: () => string
   /**
@@ -45,7 +49,7 @@ export interface TakeBackParts extends WaitParts {
 export const REAL_PARTS: TakeBackParts = {
   clock: systemClock,
   pause: (ms) => pause(ms),
-  open: (state) => openStore({ path: storePath(state), clock: systemClock }),
+  open: (state, anew = false) => openStore({ path: storePath(state), clock: systemClock, anew }),
   user: userName,
   record: onRecord,
 }

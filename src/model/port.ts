@@ -262,5 +262,7 @@ export interface StateStore {
   latest(): Instant
   /** An operator's word that the clock was wrong, and what it says now is right. */
   resetLatest(at: Instant): void
+  /** How often that was said. */
+  resets(): number
   close(): void
 }

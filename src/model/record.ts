@@ -115,6 +115,7 @@ export type EventName =
   | 'lifted'
   | 'review_triggered'
   | 'holds_recovered'
+  | 'state_begun'
   | 'record_erased'
   | 'settings_loaded'
   | 'catalog_listed'

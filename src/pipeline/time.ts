@@ -13,12 +13,17 @@ const LOOK_MS = 1000
 
 /**
  * `seen`: the latest wall time that any guard knows of. It goes back only where an operator says that it was wrong, and then
- * this one follows.
+ * this one follows: `resets` counts how often that was.
  *
  * @throws GuardError ERR_STATE_UNUSABLE where that is not known at the start; later, what was known last counts
  */
-export function timeKeeper(clock: Clock, seen?: () => Instant): TimeKeeper {
+export function timeKeeper(
+  clock: Clock,
+  seen?: () => Instant,
+  resets: () => number = () => 0,
+): TimeKeeper {
   const start = clock.now()
+  let followed = resets()
   let known: Instant = seen?.() ?? start
   let latest: Instant = known > start ? known : start
   let looked = clock.monotonic()
@@ -26,12 +31,17 @@ export function timeKeeper(clock: Clock, seen?: () => Instant): TimeKeeper {
   const look = (now: Instant, see: () => Instant): void => {
     const before = known
     looked = clock.monotonic()
+    let wasWrong: boolean
     try {
+      // Before the time: a reset in between is followed with the next look.
+      const count = resets()
       known = see()
+      wasWrong = count !== followed
+      followed = count
     } catch {
       return
     }
-    if (known > latest || (known < before && back(now))) latest = known
+    if (known > latest || ((wasWrong || known < before) && back(now))) latest = known
   }
   return {
     read: () => {

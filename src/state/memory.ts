@@ -23,7 +23,15 @@ import type {
   Target,
 } from '../model/state.ts'
 import { checkDebits, debited, windowOf } from './budget.ts'
-import { isAlive, isGone, type IsRunning, processRuns } from './running.ts'
+import {
+  isAlive,
+  type IsRunning,
+  type Own,
+  ownProcess,
+  processRuns,
+  type Runs,
+  runsBeside,
+} from './running.ts'
 import { summaryOf, taskKey } from './task.ts'
 import { MemoryTask, type OpenTask } from './memory-task.ts'
 import {
@@ -41,6 +49,8 @@ export interface MemoryOptions {
   /** What several stores share; absent: one of its own. */
   readonly memory?: Memory
   readonly isRunning?: IsRunning
+  /** Absent: this process. */
+  readonly own?: Own
 }
 
 interface Taken {
@@ -66,6 +76,7 @@ export interface Memory {
   readonly tasks: Map<string, OpenTask>
   lastHold: HoldId
   latest: Instant
+  resets: number
 }
 
 export function emptyMemory(): Memory {
@@ -78,6 +89,7 @@ export function emptyMemory(): Memory {
     tasks: new Map(),
     lastHold: 0,
     latest: instant(0),
+    resets: 0,
   }
 }
 
@@ -87,15 +99,15 @@ export function memoryStore(options: MemoryOptions): StateStore {
 
 class MemoryStore implements StateStore {
   readonly #clock: Pick<Clock, 'now'>
-  readonly #isRunning: IsRunning
+  readonly #runs: Runs
   readonly #memory: Memory
   #holder = { instance: '', log: '' }
   #closed = false
 
-  constructor({ clock, memory = emptyMemory(), isRunning = processRuns }: MemoryOptions) {
+  constructor({ clock, memory = emptyMemory(), isRunning = processRuns, own }: MemoryOptions) {
     this.#clock = clock
     this.#memory = memory
-    this.#isRunning = isRunning
+    this.#runs = runsBeside(own ?? ownProcess(clock.now()), isRunning)
   }
 
   hold({ call, at, debits }: HoldRequest): Held {
@@ -152,10 +164,9 @@ class MemoryStore implements StateStore {
 
   orphans(): readonly OrphanHold[] {
     const { guards, holds } = this.#open()
-    const now = this.#clock.now()
     const gone = (instance: string): boolean => {
       const guard = guards.get(instance)
-      return instance !== '' && (!guard || isGone(guard, now, this.#isRunning))
+      return instance !== '' && (!guard || !this.#runs(guard))
     }
     return [...holds]
       .filter(([, { instance }]) => gone(instance))
@@ -232,7 +243,7 @@ class MemoryStore implements StateStore {
   instances(): readonly Instance[] {
     const now = this.#clock.now()
     return [...this.#open().guards.values()]
-      .map((guard) => ({ ...guard, alive: isAlive(guard, now, this.#isRunning) }))
+      .map((guard) => ({ ...guard, alive: isAlive(guard, now, this.#runs) }))
       .toSorted((a, b) => a.startedAt - b.startedAt || (a.instance < b.instance ? -1 : 1))
   }
 
@@ -240,8 +251,14 @@ class MemoryStore implements StateStore {
     return this.#open().latest
   }
 
+  resets(): number {
+    return this.#open().resets
+  }
+
   resetLatest(at: Instant): void {
-    this.#open().latest = at
+    const memory = this.#open()
+    memory.latest = at
+    memory.resets += 1
   }
 
   close(): void {

@@ -1,11 +1,8 @@
 /** Which guards run, as far as one can tell from outside. */
-import type { Instant } from '../model/id.ts'
+import { instant, type Instant } from '../model/id.ts'
 
 /** One that has not said so for as long is not running. */
 const SILENT_MS = 30_000
-/** One that is not heard of for as long is gone, though a process has its number: that is another's by now. */
-const GONE_MS = 3_600_000
-
 /** Tells whether a process with that number is there. */
 export type IsRunning = (pid: number) => boolean
 
@@ -15,13 +12,27 @@ export interface LastSaid {
   readonly heartbeatAt: Instant
 }
 
-export function isAlive(last: LastSaid, now: Instant, isRunning: IsRunning): boolean {
-  return isRunning(last.pid) && now - last.heartbeatAt <= SILENT_MS
+/** Tells whether the process of one that said this is there. */
+export type Runs = (last: LastSaid) => boolean
+
+/** The process that asks. */
+export interface Own {
+  readonly pid: number
+  /** When it began. */
+  readonly since: Instant
 }
 
-/** Will it ever settle what it holds? A guard whose machine sleeps for a while is not gone. */
-export function isGone(last: LastSaid, now: Instant, isRunning: IsRunning): boolean {
-  return !isRunning(last.pid) || now - last.heartbeatAt > GONE_MS
+export function ownProcess(now: Instant): Own {
+  return { pid: process.pid, since: instant(now - Math.ceil(process.uptime() * 1000)) }
+}
+
+/** Where numbers are given out anew, as in a container, a predecessor had that of this process: it is gone. */
+export function runsBeside(own: Own, isRunning: IsRunning): Runs {
+  return ({ pid, heartbeatAt }) => (pid !== own.pid || heartbeatAt >= own.since) && isRunning(pid)
+}
+
+export function isAlive(last: LastSaid, now: Instant, runs: Runs): boolean {
+  return runs(last) && now - last.heartbeatAt <= SILENT_MS
 }
 
 export const processRuns: IsRunning = (pid) => {

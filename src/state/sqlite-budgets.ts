@@ -14,7 +14,7 @@ import {
   type Row,
   textIn,
 } from './sqlite-connection.ts'
-import { isGone, type IsRunning } from './running.ts'
+import type { Runs } from './running.ts'
 
 /** The rules of budget.ts in one statement; no row comes back where the limit would be passed. */
 const DEBIT = `
@@ -102,17 +102,12 @@ export function release(connection: Connection, id: HoldId): void {
   })
 }
 
-export function orphans(
-  connection: Connection,
-  now: Instant,
-  isRunning: IsRunning,
-): readonly OrphanHold[] {
+/** Of guards that will never settle them. One whose machine sleeps for a while is not gone. */
+export function orphans(connection: Connection, runs: Runs): readonly OrphanHold[] {
   const rows: readonly Row[] = connection.guarded(() => connection.sql(OPEN).all())
-  const gone = (row: Row): boolean => {
-    if (row['pid'] === null) return true
-    const last = { pid: numberIn(row, 'pid'), heartbeatAt: instantIn(row, 'heartbeat_at') }
-    return isGone(last, now, isRunning)
-  }
+  const gone = (row: Row): boolean =>
+    row['pid'] === null ||
+    !runs({ pid: numberIn(row, 'pid'), heartbeatAt: instantIn(row, 'heartbeat_at') })
   return rows.filter(gone).map((row) => ({
     hold: numberIn(row, 'id'),
     call: callId(textIn(row, 'call')),

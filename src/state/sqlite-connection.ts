@@ -71,6 +71,22 @@ export class Connection {
     })
   }
 
+  /**
+   * What is written in it has reached the disk when it returns, and is not lost by a power cut. Within a transaction that is
+   * that one's matter.
+   *
+   * @throws GuardError ERR_STATE_UNUSABLE
+   */
+  durably<T>(act: () => T): T {
+    if (this.inTransaction) return act()
+    this.guarded(() => this.#raw.exec('PRAGMA synchronous = FULL'))
+    try {
+      return act()
+    } finally {
+      this.guarded(() => this.#raw.exec('PRAGMA synchronous = NORMAL'))
+    }
+  }
+
   /** One statement that writes, alone. */
   write(text: string, ...values: readonly SQLInputValue[]): void {
     this.guarded(() => {

@@ -5,7 +5,7 @@ import { GuardError } from '../model/error.ts'
 type Matter = readonly [what: string, remedy: string]
 
 const RESTORE =
-  'put a backup in its place, or move it away, and what was used, revoked and seen begins anew'
+  'put a backup in its place, or move it away and say that what was used, revoked and seen begins anew: `chaperone resume state --why …`'
 
 /** By SQLite's primary result codes: https://www.sqlite.org/rescode.html */
 const MATTERS: ReadonlyMap<number, Matter> = new Map([
@@ -22,6 +22,13 @@ const MATTERS: ReadonlyMap<number, Matter> = new Map([
 export function unusable(path: string, [what, remedy]: Matter, cause?: unknown): GuardError {
   const message = `the state \`${path}\` cannot be used: ${what} (${remedy})`
   return new GuardError('ERR_STATE_UNUSABLE', message, cause === undefined ? {} : { cause })
+}
+
+export function lost(path: string): GuardError {
+  return unusable(path, [
+    'it is not there, and guards have left something beside it',
+    'put it back from a backup, or say that what was used, revoked and seen begins anew: `chaperone resume state --why …`',
+  ])
 }
 
 export function damaged(path: string, what: string): GuardError {

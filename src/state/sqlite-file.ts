@@ -15,8 +15,9 @@ import {
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { makeFolders } from '../model/folder.ts'
-import { damaged, storeFault, unusable } from './sqlite-fault.ts'
+import { damaged, lost, storeFault, unusable } from './sqlite-fault.ts'
 import { loadSqlite } from './sqlite-load.ts'
+import { isLost } from './sqlite-lost.ts'
 import { BUSY_MS, OPENING_MS, patiently } from './sqlite-patience.ts'
 import { APPLICATION_ID, MIGRATIONS } from './sqlite-schema.ts'
 
@@ -46,9 +47,18 @@ export interface StoreFile {
   readonly made: boolean
 }
 
-/** @throws GuardError ERR_STATE_UNUSABLE */
-export function openFile(path: string): StoreFile {
+/**
+ * `anew`: one is made also where there was one.
+ *
+ * @throws GuardError ERR_STATE_UNUSABLE
+ */
+export function openFile(path: string, anew = false): StoreFile {
   try {
+    if (!isThere(path) && isLost(path)) {
+      if (!anew) throw lost(path)
+      // SQLite would take what they hold for a part of the new one.
+      for (const beside of ['-wal', '-shm']) rmSync(`${path}${beside}`, { force: true })
+    }
     const made = !isThere(path) && make(path)
     const found = owned(path)
     return { raw: patiently(() => connect(path), OPENING_MS), identity: identityOf(found), made }

@@ -3,7 +3,7 @@ import { type Instant, sha256 } from '../model/id.ts'
 import { isList, isObject, type Json } from '../model/json.ts'
 import type { RunningGuard } from '../model/port.ts'
 import type { Instance } from '../model/state.ts'
-import { isAlive, isGone, type IsRunning } from './running.ts'
+import { isAlive, type LastSaid, type Runs } from './running.ts'
 import {
   type Connection,
   instantIn,
@@ -33,31 +33,39 @@ const SHOWN_MS = 7 * 86_400_000
 
 export class InstanceTable {
   readonly #connection: Connection
-  readonly #isRunning: IsRunning
+  readonly #runs: Runs
+  /** As it registered. */
+  #self: RunningGuard | undefined
 
-  constructor(connection: Connection, isRunning: IsRunning) {
+  constructor(connection: Connection, runs: Runs) {
     this.#connection = connection
-    this.#isRunning = isRunning
+    this.#runs = runs
   }
 
   register(guard: RunningGuard, now: Instant): void {
-    const { instance, pid, startedAt, log, mandates, upstreams } = guard
     this.#connection.transaction(() => {
       this.#forgetOld(now)
-      const lists = [JSON.stringify(mandates), JSON.stringify(upstreams)] as const
-      this.#connection.sql(REGISTER).run(instance, pid, startedAt, now, log, ...lists)
+      this.#add(guard, now)
       this.#connection.sql(NOTE).run(now, now)
     })
+    this.#self = guard
   }
 
   heartbeat(instance: string, at: Instant, seen: number, seenAt?: Instant): void {
     this.#connection.transaction(() => {
-      this.#connection.sql(HEARTBEAT).run(at, seen, seenAt ?? null, instance)
+      const beat = (): boolean =>
+        this.#connection.sql(HEARTBEAT).run(at, seen, seenAt ?? null, instance).changes > 0
+      // It was taken for gone while it slept, and is not.
+      if (!beat() && this.#self?.instance === instance) {
+        this.#add(this.#self, at)
+        beat()
+      }
       this.#connection.sql(NOTE).run(at, at)
     })
   }
 
   unregister(instance: string): void {
+    if (this.#self?.instance === instance) this.#self = undefined
     this.#connection.write(UNREGISTER, instance)
   }
 
@@ -66,27 +74,31 @@ export class InstanceTable {
       this.#connection
         .sql(INSTANCES)
         .all()
-        .map((row) => instanceIn(row, now, this.#isRunning)),
+        .map((row) => instanceIn(row, now, this.#runs)),
     )
+  }
+
+  #add({ instance, pid, startedAt, log, mandates, upstreams }: RunningGuard, at: Instant): void {
+    const lists = [JSON.stringify(mandates), JSON.stringify(upstreams)] as const
+    this.#connection.sql(REGISTER).run(instance, pid, startedAt, at, log, ...lists)
   }
 
   #forgetOld(now: Instant): void {
     for (const row of this.#connection.sql(OLD).all(now - SHOWN_MS))
-      if (isGone(lastSaid(row), now, this.#isRunning))
-        this.#connection.sql(UNREGISTER).run(textIn(row, 'instance'))
+      if (!this.#runs(lastSaid(row))) this.#connection.sql(UNREGISTER).run(textIn(row, 'instance'))
   }
 }
 
-function lastSaid(row: Row): { readonly pid: number; readonly heartbeatAt: Instant } {
+function lastSaid(row: Row): LastSaid {
   return { pid: numberIn(row, 'pid'), heartbeatAt: instantIn(row, 'heartbeat_at') }
 }
 
-function instanceIn(row: Row, now: Instant, isRunning: IsRunning): Instance {
+function instanceIn(row: Row, now: Instant, runs: Runs): Instance {
   const last = lastSaid(row)
   return {
     instance: textIn(row, 'instance'),
     ...last,
-    alive: isAlive(last, now, isRunning),
+    alive: isAlive(last, now, runs),
     startedAt: instantIn(row, 'started_at'),
     seen: numberIn(row, 'seen'),
     ...optional(row, 'seen_at', 'seenAt', instantIn),

@@ -44,7 +44,7 @@ export class RestrictionTable {
   }
 
   restrict(restriction: Omit<Restriction, 'id'>): Restriction {
-    return this.#connection.transaction(() => {
+    return this.#durable(() => {
       const counts = stronger(this.#fresh(), restriction)
       if (counts) return counts
       const id = this.#add(restriction)
@@ -53,11 +53,15 @@ export class RestrictionTable {
   }
 
   lift(target: Target, { revoked, ...said }: Lift): Restriction | undefined {
-    return this.#connection.transaction(() => {
+    return this.#durable(() => {
       const found = liftable(this.#fresh(), target, revoked)
       if (found) this.#add({ ...said, target, kind: 'lifted' })
       return found
     })
+  }
+
+  #durable<T>(act: () => T): T {
+    return this.#connection.durably(() => this.#connection.transaction(act))
   }
 
   #read(): Restrictions {

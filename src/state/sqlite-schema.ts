@@ -93,4 +93,5 @@ export const MIGRATIONS: readonly ((raw: DatabaseSync) => void)[] = [
       INSERT INTO task_written SELECT id, written FROM tasks WHERE written IS NOT NULL;
       ALTER TABLE tasks DROP COLUMN written;
     `),
+  (raw) => raw.exec('ALTER TABLE marks ADD COLUMN resets INTEGER NOT NULL DEFAULT 0'),
 ]

@@ -161,7 +161,7 @@ function taskIn(row: Row): TaskRow {
 
 /** What happened in it is forgotten; that it was ended is not. False where there is none. */
 export function endTask(connection: Connection, who: TaskName, { at, by, why }: TaskEnd): boolean {
-  return connection.transaction(() => {
+  const act = (): boolean => {
     const row = connection.sql(FIND).get(who.mandate, who.agent, who.task)
     if (!row) return false
     const id = numberIn(row, 'id')
@@ -169,7 +169,8 @@ export function endTask(connection: Connection, who: TaskName, { at, by, why }: 
     connection.sql(FORGET).run(id)
     connection.sql(DROP).run(id, Number.MAX_SAFE_INTEGER)
     return true
-  })
+  }
+  return connection.durably(() => connection.transaction(act))
 }
 
 /** Enough that no two words are taken for one another. */

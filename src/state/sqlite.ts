@@ -23,9 +23,16 @@ import type {
   Restrictions,
   Target,
 } from '../model/state.ts'
-import { type IsRunning, processRuns } from './running.ts'
+import {
+  type IsRunning,
+  type Own,
+  ownProcess,
+  processRuns,
+  type Runs,
+  runsBeside,
+} from './running.ts'
 import { budgets, hold, type Holder, orphans, release, settle } from './sqlite-budgets.ts'
-import { Connection, instantIn, known } from './sqlite-connection.ts'
+import { Connection, instantIn, known, numberIn } from './sqlite-connection.ts'
 import { openFile, sameFile } from './sqlite-file.ts'
 import { InstanceTable } from './sqlite-instances.ts'
 import { RestrictionTable } from './sqlite-restrictions.ts'
@@ -40,6 +47,10 @@ export interface StoreOptions {
   readonly clock: Clock
   readonly operational?: OperationalLog
   readonly isRunning?: IsRunning
+  /** Absent: this process. */
+  readonly own?: Own
+  /** One is made also where there was one: an operator says so. */
+  readonly anew?: boolean
 }
 
 export function storePath(stateDir: string): string {
@@ -47,9 +58,9 @@ export function storePath(stateDir: string): string {
 }
 
 /**
- * Opens the store, and makes it where there is none.
+ * Opens the store, and makes it where there never was one.
  *
- * @throws GuardError ERR_STATE_UNUSABLE where it is damaged, of a newer form or of another application, or cannot be read
+ * @throws GuardError ERR_STATE_UNUSABLE where it was taken away, is damaged, of a newer form or of another application, or cannot be read
  */
 export function openStore(options: StoreOptions): SqliteStore {
   return new SqliteStore(options)
@@ -58,29 +69,31 @@ export function openStore(options: StoreOptions): SqliteStore {
 /** How long a look at the file holds, in milliseconds. */
 const LOOK_MS = 1000
 const LATEST = 'SELECT latest FROM marks WHERE id = 1'
-const RESET = 'UPDATE marks SET latest = ? WHERE id = 1'
+const RESETS = 'SELECT resets FROM marks WHERE id = 1'
+const RESET = 'UPDATE marks SET latest = ?, resets = resets + 1 WHERE id = 1'
 const NOBODY: Holder = { instance: '', log: '' }
 
 export class SqliteStore implements StateStore {
   readonly #clock: Clock
   readonly #connection: Connection
   readonly #identity: string
-  readonly #isRunning: IsRunning
+  readonly #runs: Runs
   readonly #restrictions: RestrictionTable
   readonly #instances: InstanceTable
   readonly #checkpoints: Checkpoints
   #holder = NOBODY
   #lookedAt: number
 
-  constructor({ path, clock, operational, isRunning = processRuns }: StoreOptions) {
-    const { raw, identity, made } = openFile(path)
+  constructor(options: StoreOptions) {
+    const { path, clock, operational, isRunning = processRuns, anew } = options
+    const { raw, identity, made } = openFile(path, anew)
     this.#clock = clock
     this.#identity = identity
-    this.#isRunning = isRunning
+    this.#runs = runsBeside(options.own ?? ownProcess(clock.now()), isRunning)
     this.#lookedAt = clock.monotonic()
     this.#connection = new Connection(raw, path)
     this.#restrictions = new RestrictionTable(this.#connection)
-    this.#instances = new InstanceTable(this.#connection, isRunning)
+    this.#instances = new InstanceTable(this.#connection, this.#runs)
     this.#checkpoints = new Checkpoints(path, operational)
     if (made) operational?.info({ path }, 'a state was made: nothing was used or revoked before')
   }
@@ -104,7 +117,7 @@ export class SqliteStore implements StateStore {
   }
 
   orphans(): readonly OrphanHold[] {
-    return orphans(this.#connection, this.#clock.now(), this.#isRunning)
+    return orphans(this.#connection, this.#runs)
   }
 
   budgets(prefix: string): readonly BudgetState[] {
@@ -166,8 +179,14 @@ export class SqliteStore implements StateStore {
     )
   }
 
+  resets(): number {
+    return this.#connection.guarded(() =>
+      numberIn(known(this.#connection.sql(RESETS).get()), 'resets'),
+    )
+  }
+
   resetLatest(at: Instant): void {
-    this.#connection.write(RESET, at)
+    this.#connection.durably(() => this.#connection.write(RESET, at))
   }
 
   close(): void {

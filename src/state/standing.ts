@@ -43,13 +43,16 @@ export function restrictionsOf(
   return lifted.length === 0 ? { revision, all } : { revision, all, lifted: [...lifted] }
 }
 
-/** The restriction that a suspension would weaken; undefined where the new one counts. */
+/** The restriction that a suspension would weaken or shorten; undefined where the new one counts. */
 export function stronger(
   standing: Standing,
-  { target, kind }: Pick<Restriction, 'target' | 'kind'>,
+  { target, kind, until }: Pick<Restriction, 'target' | 'kind' | 'until'>,
 ): Restriction | undefined {
   const known = standing.get(targetText(target))
-  return kind === 'suspended' && known?.kind === 'revoked' ? known : undefined
+  if (!known || kind === 'revoked') return undefined
+  if (known.kind === 'revoked') return known
+  if (until === undefined) return undefined
+  return known.until === undefined || known.until > until ? known : undefined
 }
 
 /** What would be lifted. The name of a mandate that was revoked stays so. */

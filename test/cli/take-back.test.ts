@@ -307,6 +307,17 @@ describe('suspend and resume', () => {
     )
   })
 
+  test('a suspension that would shorten another changes nothing, and says so', async () => {
+    await run('suspend', 'everything', ...WHY, '--for', '2h', '--no-wait')
+    const { code, err } = await run('suspend', 'everything', ...WHY, '--for', '1h', '--no-wait')
+    expect(code).toBe(0)
+    expect(err).toContain(
+      'everything is suspended since 2026-11-24T12:00:00.000Z until 2026-11-24T14:00:00.000Z, which is more',
+    )
+    expect(recorded).toHaveLength(1)
+    expect(store.restrictions().revision).toBe(1)
+  })
+
   test('the clock was wrong', async () => {
     store.register({ instance: 'g', pid: 1, startedAt: NOON, log: '', mandates: [], upstreams: [] })
     store.heartbeat('g', instant(NOON + 86_400_000), 0)

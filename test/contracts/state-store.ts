@@ -8,6 +8,7 @@ import type { Debit, HoldId, Restriction, Target } from '../../src/model/state.t
 import type { CallContext } from '../../src/model/call.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import { type FakeClock, fakeClock } from '../fakes/clock.ts'
+import type { Own } from '../../src/state/running.ts'
 import { call as vendorCall } from '../fakes/entry-body.ts'
 
 /** What a maker is given; stores that were made of one have all in common. */
@@ -17,7 +18,7 @@ export interface StoreWorld {
 }
 
 /** The returned function opens a store; each that it opens is of the same world. */
-export type StoreMaker = (world: StoreWorld) => () => StateStore
+export type StoreMaker = (world: StoreWorld) => (own?: Own) => StateStore
 
 const START = '2026-11-24T10:00:00.000Z'
 const T0 = instant(Date.parse(START))
@@ -124,7 +125,7 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
   describe(`${name} keeps the contract of a store`, () => {
     let clock: FakeClock
     let running: Set<number>
-    let open: () => StateStore
+    let open: (own?: Own) => StateStore
     let opened: StateStore[]
     let store: StateStore
     beforeEach(() => {
@@ -132,8 +133,8 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
       running = new Set([1, 2])
       opened = []
       const made = make({ clock, isRunning: (pid) => running.has(pid) })
-      open = () => {
-        const one = made()
+      open = (own) => {
+        const one = made(own)
         opened.push(one)
         return one
       }
@@ -389,6 +390,19 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
         expect(store.restrictions().all).toMatchObject([{ kind: 'revoked', why: 'fifth' }])
       })
 
+      test('of one target: a suspension that ends earlier shortens none', () => {
+        const until = (hours: number) => ({ until: instant(T0 + hours * HOUR) })
+        const two = store.restrict({ ...said(TOOL, 'suspended'), ...until(2) })
+        expect(store.restrict({ ...said(TOOL, 'suspended'), ...until(1) })).toEqual(two)
+        expect(store.restrictions().all).toEqual([two])
+        store.restrict({ ...said(TOOL, 'suspended'), ...until(3) })
+        expect(store.restrictions().all).toMatchObject([until(3)])
+        const open = store.restrict(said(TOOL, 'suspended'))
+        expect(store.restrict({ ...said(TOOL, 'suspended'), ...until(9) })).toEqual(open)
+        expect(store.restrictions()).toMatchObject({ revision: 3, all: [open] })
+        expect(store.restrict(said(TOOL, 'revoked')).kind).toBe('revoked')
+      })
+
       test('are lifted against exactly their target, a revocation only where that is said', () => {
         const other = open()
         const tool = store.restrict(said(TOOL, 'suspended'))
@@ -456,6 +470,24 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
         expect(alive()[0]).toEqual(['a', true])
       })
 
+      test('that had the number of the process that asks, before it began, are gone', () => {
+        running.add(7)
+        store.register(guard('before', 7))
+        const mine = held(store, debit())
+        clock.advance(1000)
+        const next = open({ pid: 7, since: clock.now() })
+        next.register(guard('after', 7))
+        held(next, debit())
+        expect(next.orphans()).toMatchObject([{ hold: mine, instance: 'before' }])
+        const alive = next.instances().map((one) => [one.instance, one.alive])
+        expect(alive).toEqual([
+          ['after', true],
+          ['before', false],
+        ])
+        // For others a process has that number.
+        expect(open().orphans()).toEqual([])
+      })
+
       test('that are gone leave orphans, and others do not', () => {
         const other = open()
         store.register(guard('a', 1))
@@ -466,11 +498,12 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
         running.delete(1)
         const orphan = { hold: mine, call: 'c1', instance: 'a', log: '/log/a' }
         expect(other.orphans()).toEqual([orphan])
+        // Its machine slept for a day: a process of that number may still settle it.
         running.add(1)
-        // A process of that number, which does not say that it is a guard.
-        clock.advance(HOUR + 1)
+        clock.advance(24 * HOUR)
         other.heartbeat('b', clock.now(), 0)
-        expect(other.orphans()).toEqual([orphan])
+        expect(other.orphans()).toEqual([])
+        running.delete(1)
         other.release(mine)
         expect(other.orphans()).toEqual([])
         expect(used(store)).toBe(1)
@@ -634,8 +667,10 @@ export function stateStoreContract(name: string, make: StoreMaker): void {
       expect(open().latest()).toBe(tomorrow)
       store.heartbeat('a', instant(tomorrow + 1), 0)
       expect(store.latest()).toBe(tomorrow + 1)
+      expect(open().resets()).toBe(0)
       store.resetLatest(T0)
       expect(store.latest()).toBe(T0)
+      expect(open().resets()).toBe(1)
     })
 
     test('nothing is answered once it is closed', () => {

@@ -1,12 +1,14 @@
 /** The store fails: before anything starts, or while calls run. And a guard that ended leaves nothing held. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { main } from '../../src/cli/main.ts'
 import { systemClock } from '../../src/config/system.ts'
 import { callId, instant } from '../../src/model/id.ts'
 import type { StateStore } from '../../src/model/port.ts'
 import { openStore, storePath } from '../../src/state/sqlite.ts'
+import { fakeIo } from '../cli/io.fake.ts'
 import { type Folder, puppet, received, type Setup, toolsNamed } from './folder.ts'
 import { type GuardProcess, GuardPool, reasonOf } from './guard.ts'
 
@@ -38,6 +40,27 @@ describe('a store that cannot be used', () => {
     expect(guard.stderr).toMatch(/the state `.*state\.db` cannot be used: /)
     expect(guard.frames).toEqual([])
     expect(received(folder.path, 'p')).toEqual([])
+  })
+
+  test('that is gone is not begun anew until an operator says so, which is on record', async () => {
+    const guard = pool.start(setup)
+    const { folder } = guard
+    await guard.open()
+    await guard.close()
+    rmSync(storePath(folder.state))
+    const again = pool.launch(folder)
+    expect((await again.end()).code).toBe(3)
+    expect(again.stderr).toContain('chaperone resume state --why')
+    const io = fakeIo({ cwd: folder.path })
+    const resume = ['resume', 'state', '--why', 'the disk was lost', '--state-dir', folder.state]
+    expect(await main(resume, io)).toBe(0)
+    expect(await main(resume, io)).toBe(1)
+    const begun = folder.record().filter(({ event }) => event === 'state_begun')
+    expect(begun).toMatchObject([{ facts: { why: 'the disk was lost' } }])
+    const third = pool.launch(folder)
+    await third.open()
+    expect((await third.call('say')).result).toEqual({ content: [] })
+    expect((await third.close()).code).toBe(0)
   })
 
   test('while it runs, refuses everything, and goes on when the store is there again', async () => {

@@ -79,6 +79,7 @@ export function fakeStore(clock: Pick<Clock, 'now'>): FakeStore {
     instances: () => up().instances(),
     latest: () => up().latest(),
     resetLatest: (at) => up().resetLatest(at),
+    resets: () => up().resets(),
     close: () => inner.close(),
   }
   return store

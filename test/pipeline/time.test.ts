@@ -57,6 +57,25 @@ test('what an operator says of the clock is followed by guards that run', () => 
   expect(time.read().movedBack).toBe(true)
 })
 
+test('what an operator says is followed also by a guard that alone had seen the wrong time', () => {
+  const clock = fakeClock(NOON)
+  const store = memoryStore({ clock })
+  store.resetLatest(clock.now())
+  const time = timeKeeper(
+    clock,
+    () => store.latest(),
+    () => store.resets(),
+  )
+  clock.setWall('2026-11-25T12:00:00Z')
+  store.heartbeat('g', time.read().at, 0)
+  clock.setWall('2026-11-24T12:00:10Z')
+  store.resetLatest(clock.now())
+  const beat = time.read()
+  expect(beat).toEqual({ at: clock.now(), movedBack: false })
+  store.heartbeat('g', beat.at, 0)
+  expect(store.latest()).toBe(clock.now())
+})
+
 test('what another guard sees meanwhile counts from the next look on', () => {
   const { clock, store, time } = machine(NOON)
   time.read()

@@ -3,5 +3,5 @@ import { stateStoreContract } from '../contracts/state-store.ts'
 
 stateStoreContract('the store in memory', (world) => {
   const memory = emptyMemory()
-  return () => memoryStore({ ...world, memory })
+  return (own) => memoryStore({ ...world, memory, ...(own && { own }) })
 })

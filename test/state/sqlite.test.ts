@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import {
   chmodSync,
+  existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -18,6 +20,11 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { callId, instant } from '../../src/model/id.ts'
 import { openStore, type SqliteStore, storePath } from '../../src/state/sqlite.ts'
+import { hold } from '../../src/state/sqlite-budgets.ts'
+import { Connection } from '../../src/state/sqlite-connection.ts'
+import { openFile } from '../../src/state/sqlite-file.ts'
+import { RestrictionTable } from '../../src/state/sqlite-restrictions.ts'
+import { endTask, taskId } from '../../src/state/sqlite-tasks.ts'
 import { MIGRATIONS } from '../../src/state/sqlite-schema.ts'
 import { debit, guard, stateStoreContract } from '../contracts/state-store.ts'
 import { fakeClock } from '../fakes/clock.ts'
@@ -57,7 +64,7 @@ const unusable = (what: string | RegExp): object =>
 
 stateStoreContract('the database', (world) => {
   const file = join(mkdtempSync(join(dir, 'world-')), 'state.db')
-  return () => openStore({ ...world, path: file })
+  return (own) => openStore({ ...world, path: file, ...(own && { own }) })
 })
 
 test('the file and what is beside it are for their owner alone, also where they were not', () => {
@@ -144,9 +151,69 @@ test('a file that is removed or replaced while it is open is noticed', () => {
   clock.advance(1000)
   expect(() => take(store)).toThrow(unusable(/it was removed/))
   expect(() => store.restrictions()).toThrow(unusable(/it was removed/))
-  const other = open()
+  const other = openStore({ path, clock, anew: true })
+  opened.push(other)
   take(other)
   expect(() => store.restrictions()).toThrow(unusable(/another file took its place/))
+})
+
+describe('a state that was taken away', () => {
+  const record = (): void => {
+    mkdirSync(join(dir, 'state', 'log', 'one'), { recursive: true })
+    writeFileSync(join(dir, 'state', 'log', 'one', 'lock.db'), '')
+  }
+
+  test.each<[string, () => void]>([
+    ['a log', record],
+    ['the key of logs', () => writeFileSync(join(dir, 'state', 'log.vkey'), '')],
+    ['a log of its writes', () => writeFileSync(`${path}-wal`, 'x')],
+  ])('is not begun anew in silence where there is %s', (_what, make) => {
+    open().close()
+    rmSync(path)
+    make()
+    expect(() => open()).toThrow(unusable(/it is not there.*resume state/))
+    expect(existsSync(path)).toBe(false)
+    const anew = openStore({ path, clock, anew: true })
+    opened.push(anew)
+    expect(take(anew)).toBe(true)
+    expect(take(open())).toBe(true)
+  })
+
+  test('is none where the folder has no record, or one of a form without a state', () => {
+    mkdirSync(join(dir, 'state', 'log', 'old'), { recursive: true })
+    writeFileSync(join(dir, 'state', 'log', 'old', 'audit-0.jsonl'), '')
+    expect(take(open())).toBe(true)
+    record()
+    expect(take(open())).toBe(true)
+  })
+})
+
+test('what is taken back, and the end of a task, wait for the disk; calls do not', () => {
+  open().close()
+  const { raw } = openFile(path)
+  const level = (): unknown => raw.prepare('PRAGMA synchronous').get()?.['synchronous']
+  const levels: unknown[] = []
+  raw.function('note_level', () => {
+    levels.push(level())
+    return 0
+  })
+  for (const change of ['INSERT ON restrictions', 'UPDATE ON tasks', 'INSERT ON holds'])
+    raw.exec(`CREATE TEMP TRIGGER "${change}" AFTER ${change} BEGIN SELECT note_level(); END`)
+  const connection = new Connection(raw, path)
+  const restrictions = new RestrictionTable(connection)
+  const said = { at: T0, why: 'x', by: 'dana' }
+  const who = { mandate: 'm', agent: 'a', task: 't' }
+  taskId(connection, who, T0)
+  restrictions.restrict({ ...said, target: { kind: 'everything' }, kind: 'suspended' })
+  restrictions.lift({ kind: 'everything' }, { ...said, revoked: false })
+  endTask(connection, who, said)
+  // FULL: also the log of writes is on the disk when a transaction ends.
+  expect(levels).toEqual([2, 2, 2])
+  expect(level()).toBe(1)
+  const holder = { instance: 'a', log: 'a' }
+  hold(connection, { call: callId('c'), at: T0, debits: [debit()] }, holder)
+  expect(levels.at(-1)).toBe(1)
+  connection.close()
 })
 
 test('the form of a new store is the latest', () => {
@@ -183,6 +250,31 @@ test('who waits for a writer for too long is refused', () => {
   other.exec('ROLLBACK')
   other.close()
   expect(take(store)).toBe(true)
+})
+
+test('one that was forgotten while it slept is there again with its next heartbeat; one that runs is not', () => {
+  const running = new Set([1, 2])
+  const store = (): SqliteStore => {
+    const one = openStore({ path, clock, isRunning: (pid) => running.has(pid) })
+    opened.push(one)
+    return one
+  }
+  const [a, b, c] = [store(), store(), store()]
+  a.register(guard('a', 1))
+  b.register(guard('b', 2))
+  running.delete(2)
+  clock.advance(8 * 86_400_000)
+  c.register(guard('c', 3))
+  const names = (): unknown[] => c.instances().map(({ instance }) => instance)
+  expect(names()).toEqual(['a', 'c'])
+  running.add(2)
+  const at = clock.now()
+  b.heartbeat('b', at, 7, at)
+  const known = c.instances().find(({ instance }) => instance === 'b')
+  expect(known).toEqual({ ...guard('b', 2), heartbeatAt: at, seen: 7, seenAt: at, alive: true })
+  b.unregister('b')
+  b.heartbeat('b', clock.now(), 7)
+  expect(names()).toEqual(['a', 'c'])
 })
 
 test('what others write is found, and what is gone for long is forgotten', () => {
