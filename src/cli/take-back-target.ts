@@ -27,7 +27,10 @@ export function meant(
   if (said) {
     // A mandate's globs mean many tools; here a name is one.
     if (said.kind !== 'everything' && /[*?]/.test(word))
-      throw usage(`\`${printable(word)}\` is a pattern, and one thing is taken back at a time`, `name it: ${FORMS}`)
+      throw usage(
+        `\`${printable(word)}\` is a pattern, and one thing is taken back at a time`,
+        `name it: ${FORMS}`,
+      )
     return said
   }
   const path = resolve(cwd, word)

@@ -245,6 +245,7 @@ describe('what is meant', () => {
     ['other/approve', 'no guard that runs serves `other/approve`'],
     ['tool:vendors', 'no guard that runs serves `tool:vendors`'],
     ['mandate:', 'no guard that runs serves `mandate:`'],
+    ['tool:vendors/*', '`tool:vendors/*` is a pattern'],
     ['', 'no target is named'],
   ])('%s is refused, and nothing is written', async (word, what) => {
     const { code, err } = await run('revoke', word, ...WHY)
