@@ -1,4 +1,5 @@
 /** What `revoke`, `suspend` and `resume` do alike: who says what about which target, and when every guard has it in effect. */
+import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { userInfo } from 'node:os'
 import { readSettings } from '../config/settings.ts'
@@ -125,6 +126,11 @@ export async function withState<T>(
   use: (store: StateStore, state: string) => Promise<T>,
 ): Promise<T> {
   const state = stateDir(io.env, readSettings(flags, io.env, io.cwd).stateDir)
+  // One that is named and not there is misspelt: what is taken back in it would reach nobody.
+  if (flags['state-dir'] !== undefined && !existsSync(state)) {
+    const what = `there is no state folder \`${printable(state)}\``
+    throw new GuardError('ERR_STATE_UNUSABLE', `${what} (name the one of the guards, or make it)`)
+  }
   const store = open(state)
   try {
     return await use(store, state)

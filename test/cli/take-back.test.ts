@@ -187,6 +187,13 @@ describe('a name that nobody serves', () => {
   })
 })
 
+test('a state folder that is named and not there is no other one', async () => {
+  const { code, err } = await run('revoke', 'everything', ...WHY, '--state-dir', 'no-such-folder')
+  expect(code).toBe(3)
+  expect(err).toContain('there is no state folder')
+  expect(store.restrictions().revision).toBe(0)
+})
+
 describe('what cannot be put on record', () => {
   test('is taken back and lifted all the same, and that is said', async () => {
     unrecordable = true
