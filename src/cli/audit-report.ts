@@ -50,10 +50,18 @@ function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
-/** What the verdict rests on. */
-export function anchoringText(reports: readonly LogReport[], anchors: boolean): string {
+/** What the verdict rests on. `beside`: faults that are in no one log. */
+export function anchoringText(
+  reports: readonly LogReport[],
+  anchors: boolean,
+  beside: number,
+): string {
   const tampered = reports.filter(({ verdict }) => verdict === 'tampered').length
-  const total = `${counted(reports.length, 'log')}, ${tampered} tampered`
+  const logs = counted(reports.length, 'log')
+  const total =
+    beside === 0
+      ? `${logs}, ${tampered} tampered`
+      : `${logs}, ${tampered} of them tampered with by itself, ${counted(beside, 'fault')} between or beside`
   if (anchors)
     return `${total}; what is not anchored can be rewritten by whoever has the private key`
   return `${total}; no anchors were given: whoever has the private key could have rewritten all of it`

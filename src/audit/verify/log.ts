@@ -8,16 +8,14 @@ import { ChainCheck, type Place } from './chain.ts'
 import { KeyFile, keysSize } from './content.ts'
 import { isCanonical, readEntry } from './entry.ts'
 import { type Finding, Findings } from './finding.ts'
-import { eachLine, LONGEST_LINE, type RawLine, type Rest } from './lines.ts'
+import { eachLine, firstLine, LONGEST_LINE, type RawLine, type Rest } from './lines.ts'
 import { Marks } from './marks.ts'
 import { NamedObjects } from './named.ts'
+import { auditFiles, checkpointFiles, LATEST } from './names.ts'
 import { type Found, ORIGIN, readNotes, type VerifierKey } from './note.ts'
 import { Growing, leafHashAt } from './tree.ts'
 
 const SLOT_BYTES = 32
-const FILE = /^audit-(0|[1-9]\d{0,15})\.jsonl$/
-const CHECKPOINTS = /^checkpoints-(0|[1-9]\d{0,15})$/
-const LATEST = 'checkpoint'
 const OBJECTS = 'objects'
 
 /** Notes of all logs, as they were kept elsewhere. */
@@ -61,7 +59,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
   const { folder, keys, anchors = [] } = options
   const names = readdirSync(folder)
   const latest = names.includes(LATEST) ? notesIn(join(folder, LATEST), false) : []
-  const log = nameOf(folder, latest)
+  const log = nameOf(folder, latest, auditFiles(names)[0]?.name)
   const findings = new Findings()
   const marks = new Marks(log, keys, findings)
   // What was signed is read first: it cannot be of more records than are read after it.
@@ -77,16 +75,14 @@ export function notesIn(path: string, strict: boolean): readonly Found[] {
   return readNotes(readFileSync(path), strict)
 }
 
-/** Is there anything of a log in this folder? */
-export function holdsLog(names: readonly string[]): boolean {
-  return names.some((name) => FILE.test(name) || CHECKPOINTS.test(name) || name === LATEST)
-}
-
-/** The name that is signed, else that of the folder. */
-function nameOf(folder: string, latest: readonly Found[]): string {
+/** The name that is signed, else that of the first record, else that of the folder. */
+function nameOf(folder: string, latest: readonly Found[], file: string | undefined): string {
   const [first] = latest
   const origin = first && 'checkpoint' in first ? first.checkpoint.origin : ''
-  return origin.startsWith(ORIGIN) ? origin.slice(ORIGIN.length) : basename(folder)
+  if (origin.startsWith(ORIGIN)) return origin.slice(ORIGIN.length)
+  const line = file === undefined ? undefined : firstLine(join(folder, file))
+  const read = line === undefined ? undefined : readEntry(line)
+  return typeof read === 'object' ? read.log : basename(folder)
 }
 
 interface Parts {
@@ -118,7 +114,7 @@ class LogCheck {
   async run(): Promise<LogReport> {
     const { names, marks, findings, log } = this.#parts
     const { folder } = this.#options
-    const files = numbered(names, FILE)
+    const files = auditFiles(names)
     this.#compare()
     for (const [index, { name, first }] of files.entries()) {
       this.#signedIn(`checkpoints-${first}`)
@@ -260,7 +256,7 @@ class LogCheck {
   /** Files that belong to no file of records. */
   #strays(firsts: readonly number[]): void {
     const { names, findings, log } = this.#parts
-    for (const { name, first } of numbered(names, CHECKPOINTS)) {
+    for (const { name, first } of checkpointFiles(names)) {
       if (firsts.includes(first)) continue
       const message = `it signs records from ${first} on, and \`audit-${first}.jsonl\` is not there`
       findings.add({ kind: 'missing', log, file: name, seq: first, message })
@@ -273,16 +269,4 @@ interface FileToRead {
   readonly name: string
   readonly first: number
   readonly last: boolean
-}
-
-function numbered(
-  names: readonly string[],
-  form: RegExp,
-): readonly { readonly name: string; readonly first: number }[] {
-  return names
-    .flatMap((name) => {
-      const match = form.exec(name)
-      return match ? [{ name, first: Number(match[1]) }] : []
-    })
-    .sort((a, b) => a.first - b.first)
 }
