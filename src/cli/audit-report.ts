@@ -25,12 +25,14 @@ function findingText({ file, line, message }: Finding): string {
   return `${file}${line === undefined ? '' : `:${line}`}: ${message}`
 }
 
-function reachText({ records, signed, anchored }: LogReport): string {
-  const rest = records - signed
+function reachText({ records, signed, unchecked, anchored }: LogReport): string {
+  const rest = records - signed - unchecked
   const parts = [
     counted(records, 'record'),
-    signed > 0 ? `signed up to ${signed}` : 'nothing of it is signed',
-    ...(signed > 0 && rest > 0 ? [`the last ${rest} not signed yet`] : []),
+    ...(signed > 0 ? [`signed up to ${signed}`] : []),
+    ...(signed + unchecked === 0 ? ['nothing of it is signed'] : []),
+    ...(unchecked > 0 ? [`${unchecked} could not be checked against what is signed`] : []),
+    ...(signed + unchecked > 0 && rest > 0 ? [`the last ${rest} not signed yet`] : []),
     anchored > 0 ? `anchored up to ${anchored}` : 'not anchored',
   ]
   return parts.join(', ')

@@ -1,5 +1,5 @@
 /** `chaperone audit verify` over several folders, and how it says what it found. */
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -84,4 +84,23 @@ test('a folder whose name is not that of its log is said, signed or not', async 
     verdict: 'unproven',
     notes: ['the folder `h` holds the log `g`'],
   })
+})
+
+test('what cannot be compared is not called unsigned', async () => {
+  write(ENTRIES, state, [10, 30])
+  const path = join(log('g'), 'audit-0.jsonl')
+  writeFileSync(
+    path,
+    readFileSync(path, 'utf8')
+      .split(/(?<=\n)/)
+      .toSpliced(13, 4)
+      .join(''),
+  )
+  const { exit, text } = await verify()
+  expect([exit, text]).toEqual([
+    1,
+    expect.stringContaining(
+      'signed up to 10, 20 could not be checked against what is signed, the last 10 not signed yet',
+    ) as string,
+  ])
 })

@@ -8,12 +8,13 @@ import { ChainCheck, type Place } from './chain.ts'
 import { KeyFile, keysSize } from './content.ts'
 import { isCanonical, readEntry } from './entry.ts'
 import { type Finding, Findings } from './finding.ts'
+import { Histories } from './histories.ts'
 import { eachLine, firstLine, LONGEST_LINE, type RawLine, type Rest } from './lines.ts'
 import { Marks } from './marks.ts'
 import { NamedObjects } from './named.ts'
 import { auditFiles, checkpointFiles, LATEST } from './names.ts'
 import { type Found, ORIGIN, readNotes, type VerifierKey } from './note.ts'
-import { Growing, leafHashAt } from './tree.ts'
+import { leafHashAt } from './tree.ts'
 
 const SLOT_BYTES = 32
 const OBJECTS = 'objects'
@@ -44,6 +45,8 @@ export interface LogReport {
   readonly records: number
   /** The first so many records are signed, and anchored. */
   readonly signed: number
+  /** So many more are signed, and could not be compared with that or are not it. */
+  readonly unchecked: number
   readonly anchored: number
   readonly erased: number
   readonly objects: number
@@ -95,7 +98,7 @@ interface Parts {
 class LogCheck {
   readonly #options: VerifyOptions
   readonly #parts: Parts
-  readonly #tree = new Growing()
+  readonly #tree = new Histories()
   readonly #objects = new NamedObjects()
   #chain: ChainCheck
   #format: number | undefined
@@ -117,14 +120,13 @@ class LogCheck {
     const files = auditFiles(names)
     this.#compare()
     for (const [index, { name, first }] of files.entries()) {
-      this.#signedIn(`checkpoints-${first}`)
+      this.#signedIn(`checkpoints-${first}`, first)
       this.#chain.expectFile(first, { file: name, line: 1 })
-      this.#compare()
       await this.#readFile({ name, first, last: index === files.length - 1 })
     }
     this.#strays(files.map(({ first }) => first))
-    if (this.#chain.lost === undefined) marks.end(this.#tree.size, files.at(-1)?.name ?? '')
-    else marks.end(this.#chain.next, files.at(-1)?.name ?? '')
+    this.#tree.end(() => this.#compare())
+    marks.end(this.#chain.next, files.at(-1)?.name ?? '')
     const objects = await this.#objects.check(join(folder, OBJECTS), (name, message, seq) => {
       const record = seq === undefined ? {} : { seq }
       findings.add({ kind: 'object', log, file: `${OBJECTS}/${name}`, ...record, message })
@@ -145,6 +147,7 @@ class LogCheck {
       files,
       records: this.#chain.next,
       signed,
+      unchecked: Math.max(0, Math.min(marks.largest, this.#chain.next) - signed),
       anchored,
       erased: this.#erased,
       objects,
@@ -155,10 +158,10 @@ class LogCheck {
     }
   }
 
-  #signedIn(name: string): void {
+  #signedIn(name: string, least: number): void {
     if (!this.#parts.names.includes(name)) return
     const found = notesIn(join(this.#options.folder, name), true)
-    this.#parts.marks.add('checkpoint', name, found, this.#tree.size)
+    this.#parts.marks.add('checkpoint', name, found, least)
   }
 
   async #readFile({ name, first, last }: FileToRead): Promise<void> {
@@ -202,8 +205,8 @@ class LogCheck {
         place,
         `no record stands at record ${this.#chain.next}: ${read}`,
       )
+      this.#tree.take(this.#chain.next, leaf, undefined, () => this.#compare())
       this.#chain.skip(leaf, place)
-      this.#grow(leaf)
       return
     }
     const stands = this.#chain.follow(read, leaf, place)
@@ -216,7 +219,7 @@ class LogCheck {
     this.#last = ts
     if (log === this.#parts.log) this.#objects.note(entry, seq)
     if (v !== 1) this.#lookAtContent(entry, seq, place)
-    this.#grow(leaf)
+    this.#tree.take(seq, leaf, read.prev, () => this.#compare())
   }
 
   #wrongIn(
@@ -243,14 +246,15 @@ class LogCheck {
     this.#parts.findings.add({ kind: 'content', log: this.#parts.log, ...place, seq, message })
   }
 
-  #grow(leaf: string): void {
-    this.#tree.push(leaf)
-    if (this.#parts.marks.nextSize <= this.#tree.size) this.#compare()
-  }
-
   #compare(): void {
-    const { marks } = this.#parts
-    marks.compare(this.#tree.size, () => this.#tree.root(), this.#chain.lost)
+    const { marks, findings, log } = this.#parts
+    if (marks.nextSize > this.#tree.size) return
+    const root = marks.compare(this.#tree.size, () => this.#tree.roots())
+    const altered = root === undefined ? [] : this.#tree.settle(root)
+    for (const seq of altered.filter((one) => !findings.has(one))) {
+      const message = `record ${seq} is not what was signed`
+      findings.add({ kind: 'altered', log, file: this.#file, seq, message })
+    }
   }
 
   /** Files that belong to no file of records. */
@@ -260,7 +264,7 @@ class LogCheck {
       if (firsts.includes(first)) continue
       const message = `it signs records from ${first} on, and \`audit-${first}.jsonl\` is not there`
       findings.add({ kind: 'missing', log, file: name, seq: first, message })
-      this.#signedIn(name)
+      this.#signedIn(name, first)
     }
   }
 }
