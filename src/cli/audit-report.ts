@@ -22,7 +22,8 @@ export function logLines(report: LogReport, io: CliIo): readonly string[] {
 }
 
 function findingText({ file, line, message }: Finding): string {
-  return `${file}${line === undefined ? '' : `:${line}`}: ${message}`
+  const where = line === undefined ? file : `${file}:${line}`
+  return file === '' ? message : `${where}: ${message}`
 }
 
 function reachText({ records, signed, unchecked, anchored }: LogReport): string {

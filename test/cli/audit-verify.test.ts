@@ -104,3 +104,10 @@ test('what cannot be compared is not called unsigned', async () => {
     ) as string,
   ])
 })
+
+test('where no file of records is left, what is missing is said without the name of one', async () => {
+  rmSync(join(log('g'), 'audit-0.jsonl'))
+  const { exit, text } = await verify()
+  expect(exit).toBe(1)
+  expect(text).toContain('\n  records 0 to 39 are missing at the end')
+})

@@ -105,6 +105,8 @@ class LogCheck {
   #first: string | undefined
   #last: string | undefined
   #erased = 0
+  /** Records of this file that have sealed content. */
+  #sealed = 0
   #file = ''
   #keys: KeyFile | undefined
 
@@ -167,6 +169,7 @@ class LogCheck {
   async #readFile({ name, first, last }: FileToRead): Promise<void> {
     const path = join(this.#options.folder, name)
     this.#file = name
+    this.#sealed = 0
     this.#keys = new KeyFile(this.#options.folder, first)
     const before = this.#chain.next
     const rest = await eachLine(path, (line) => this.#take(line), this.#options.signal)
@@ -185,7 +188,13 @@ class LogCheck {
   #keysLength({ lines }: Rest, last: boolean, from: number): void {
     const path = this.#keys?.path ?? ''
     const size = keysSize(path)
-    if (size === undefined || this.#format === 1) return
+    if (this.#format === 1 || (size === undefined && this.#sealed === 0)) return
+    if (size === undefined) {
+      const message = `it is not there, and ${this.#sealed} records from ${from} on have sealed content`
+      const file = basename(path)
+      this.#parts.findings.add({ kind: 'keys', log: this.#parts.log, file, message })
+      return
+    }
     const expected = lines * SLOT_BYTES
     if (size === expected || (last && size > expected && size % SLOT_BYTES === 0)) return
     const message = `it has ${size} bytes where the ${lines} records from ${from} on have ${expected}`
@@ -239,6 +248,7 @@ class LogCheck {
   }
 
   #lookAtContent(entry: Parameters<typeof isCanonical>[1], seq: number, place: Place): void {
+    if (entry['sealed'] !== undefined) this.#sealed += 1
     const state = this.#keys?.state(entry, seq, this.#options.content === true)
     if (state === 'erased') this.#erased += 1
     if (state !== 'unreadable') return

@@ -301,6 +301,18 @@ describe('what was done is found with the record', () => {
     expect(kinds(await verified(folder))).toContainEqual(['missing', 10, 19])
   })
 
+  test('keys that are gone, of records that have sealed content', async () => {
+    const folder = written({ rotate: 10 })
+    rmSync(join(folder, 'keys-10.bin'))
+    expect((await verified(folder)).findings).toMatchObject([
+      {
+        kind: 'keys',
+        file: 'keys-10.bin',
+        message: expect.stringContaining('it is not there') as string,
+      },
+    ])
+  })
+
   test('keys of another number, and one that opens nothing', async () => {
     const folder = written({ rotate: 10 })
     const path = join(folder, 'keys-10.bin')
