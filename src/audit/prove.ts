@@ -1,6 +1,6 @@
 /** Makes the proof that a decision is on record, from the index of its log and what the log signed last. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { GuardError } from '../model/error.ts'
 import { cannotBeHad, LogIndex } from './indexed/log-index.ts'
 import type { StandingEntry } from './indexed/place.ts'
@@ -75,6 +75,27 @@ export async function standingOf(
   } catch (error) {
     if (!(error instanceof GuardError)) throw error
     return { text: error.message, good: error instanceof Unsigned }
+  }
+}
+
+/** Does a log still lead to what it signed last? In words. */
+export async function latestStanding(
+  folder: string,
+  keys: readonly VerifierKey[],
+): Promise<{ readonly text: string; readonly good: boolean }> {
+  if (!existsSync(join(folder, LATEST))) {
+    const text = `not proven: nothing of \`${basename(folder)}\` is signed`
+    return { text, good: true }
+  }
+  try {
+    const { size } = await latestChecked(folder, keys)
+    return {
+      text: `the first ${size} records of \`${basename(folder)}\` are what was signed`,
+      good: true,
+    }
+  } catch (error) {
+    if (!(error instanceof GuardError)) throw error
+    return { text: error.message, good: false }
   }
 }
 

@@ -2,6 +2,7 @@
 import { type Recorded, recordedOf } from '../audit/recorded.ts'
 import type { EntryItem } from '../audit/read.ts'
 import { objectIn, textIn } from '../audit/said.ts'
+import type { VerifierKey } from '../audit/verify/note.ts'
 import { GuardError } from '../model/error.ts'
 import { rfc3339 } from '../model/time.ts'
 import { again, damageText, decisionJson, decisionLines, type Made } from './explain-decision.ts'
@@ -11,15 +12,30 @@ import { type ReadDecision, readDecision, type ReadMoment } from './moment-read.
 import { momentJson, momentLines, type Showing } from './moment-report.ts'
 import { type MomentState, stateOf } from './moment-state.ts'
 
-/** How an entry stands to the signed checkpoints of its log; undefined where nobody can tell. */
+export interface Standing {
+  readonly text: string
+  readonly good: boolean
+}
+
+/**
+ * How an entry stands to the signed checkpoints of its log, or, where none is named, the log to the latest of them; undefined
+ * where there is no key. `keys` where any are given, else those beside the log.
+ */
 export type Provenance = (
   folder: string,
-  seq: number,
-) => Promise<{ readonly text: string; readonly good: boolean } | undefined>
+  seq: number | undefined,
+  keys: readonly VerifierKey[],
+) => Promise<Standing | undefined>
+
+export const NO_KEY: Standing = {
+  text: 'not proven: no public key lies beside the log (give --key)',
+  good: true,
+}
 
 export interface MomentQuestion extends Showing {
   readonly place: string
   readonly json: boolean
+  readonly keys: readonly VerifierKey[]
 }
 
 interface Told {
@@ -27,7 +43,7 @@ interface Told {
   readonly damage: readonly string[]
   readonly state: MomentState | undefined
   readonly made: Made
-  readonly proof: Awaited<ReturnType<Provenance>>
+  readonly proof: Standing
 }
 
 /**
@@ -55,7 +71,7 @@ export async function decisionMoment(
     damage: damageIn(read),
     state: stateBefore(read, 'recorded' in back ? back.recorded : undefined),
     made: 'unfit' in back ? back : again(back.recorded, kept),
-    proof: await provenance(decision.folder, decision.entry.seq),
+    proof: (await provenance(decision.folder, decision.entry.seq, question.keys)) ?? NO_KEY,
   }
   const showing = { all: true, tool: question.tool ?? toolOf(decision) }
   if (question.json) io.stdout(`${JSON.stringify(jsonOf(told, showing), undefined, 2)}\n`)
@@ -65,7 +81,7 @@ export async function decisionMoment(
 
 function exitOf({ read, damage, state, made, proof }: Told): number {
   const contradicts = state !== undefined && state.contradictions.length > 0
-  if (damage.length > 0 || contradicts || proof?.good === false) return 1
+  if (damage.length > 0 || contradicts || !proof.good) return 1
   if ('unfit' in made) return read.erasure ? 0 : 3
   return made.comparison === 'differs' ? 1 : 0
 }
@@ -93,7 +109,7 @@ function linesOf(
     ...(state ? [...momentLines(state, showing, io), ''] : []),
     ...('unfit' in made ? [`${unfit}: ${printable(made.unfit)}`] : decisionLines(made, io)),
     ...afterLines(read),
-    ...(proof ? [proof.text] : []),
+    printable(proof.text),
   ]
 }
 

@@ -1,6 +1,6 @@
 /** `chaperone audit explain`: who approved the agent, what state it was in, and what it was allowed to do at a moment. */
-import { standingOf } from '../audit/prove.ts'
-import { keysAt } from '../audit/verify/place.ts'
+import { latestStanding, standingOf } from '../audit/prove.ts'
+import { keyOf, keysAt } from '../audit/verify/place.ts'
 import { systemClock } from '../config/system.ts'
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
@@ -12,6 +12,7 @@ import {
   damageIn,
   damageLines,
   decisionMoment,
+  NO_KEY,
   type MomentQuestion,
   type Provenance,
 } from './audit-explain-decision.ts'
@@ -39,6 +40,7 @@ whether it comes out the same when it is made again.
   --decision <call>       the call's id, or the end of it that \`chaperone log\` shows
   --tool <server/tool>    only this tool
   --all                   also what was hidden, and why
+  --key <key>             the public key, or a file with it; may be repeated. Else log.vkey above the log, where there is one
   --log <folder>          the record: a state folder, or the folder of one log
   --state-dir <folder>    the state folder (or CHAPERONE_STATE_DIR)
   --json                  one JSON document instead of text
@@ -55,6 +57,7 @@ const OPTIONS = {
   decision: { type: 'string' },
   tool: { type: 'string' },
   all: { type: 'boolean' },
+  key: { type: 'string', multiple: true },
   log: { type: 'string' },
   'state-dir': { type: 'string' },
   json: { type: 'boolean' },
@@ -78,9 +81,10 @@ export function auditExplainCommand(parts: AuditExplainParts): Command {
 
 export const command: Command = auditExplainCommand({
   clock: systemClock,
-  provenance: (folder, seq) => {
-    const keys = keysAt(folder)
-    return keys.length === 0 ? Promise.resolve(undefined) : standingOf(folder, seq, keys)
+  provenance: async (folder, seq, given) => {
+    const keys = given.length > 0 ? given : keysAt(folder)
+    if (keys.length === 0) return undefined
+    return seq === undefined ? latestStanding(folder, keys) : standingOf(folder, seq, keys)
   },
 })
 
@@ -91,6 +95,7 @@ async function run(argv: readonly string[], io: CliIo, parts: AuditExplainParts)
     place: placeOf(values, io),
     json: values.json === true,
     all: values.all === true,
+    keys: (values.key ?? []).map((key) => keyOf(key, io.cwd)),
     ...(tool !== undefined && { tool }),
   }
   if (decision !== undefined) {
@@ -108,7 +113,7 @@ async function run(argv: readonly string[], io: CliIo, parts: AuditExplainParts)
     ...(mandate !== undefined && { mandate }),
     ...(task !== undefined && { task }),
   }
-  return momentAt({ at: timeOf(at, parts.clock.now()), who }, question, io)
+  return momentAt({ at: timeOf(at, parts.clock.now()), who, parts }, question, io)
 }
 
 function usage(what: string, remedy: string): GuardError {
@@ -118,6 +123,8 @@ function usage(what: string, remedy: string): GuardError {
 function timeOf(text: string, now: Instant): Instant {
   const ago = durationMs(text)
   const at = ago === undefined ? rfc3339(text) : instant(now - ago)
+  if (at !== undefined && at > now)
+    throw usage(`--at is \`${text}\`, which is yet to come`, 'name a moment that was')
   if (at !== undefined) return at
   throw usage(
     `--at is \`${text}\`, which is no time`,
@@ -126,23 +133,34 @@ function timeOf(text: string, now: Instant): Instant {
 }
 
 interface Asked {
+  readonly parts: AuditExplainParts
   readonly at: Instant
   readonly who: { readonly agent: string; readonly mandate?: string; readonly task?: string }
 }
 
-async function momentAt({ at, who }: Asked, question: MomentQuestion, io: CliIo): Promise<number> {
+async function momentAt(
+  { at, who, parts }: Asked,
+  question: MomentQuestion,
+  io: CliIo,
+): Promise<number> {
   const read = await readMoment(question.place, at)
   const states = statesAt(read, who, at)
-  const damage = damageIn(read)
+  const proofs = await Promise.all(
+    [...read.fold.runs.keys()].map((folder) => parts.provenance(folder, undefined, question.keys)),
+  )
+  const proof = proofs.map((one) => one ?? NO_KEY)
+  const damage = [...damageIn(read), ...proof.flatMap(({ good, text }) => (good ? [] : [text]))]
   if (states.length === 0 && damage.length === 0) refuseUnknown(read, who)
   if (question.json) {
     const moments = states.map((state) => momentJson(state, question))
-    const told = { at: new Date(at).toISOString(), agent: who.agent, damage, moments }
+    const told = { at: new Date(at).toISOString(), agent: who.agent, damage, moments, proof }
     io.stdout(`${JSON.stringify(told, undefined, 2)}\n`)
   } else {
     const shown = states.map((state) => momentLines(state, question, io).join('\n'))
     const none = shown.length === 0 ? [notServed(read, who, at)] : []
-    io.stdout(`${[...damageLines(damage, io), ...none, shown.join('\n\n')].join('\n').trimEnd()}\n`)
+    const told = [...damageLines(damage, io), ...none, shown.join('\n\n')].join('\n').trimEnd()
+    const proven = new Set(proof.flatMap(({ good, text }) => (good ? [printable(text)] : [])))
+    io.stdout(`${[told, ...proven].join('\n')}\n`)
   }
   return exitOf(states, damage)
 }

@@ -22,15 +22,18 @@ export function logLines(report: LogReport, io: CliIo): readonly string[] {
 }
 
 function findingText({ file, line, message }: Finding): string {
-  return `${file}${line === undefined ? '' : `:${line}`}: ${message}`
+  const where = line === undefined ? file : `${file}:${line}`
+  return file === '' ? message : `${where}: ${message}`
 }
 
-function reachText({ records, signed, anchored }: LogReport): string {
-  const rest = records - signed
+function reachText({ records, signed, unchecked, anchored }: LogReport): string {
+  const rest = records - signed - unchecked
   const parts = [
     counted(records, 'record'),
-    signed > 0 ? `signed up to ${signed}` : 'nothing of it is signed',
-    ...(signed > 0 && rest > 0 ? [`the last ${rest} not signed yet`] : []),
+    ...(signed > 0 ? [`signed up to ${signed}`] : []),
+    ...(signed + unchecked === 0 ? ['nothing of it is signed'] : []),
+    ...(unchecked > 0 ? [`${unchecked} could not be checked against what is signed`] : []),
+    ...(signed + unchecked > 0 && rest > 0 ? [`the last ${rest} not signed yet`] : []),
     anchored > 0 ? `anchored up to ${anchored}` : 'not anchored',
   ]
   return parts.join(', ')
@@ -50,10 +53,18 @@ function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
-/** What the verdict rests on. */
-export function anchoringText(reports: readonly LogReport[], anchors: boolean): string {
+/** What the verdict rests on. `beside`: faults that are in no one log. */
+export function anchoringText(
+  reports: readonly LogReport[],
+  anchors: boolean,
+  beside: number,
+): string {
   const tampered = reports.filter(({ verdict }) => verdict === 'tampered').length
-  const total = `${counted(reports.length, 'log')}, ${tampered} tampered`
+  const logs = counted(reports.length, 'log')
+  const total =
+    beside === 0
+      ? `${logs}, ${tampered} tampered`
+      : `${logs}, ${tampered} of them tampered with by itself, ${counted(beside, 'fault')} between or beside`
   if (anchors)
     return `${total}; what is not anchored can be rewritten by whoever has the private key`
   return `${total}; no anchors were given: whoever has the private key could have rewritten all of it`

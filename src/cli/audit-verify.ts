@@ -1,5 +1,6 @@
 /** `chaperone audit verify`: an independent reader of logs, and of proofs. Needs files and a public key, and writes nothing. */
 import { resolve } from 'node:path'
+import { twinsAmong } from '../audit/verify/fork.ts'
 import { type Anchors, type LogReport, verifyLog } from '../audit/verify/log.ts'
 import { ORIGIN, readNotes, signatureFault, type VerifierKey } from '../audit/verify/note.ts'
 import { keyOf, keysAt, logsIn, textOf } from '../audit/verify/place.ts'
@@ -101,16 +102,23 @@ async function verifyAll(question: Question, io: CliIo, json: boolean): Promise<
   const beside = [...badAnchors(question), ...(all ? lostLogs(question, reports) : [])]
   if (reports.length === 0 && beside.length === 0)
     throw new GuardError('ERR_AUDIT_READ', `no record in \`${place}\` (name its state folder)`)
-  const tampered = beside.length > 0 || reports.some(({ verdict }) => verdict === 'tampered')
+  const { forks, notes } = await checked(() => twinsAmong(reports, io.signal), place)
+  const tampered =
+    beside.length > 0 || forks.length > 0 || reports.some(({ verdict }) => verdict === 'tampered')
   const unproven = reports.some(({ verdict }) => verdict === 'unproven')
   const verdict = tampered ? 'tampered' : unproven ? 'unproven' : 'fine'
   if (json)
-    io.stdout(`${JSON.stringify({ verdict, logs: reports, anchors: beside }, undefined, 2)}\n`)
+    io.stdout(
+      `${JSON.stringify({ verdict, logs: reports, anchors: beside, forks, notes }, undefined, 2)}\n`,
+    )
   else {
     const label = paint(io, 'red', 'tampered')
     for (const { file, line, message } of beside)
       io.stdout(`${label}: ${printable(`${file}:${line}: ${message}`)}\n`)
-    io.stdout(`${anchoringText(reports, anchors.length > 0)}\n`)
+    for (const { message } of forks) io.stdout(`${label}: ${printable(message)}\n`)
+    for (const note of notes) io.stdout(`note: ${printable(note)}\n`)
+    const bad = beside.length + forks.length
+    io.stdout(`${anchoringText(reports, anchors.length > 0, bad)}\n`)
   }
   return tampered ? 1 : unproven ? 3 : 0
 }

@@ -84,14 +84,18 @@ function later(ms: number): void {
 }
 
 /** Asks a copy of the log's folder, somewhere else: nothing else of the guard is there any more. */
-async function ask(argv: readonly string[], now = '2026-12-01T10:00:00Z') {
+async function ask(
+  argv: readonly string[],
+  now = '2027-03-01T10:00:00Z',
+  standing?: { readonly text: string; readonly good: boolean },
+) {
   copy ??= mkdtempSync(join(tmpdir(), 'chaperone-moment-'))
   const log = join(copy, 'evidence')
   cpSync(record.log, log, { recursive: true })
   const io = fakeIo({ cwd: copy, env: { HOME: copy } })
   const command = auditExplainCommand({
     clock: { now: () => instant(Date.parse(now)) },
-    provenance: () => Promise.resolve(undefined),
+    provenance: () => Promise.resolve(standing),
   })
   const row = { name: 'explain', summary: '', load: () => Promise.resolve(command) }
   const exit = await main(['explain', '--log', 'evidence', ...argv], io, [row])
@@ -454,4 +458,28 @@ test('an agent, or a call, that nobody ever heard of is no answer', async () => 
   expect([agent.exit, agent.err]).toEqual([3, expect.stringContaining('did you mean `bot`?')])
   const call = await ask(['--decision', 'i-9'])
   expect([call.exit, call.err]).toEqual([3, expect.stringContaining('no decision about the call')])
+})
+
+test('a moment is compared with what is signed, and says where it cannot be', async () => {
+  await made()
+  const at = record.clock.now()
+  await record.close()
+  const argv = ['--at', new Date(at).toISOString(), '--agent', 'bot']
+  const keyless = await ask(argv)
+  expect([keyless.exit, keyless.out]).toEqual([
+    0,
+    expect.stringContaining('not proven: no public key lies beside the log (give --key)') as string,
+  ])
+  const altered = await ask(argv, undefined, { text: 'not what was signed', good: false })
+  expect([altered.exit, altered.out]).toEqual([
+    1,
+    expect.stringMatching(/^THE RECORD IS DAMAGED.*\n {2}not what was signed/) as string,
+  ])
+})
+
+test('a moment that is yet to come is none', async () => {
+  await made()
+  const argv = ['--at', '2026-12-02T10:00:00Z', '--agent', 'bot']
+  const { exit, err } = await ask(argv, '2026-12-01T10:00:00Z')
+  expect([exit, err]).toEqual([2, expect.stringContaining('yet to come') as string])
 })

@@ -242,3 +242,15 @@ test('how a record stands to what is signed: among it, not signed yet, or not wh
   )
   expect(await standingOf(folder, 28, keys)).toMatchObject({ good: false })
 })
+
+test('explain proves a decision of a copied folder with the key that is given, and says where there is none', async () => {
+  const folder = join(state, 'evidence')
+  renameSync(join(state, 'log', 'g'), folder)
+  rmSync(join(state, 'log.vkey'))
+  const asked = (...more: readonly string[]) =>
+    audit('explain', '--decision', '0000abcd-14', '--log', folder, ...more)
+  expect((await asked()).out).toContain('not proven: no public key lies beside the log')
+  expect((await asked('--json')).out).toContain('not proven: no public key lies beside the log')
+  expect((await asked('--key', KEY.vkey)).out).toContain('proven to be among the 80')
+  expect((await asked('--key', logKey('eve').vkey)).exit).toBe(1)
+})

@@ -26,7 +26,11 @@ async function ask(...argv: readonly string[]) {
   const io = fakeIo({ cwd: elsewhere, env: { HOME: elsewhere } })
   const command = auditExplainCommand({
     clock: { now: () => instant(Date.now() + 7 * 86_400_000) },
-    provenance: () => Promise.resolve(undefined),
+    provenance: () =>
+      Promise.resolve({
+        text: 'the first 15 records of `evidence` are what was signed',
+        good: true,
+      }),
   })
   const exit = await command.run(['--log', 'evidence', ...argv], io)
   return { exit, out: io.out(), err: io.err() }

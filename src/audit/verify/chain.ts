@@ -27,8 +27,6 @@ export class ChainCheck {
   #gap: Gap | undefined
   /** The record whose own link was found broken. */
   #broken = -1
-  /** From this record on the tree is not the one that was written. */
-  #lost: number | undefined
 
   constructor(log: string, findings: Findings, first: Place) {
     this.#log = log
@@ -38,11 +36,6 @@ export class ChainCheck {
 
   get next(): number {
     return this.#next
-  }
-
-  /** The first record that is wrong by itself: what was signed after it cannot be compared any more. */
-  get lost(): number | undefined {
-    return this.#lost
   }
 
   /** Files say by their names which record they begin with. */
@@ -79,7 +72,6 @@ export class ChainCheck {
   }
 
   tell(kind: FindingKind, place: Place, message: string, seq: number = this.#next): void {
-    this.#lost = Math.min(this.#lost ?? seq, seq)
     this.#findings.add({ kind, log: this.#log, ...place, seq, message })
   }
 
@@ -100,7 +92,6 @@ export class ChainCheck {
       seq: Math.max(wrong, 0),
       message,
     }
-    this.#lost = Math.min(this.#lost ?? finding.seq ?? 0, finding.seq ?? 0)
     if (both) this.#findings.instead(finding)
     else this.#findings.add(finding)
   }
@@ -111,7 +102,6 @@ export class ChainCheck {
       from === to
         ? `record ${from} is missing: record ${seq} stands where it should`
         : `records ${from} to ${to} are missing: record ${seq} stands where record ${from} should`
-    this.#lost = Math.min(this.#lost ?? from, from)
     const range = from === to ? {} : { to }
     const finding: Finding = {
       kind: 'missing',

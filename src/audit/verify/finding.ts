@@ -58,6 +58,11 @@ export class Findings {
     if (finding.seq !== undefined) this.#lastSeq = finding.seq
   }
 
+  /** Is one in the list about this record alone? */
+  has(seq: number): boolean {
+    return this.list.some((one) => one.seq === seq && one.to === undefined)
+  }
+
   /** Was the latest about this record? */
   names(seq: number): boolean {
     return this.#lastSeq === seq

@@ -70,3 +70,17 @@ export async function eachLine(
     closeSync(file)
   }
 }
+
+/** The first line of a file, where it is whole and not too long. */
+export function firstLine(path: string): string | undefined {
+  if (!statSync(path).isFile()) return undefined
+  const file = openSync(path, 'r')
+  try {
+    const bytes = Buffer.alloc(LONGEST_LINE + 1)
+    const got = readSync(file, bytes, 0, bytes.length, 0)
+    const end = bytes.subarray(0, got).indexOf(NEWLINE)
+    return end < 0 ? undefined : bytes.toString('utf8', 0, end)
+  } finally {
+    closeSync(file)
+  }
+}

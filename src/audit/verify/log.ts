@@ -8,16 +8,15 @@ import { ChainCheck, type Place } from './chain.ts'
 import { KeyFile, keysSize } from './content.ts'
 import { isCanonical, readEntry } from './entry.ts'
 import { type Finding, Findings } from './finding.ts'
-import { eachLine, LONGEST_LINE, type RawLine, type Rest } from './lines.ts'
+import { Histories } from './histories.ts'
+import { eachLine, firstLine, LONGEST_LINE, type RawLine, type Rest } from './lines.ts'
 import { Marks } from './marks.ts'
 import { NamedObjects } from './named.ts'
+import { auditFiles, checkpointFiles, LATEST } from './names.ts'
 import { type Found, ORIGIN, readNotes, type VerifierKey } from './note.ts'
-import { Growing, leafHashAt } from './tree.ts'
+import { leafHashAt } from './tree.ts'
 
 const SLOT_BYTES = 32
-const FILE = /^audit-(0|[1-9]\d{0,15})\.jsonl$/
-const CHECKPOINTS = /^checkpoints-(0|[1-9]\d{0,15})$/
-const LATEST = 'checkpoint'
 const OBJECTS = 'objects'
 
 /** Notes of all logs, as they were kept elsewhere. */
@@ -46,6 +45,8 @@ export interface LogReport {
   readonly records: number
   /** The first so many records are signed, and anchored. */
   readonly signed: number
+  /** So many more are signed, and could not be compared with that or are not it. */
+  readonly unchecked: number
   readonly anchored: number
   readonly erased: number
   readonly objects: number
@@ -61,7 +62,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
   const { folder, keys, anchors = [] } = options
   const names = readdirSync(folder)
   const latest = names.includes(LATEST) ? notesIn(join(folder, LATEST), false) : []
-  const log = nameOf(folder, latest)
+  const log = nameOf(folder, latest, auditFiles(names)[0]?.name)
   const findings = new Findings()
   const marks = new Marks(log, keys, findings)
   // What was signed is read first: it cannot be of more records than are read after it.
@@ -77,16 +78,14 @@ export function notesIn(path: string, strict: boolean): readonly Found[] {
   return readNotes(readFileSync(path), strict)
 }
 
-/** Is there anything of a log in this folder? */
-export function holdsLog(names: readonly string[]): boolean {
-  return names.some((name) => FILE.test(name) || CHECKPOINTS.test(name) || name === LATEST)
-}
-
-/** The name that is signed, else that of the folder. */
-function nameOf(folder: string, latest: readonly Found[]): string {
+/** The name that is signed, else that of the first record, else that of the folder. */
+function nameOf(folder: string, latest: readonly Found[], file: string | undefined): string {
   const [first] = latest
   const origin = first && 'checkpoint' in first ? first.checkpoint.origin : ''
-  return origin.startsWith(ORIGIN) ? origin.slice(ORIGIN.length) : basename(folder)
+  if (origin.startsWith(ORIGIN)) return origin.slice(ORIGIN.length)
+  const line = file === undefined ? undefined : firstLine(join(folder, file))
+  const read = line === undefined ? undefined : readEntry(line)
+  return typeof read === 'object' ? read.log : basename(folder)
 }
 
 interface Parts {
@@ -99,13 +98,15 @@ interface Parts {
 class LogCheck {
   readonly #options: VerifyOptions
   readonly #parts: Parts
-  readonly #tree = new Growing()
+  readonly #tree = new Histories()
   readonly #objects = new NamedObjects()
   #chain: ChainCheck
   #format: number | undefined
   #first: string | undefined
   #last: string | undefined
   #erased = 0
+  /** Records of this file that have sealed content. */
+  #sealed = 0
   #file = ''
   #keys: KeyFile | undefined
 
@@ -118,17 +119,16 @@ class LogCheck {
   async run(): Promise<LogReport> {
     const { names, marks, findings, log } = this.#parts
     const { folder } = this.#options
-    const files = numbered(names, FILE)
+    const files = auditFiles(names)
     this.#compare()
     for (const [index, { name, first }] of files.entries()) {
-      this.#signedIn(`checkpoints-${first}`)
+      this.#signedIn(`checkpoints-${first}`, first)
       this.#chain.expectFile(first, { file: name, line: 1 })
-      this.#compare()
       await this.#readFile({ name, first, last: index === files.length - 1 })
     }
     this.#strays(files.map(({ first }) => first))
-    if (this.#chain.lost === undefined) marks.end(this.#tree.size, files.at(-1)?.name ?? '')
-    else marks.end(this.#chain.next, files.at(-1)?.name ?? '')
+    this.#tree.end(() => this.#compare())
+    marks.end(this.#chain.next, files.at(-1)?.name ?? '')
     const objects = await this.#objects.check(join(folder, OBJECTS), (name, message, seq) => {
       const record = seq === undefined ? {} : { seq }
       findings.add({ kind: 'object', log, file: `${OBJECTS}/${name}`, ...record, message })
@@ -149,6 +149,7 @@ class LogCheck {
       files,
       records: this.#chain.next,
       signed,
+      unchecked: Math.max(0, Math.min(marks.largest, this.#chain.next) - signed),
       anchored,
       erased: this.#erased,
       objects,
@@ -159,15 +160,16 @@ class LogCheck {
     }
   }
 
-  #signedIn(name: string): void {
+  #signedIn(name: string, least: number): void {
     if (!this.#parts.names.includes(name)) return
     const found = notesIn(join(this.#options.folder, name), true)
-    this.#parts.marks.add('checkpoint', name, found, this.#tree.size)
+    this.#parts.marks.add('checkpoint', name, found, least)
   }
 
   async #readFile({ name, first, last }: FileToRead): Promise<void> {
     const path = join(this.#options.folder, name)
     this.#file = name
+    this.#sealed = 0
     this.#keys = new KeyFile(this.#options.folder, first)
     const before = this.#chain.next
     const rest = await eachLine(path, (line) => this.#take(line), this.#options.signal)
@@ -186,7 +188,13 @@ class LogCheck {
   #keysLength({ lines }: Rest, last: boolean, from: number): void {
     const path = this.#keys?.path ?? ''
     const size = keysSize(path)
-    if (size === undefined || this.#format === 1) return
+    if (this.#format === 1 || (size === undefined && this.#sealed === 0)) return
+    if (size === undefined) {
+      const message = `it is not there, and ${this.#sealed} records from ${from} on have sealed content`
+      const file = basename(path)
+      this.#parts.findings.add({ kind: 'keys', log: this.#parts.log, file, message })
+      return
+    }
     const expected = lines * SLOT_BYTES
     if (size === expected || (last && size > expected && size % SLOT_BYTES === 0)) return
     const message = `it has ${size} bytes where the ${lines} records from ${from} on have ${expected}`
@@ -206,8 +214,8 @@ class LogCheck {
         place,
         `no record stands at record ${this.#chain.next}: ${read}`,
       )
+      this.#tree.take(this.#chain.next, leaf, undefined, () => this.#compare())
       this.#chain.skip(leaf, place)
-      this.#grow(leaf)
       return
     }
     const stands = this.#chain.follow(read, leaf, place)
@@ -220,7 +228,7 @@ class LogCheck {
     this.#last = ts
     if (log === this.#parts.log) this.#objects.note(entry, seq)
     if (v !== 1) this.#lookAtContent(entry, seq, place)
-    this.#grow(leaf)
+    this.#tree.take(seq, leaf, read.prev, () => this.#compare())
   }
 
   #wrongIn(
@@ -240,6 +248,7 @@ class LogCheck {
   }
 
   #lookAtContent(entry: Parameters<typeof isCanonical>[1], seq: number, place: Place): void {
+    if (entry['sealed'] !== undefined) this.#sealed += 1
     const state = this.#keys?.state(entry, seq, this.#options.content === true)
     if (state === 'erased') this.#erased += 1
     if (state !== 'unreadable') return
@@ -247,24 +256,25 @@ class LogCheck {
     this.#parts.findings.add({ kind: 'content', log: this.#parts.log, ...place, seq, message })
   }
 
-  #grow(leaf: string): void {
-    this.#tree.push(leaf)
-    if (this.#parts.marks.nextSize <= this.#tree.size) this.#compare()
-  }
-
   #compare(): void {
-    const { marks } = this.#parts
-    marks.compare(this.#tree.size, () => this.#tree.root(), this.#chain.lost)
+    const { marks, findings, log } = this.#parts
+    if (marks.nextSize > this.#tree.size) return
+    const root = marks.compare(this.#tree.size, () => this.#tree.roots())
+    const altered = root === undefined ? [] : this.#tree.settle(root)
+    for (const seq of altered.filter((one) => !findings.has(one))) {
+      const message = `record ${seq} is not what was signed`
+      findings.add({ kind: 'altered', log, file: this.#file, seq, message })
+    }
   }
 
   /** Files that belong to no file of records. */
   #strays(firsts: readonly number[]): void {
     const { names, findings, log } = this.#parts
-    for (const { name, first } of numbered(names, CHECKPOINTS)) {
+    for (const { name, first } of checkpointFiles(names)) {
       if (firsts.includes(first)) continue
       const message = `it signs records from ${first} on, and \`audit-${first}.jsonl\` is not there`
       findings.add({ kind: 'missing', log, file: name, seq: first, message })
-      this.#signedIn(name)
+      this.#signedIn(name, first)
     }
   }
 }
@@ -273,16 +283,4 @@ interface FileToRead {
   readonly name: string
   readonly first: number
   readonly last: boolean
-}
-
-function numbered(
-  names: readonly string[],
-  form: RegExp,
-): readonly { readonly name: string; readonly first: number }[] {
-  return names
-    .flatMap((name) => {
-      const match = form.exec(name)
-      return match ? [{ name, first: Number(match[1]) }] : []
-    })
-    .sort((a, b) => a.first - b.first)
 }

@@ -31,6 +31,7 @@ export class Marks {
     anchor: undefined,
   }
   #seen = 0
+  #largest = 0
 
   constructor(log: string, keys: readonly VerifierKey[], findings: Findings) {
     this.#log = log
@@ -41,6 +42,11 @@ export class Marks {
   /** Signed notes that were found, whatever they are worth. */
   get seen(): number {
     return this.#seen
+  }
+
+  /** Records of the largest checkpoint with a valid signature, whether or not it could be compared. */
+  get largest(): number {
+    return this.#largest
   }
 
   get reach(): Reach {
@@ -66,6 +72,7 @@ export class Marks {
       if ('fault' in one) continue
       const { size, root } = one.checkpoint
       last = size
+      if (kind === 'checkpoint') this.#largest = Math.max(this.#largest, size)
       this.#waiting.push({ kind, file, line: one.line, size, root })
     }
     this.#waiting.sort((a, b) => b.size - a.size)
@@ -90,17 +97,19 @@ export class Marks {
     this.#findings.add({ kind, log: this.#log, ...place, message })
   }
 
-  /** The tree has this size now. `lost`: a record before is wrong, which explains whatever differs. */
-  compare(size: number, root: () => string, lost: number | undefined): void {
-    if (this.nextSize > size) return
+  /** The log's tree has this size now, with one of these roots. Gives the one that was signed. */
+  compare(size: number, roots: () => readonly string[]): string | undefined {
+    if (this.nextSize > size) return undefined
     const due: Mark[] = []
     while (this.nextSize <= size) due.push(...this.#waiting.splice(-1))
-    if (lost !== undefined && lost < size) return
-    const own = root()
-    const same = due.filter((mark) => mark.size === size && mark.root === own)
-    this.#differing.push(...due.filter((mark) => mark.size === size && mark.root !== own))
+    const own = roots()
+    const now = due.filter((mark) => mark.size === size)
+    const root = now.find((mark) => own.includes(mark.root))?.root
+    const same = now.filter((mark) => mark.root === root)
+    this.#differing.push(...now.filter((mark) => mark.root !== root))
     for (const mark of same) this.#reach[mark.kind] = size
     if (same.length > 0) this.#settle(same.some(({ kind }) => kind === 'anchor'))
+    return root
   }
 
   /**

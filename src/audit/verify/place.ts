@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { GuardError } from '../../model/error.ts'
-import { holdsLog } from './log.ts'
+import { holdsLog } from './names.ts'
 import { looksLikeKey, type VerifierKey, verifierKey } from './note.ts'
 
 const KEY_FILE = 'log.vkey'

@@ -45,6 +45,13 @@ export class Growing {
     return this.#size
   }
 
+  copy(): Growing {
+    const copy = new Growing()
+    copy.#roots.push(...this.#roots)
+    copy.#size = this.#size
+    return copy
+  }
+
   push(leaf: string): void {
     let hash = leaf
     for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2)

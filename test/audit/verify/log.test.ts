@@ -153,6 +153,42 @@ describe('what was done is found with the record', () => {
     )
   })
 
+  const edited = (l: string[], ...at: readonly number[]): readonly string[] =>
+    at.reduce((all, one) => all.with(one, all[one]?.replace('321', '322') ?? ''), l)
+
+  test.each<[string, (l: string[]) => readonly string[], number, number, readonly unknown[]]>([
+    [
+      'an edit, and one of the last',
+      (l) => edited(l, 13, 39),
+      30,
+      10,
+      [
+        ['altered', 13],
+        ['altered', 30, 39],
+      ],
+    ],
+    [
+      'edits of two in a row',
+      (l) => edited(l.with(14, l[14]?.replace('intake', 'intruder') ?? ''), 13),
+      40,
+      0,
+      [
+        ['altered', 14],
+        ['altered', 13],
+      ],
+    ],
+    ['a deletion', (l) => l.toSpliced(13, 1), 40, 0, [['missing', 13]]],
+    ['a deletion of several', (l) => l.toSpliced(13, 4), 10, 30, [['missing', 13, 16]]],
+  ])('%s: what is signed later is looked at as far as can be', async (...given) => {
+    const [, change, signed, unchecked, expected] = given
+    const folder = written()
+    edit(join(folder, AUDIT), change)
+    const report = await verified(folder)
+    const own = report.findings.filter(({ kind }) => kind !== 'keys' && kind !== 'object')
+    expect(kinds({ ...report, findings: own })).toEqual(expected)
+    expect(report).toMatchObject({ signed, unchecked, records: 40 })
+  })
+
   test('a torn last line', async () => {
     const folder = written({ sizes: [20] })
     const text = readFileSync(join(folder, AUDIT))
@@ -263,6 +299,18 @@ describe('what was done is found with the record', () => {
     const folder = written({ rotate: 10 })
     rmSync(join(folder, 'audit-10.jsonl'))
     expect(kinds(await verified(folder))).toContainEqual(['missing', 10, 19])
+  })
+
+  test('keys that are gone, of records that have sealed content', async () => {
+    const folder = written({ rotate: 10 })
+    rmSync(join(folder, 'keys-10.bin'))
+    expect((await verified(folder)).findings).toMatchObject([
+      {
+        kind: 'keys',
+        file: 'keys-10.bin',
+        message: expect.stringContaining('it is not there') as string,
+      },
+    ])
   })
 
   test('keys of another number, and one that opens nothing', async () => {
