@@ -14,6 +14,7 @@ import { Problems, problemText } from '../src/model/document.ts'
 import { instant, type Instant } from '../src/model/id.ts'
 import type { Clock, OperationalLog } from '../src/model/port.ts'
 import { liveMandate } from '../src/policy/live.ts'
+import { memoryStore } from '../src/state/memory.ts'
 import { type Agent, agentOver } from './agent.ts'
 import { nodeFirst } from './guard-line.ts'
 
@@ -63,6 +64,7 @@ export async function guarded(story: Story, agent: string, clock: Clock): Promis
   const principal = { agent, assurance: 'launch_line' } as const
   const instance = `story-${agent}`
   const parts = { clock, timers: systemTimers, watch: systemWatch, operational: QUIET }
+  const record = join(story.stateDir, 'log', instance)
   const guard = createGuard({
     mandate: story.policies === undefined ? mandate : under(mandate, story.policies),
     upstreams: read.upstreams.map((one) =>
@@ -72,7 +74,7 @@ export async function guarded(story: Story, agent: string, clock: Clock): Promis
     environment: 'prod',
     posture: openPosture(story.stateDir, 'normal', parts),
     log: openLog({
-      dir: join(story.stateDir, 'log', instance),
+      dir: record,
       clock,
       head: { log: instance, ...principal, mandate: { name, digest, signed } },
     }),
@@ -81,6 +83,8 @@ export async function guarded(story: Story, agent: string, clock: Clock): Promis
     timers: systemTimers,
     self: { name: 'chaperone', version: '0.0.0' },
     instance,
+    record,
+    store: memoryStore({ clock }),
     startTimeoutMs: 20_000,
     callTimeoutMs: 10_000,
     maxAnswerBytes: 1024 * 1024,

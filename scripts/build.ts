@@ -45,12 +45,13 @@ async function executable(
   const bundle = await rolldown({
     input: {
       chaperone: join(root, 'src', 'bin', 'chaperone.ts'),
-      // Started as a thread, by its name beside the file that starts it.
+      // Started as threads, by their names beside the files that start them.
       'engine-worker': join(root, 'src', 'engine', 'engine-worker.ts'),
+      'checkpoint-worker': join(root, 'src', 'state', 'checkpoint-worker.ts'),
     },
     platform: 'node',
-    // Installed by whoever configures the engine.
-    external: ['@cedar-policy/cedar-wasm/nodejs'],
+    // Installed by whoever configures the engine, or sends telemetry.
+    external: ['@cedar-policy/cedar-wasm/nodejs', /^@opentelemetry\//],
     onLog: (level, log) => {
       if (log.code === 'UNRESOLVED_IMPORT') good = false
       if (level === 'warn') console.error(log.message)

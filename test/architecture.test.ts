@@ -55,6 +55,14 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@modelcontextprotocol/client': ['credential/oauth/'],
   'undici/lib/dispatcher/pool.js': ['proxy/upstream/http/pool.ts'],
   '@cedar-policy/cedar-wasm/nodejs': ['engine/cedar-library.ts'],
+  '@opentelemetry/api': ['audit/export/otel-'],
+  '@opentelemetry/exporter-logs-otlp-http': ['audit/export/otel-sdk.ts'],
+  '@opentelemetry/exporter-metrics-otlp-http': ['audit/export/otel-sdk.ts'],
+  '@opentelemetry/exporter-trace-otlp-http': ['audit/export/otel-sdk.ts'],
+  '@opentelemetry/resources': ['audit/export/otel-'],
+  '@opentelemetry/sdk-logs': ['audit/export/otel-sdk.ts'],
+  '@opentelemetry/sdk-metrics': ['audit/export/otel-'],
+  '@opentelemetry/sdk-trace': ['audit/export/otel-sdk.ts'],
   // Its types alone.
   undici: ['proxy/upstream/http/undici-pool.d.ts'],
 }

@@ -1,8 +1,9 @@
 /** A decision as it goes on record: what was decided, by which grants, and what the policies made of it. */
 import type { Decision, Remedy } from '../model/decision.ts'
-import { canonical, type Json } from '../model/json.ts'
+import { canonical, type Json, type JsonObject } from '../model/json.ts'
 import type { PolicyTrace } from '../model/policy.ts'
 import { withoutSecrets } from '../model/secret-shape.ts'
+import { debitsWriter } from './budget-text.ts'
 
 const LONGEST_DETAIL = 256
 
@@ -12,11 +13,16 @@ const MOST_REMEMBERED = 512
 /** Most permits of a tool have the same list of grants, and one of few traces: what they say is written once. */
 export function decisionWriter(): (decision: Decision) => string {
   const grantsText = remembered((grants: Decision['grants']) => JSON.stringify(grants))
+  const debitsText = debitsWriter()
   const traceText = remembered((trace: PolicyTrace) => `,"policy":${policyText(trace)}`)
   return (decision) => {
     const { effect, grants, reason, policy } = decision
     const trace = policy ? traceText(policy) : ''
-    const head = `{"effect":"${effect}","grants":${grantsText(grants)}${trace},"reason":"${reason}"`
+    const debits =
+      decision.effect === 'permit' && decision.debits
+        ? `"debits":${debitsText(decision.debits)},`
+        : ''
+    const head = `{${debits}"effect":"${effect}","grants":${grantsText(grants)}${trace},"reason":"${reason}"`
     if (decision.effect === 'permit' || decision.remedy === undefined) return `${head}}`
     return `${head},"remedy":${canonical(remedyJson(decision.remedy))}}`
   }
@@ -54,12 +60,19 @@ function policyText(trace: PolicyTrace): string {
     ...(obligations && { obligations: obligations.map((one) => ({ ...one })) }),
     ...(shadow && { shadow: shadow.map((one) => ({ ...one })) }),
     ...(engines && {
-      engines: engines.map(({ engine, effect, detail, tookMs }) => ({
+      engines: engines.map(({ engine, effect, tookMs }) => ({
         engine,
         effect,
         took_ms: Math.round(tookMs * 1000) / 1000,
-        ...(detail !== undefined && { detail: withoutSecrets(detail.slice(0, LONGEST_DETAIL)) }),
       })),
     }),
   })
+}
+
+/** What external engines said beside their answers: their own words, which may hold what they were told of the call. */
+export function enginesSaid({ policy }: Decision): JsonObject | undefined {
+  const said = policy?.engines?.flatMap(({ engine, detail }): [string, string][] =>
+    detail === undefined ? [] : [[engine, withoutSecrets(detail.slice(0, LONGEST_DETAIL))]],
+  )
+  return said === undefined || said.length === 0 ? undefined : Object.fromEntries(said)
 }

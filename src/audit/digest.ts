@@ -23,22 +23,34 @@ export const NO_ENTRY: Sha256 = sha256('0'.repeat(2 * DIGEST))
  * @throws RangeError when the key is not 32 bytes.
  */
 export function keyedDigest(key: Uint8Array): (text: string) => Sha256 {
-  if (key.length !== KEY_BYTES) throw new RangeError('the key of a log is 32 bytes')
-  const inner = Buffer.alloc(BLOCK + 3 * REUSED, INNER_PAD)
-  const outer = Buffer.alloc(BLOCK + DIGEST, OUTER_PAD)
-  for (const [index, byte] of key.entries()) {
-    inner[index] = byte ^ INNER_PAD
-    outer[index] = byte ^ OUTER_PAD
+  const hmac = new Hmac()
+  hmac.use(key)
+  return (text) => hmac.of(text)
+}
+
+/** One that is given another key for every entry. */
+export class Hmac {
+  readonly #inner = Buffer.alloc(BLOCK + 3 * REUSED, INNER_PAD)
+  readonly #outer = Buffer.alloc(BLOCK + DIGEST, OUTER_PAD)
+
+  /** @throws RangeError when the key is not 32 bytes. */
+  use(key: Uint8Array): void {
+    if (key.length !== KEY_BYTES) throw new RangeError('the key of a log is 32 bytes')
+    for (let index = 0; index < KEY_BYTES; index += 1) {
+      const byte = key[index] ?? 0
+      this.#inner[index] = byte ^ INNER_PAD
+      this.#outer[index] = byte ^ OUTER_PAD
+    }
   }
-  const pad = Buffer.from(inner.subarray(0, BLOCK))
-  return (text) => {
+
+  of(text: string): Sha256 {
     const block =
       text.length > REUSED
-        ? Buffer.concat([pad, Buffer.from(text)])
-        : inner.subarray(0, BLOCK + inner.write(text, BLOCK))
+        ? Buffer.concat([this.#inner.subarray(0, BLOCK), Buffer.from(text)])
+        : this.#inner.subarray(0, BLOCK + this.#inner.write(text, BLOCK))
     // A Latin-1 string carries the 32 bytes across without a buffer of their own.
-    outer.write(hash('sha256', block, 'binary'), BLOCK, 'binary')
-    return hashed(hash('sha256', outer, 'hex'))
+    this.#outer.write(hash('sha256', block, 'binary'), BLOCK, 'binary')
+    return hashed(hash('sha256', this.#outer, 'hex'))
   }
 }
 

@@ -1,17 +1,24 @@
 /** What the log asks of a disk: few enough operations that a test can let any of them fail. */
 import {
+  close,
   closeSync,
   constants,
   existsSync,
+  fdatasync,
   fstatSync,
+  lstatSync,
+  fsync,
+  fsyncSync,
   ftruncateSync,
   mkdirSync,
+  open,
   openSync,
   readdirSync,
   readSync,
   renameSync,
   writeSync,
 } from 'node:fs'
+import { promisify } from 'node:util'
 import { makeFolders } from '../model/folder.ts'
 
 /** What a file is known by while it is open. */
@@ -25,7 +32,7 @@ interface FileState {
   readonly regular: boolean
 }
 
-/** All of it synchronous, all of it throwing what the system says. */
+/** Synchronous but for what waits for the disk itself; all of it throwing, or rejecting with, what the system says. */
 export interface Disk {
   /** With its parents; folders that are made are for their owner alone. */
   makeFolder(path: string): void
@@ -39,8 +46,16 @@ export interface Disk {
   read(file: number, into: Uint8Array, from: number): number
   truncate(file: number, size: number): void
   state(file: number): FileState
+  /** What stands under that name now, itself and not what a link leads to; undefined where nothing does. */
+  inodeAt(path: string): number | undefined
   close(file: number): void
   rename(from: string, to: string): void
+  /** Resolves once the disk has what was written to the file before this was asked. Never blocks the event loop. */
+  sync(file: number): Promise<void>
+  /** Likewise, of a file that is not open, or of the names in a folder. */
+  syncAt(path: string): Promise<void>
+  /** The same, and blocks until it is so: for what is done once, before anything is served. */
+  syncNow(path: string): void
 }
 
 const OWNER_FOLDER = 0o700
@@ -49,6 +64,10 @@ const OWNER_FILE = 0o600
 const NO_LINKS = constants.O_NOFOLLOW ?? 0
 const APPEND = constants.O_RDWR | constants.O_APPEND | NO_LINKS
 const FRESH = constants.O_CREAT | constants.O_EXCL
+
+const openAsync = promisify(open)
+const fsyncAsync = promisify(fsync)
+const closeAsync = promisify(close)
 
 /** The disk of this machine. */
 export const realDisk: Disk = {
@@ -59,12 +78,33 @@ export const realDisk: Disk = {
   write: (file, bytes) => writeSync(file, bytes),
   read: (file, into, from) => readSync(file, into, 0, into.length, from),
   truncate: ftruncateSync,
+  inodeAt: (path) => lstatSync(path, { throwIfNoEntry: false })?.ino,
   state: (file) => {
     const found = fstatSync(file)
     return { size: found.size, inode: found.ino, links: found.nlink, regular: found.isFile() }
   },
   close: closeSync,
   rename: renameSync,
+  sync: promisify(fdatasync),
+  syncAt: async (path) => {
+    // Windows opens no folder, and needs none to be told of its names.
+    if (process.platform === 'win32') return
+    const file = await openAsync(path, 'r')
+    try {
+      await fsyncAsync(file)
+    } finally {
+      await closeAsync(file)
+    }
+  },
+  syncNow: (path) => {
+    if (process.platform === 'win32') return
+    const file = openSync(path, constants.O_RDONLY)
+    try {
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+  },
 }
 
 /**
@@ -93,4 +133,17 @@ export function readFrom(disk: Disk, file: number, from: number, most: number): 
     length += taken
   }
   return bytes.subarray(0, length)
+}
+
+/** The bytes of a whole file that is not larger than `most`; undefined where there is none. */
+export function readWhole(disk: Disk, path: string, most: number): Uint8Array | undefined {
+  if (!disk.exists(path)) return undefined
+  const file = disk.open(path, 'existing')
+  try {
+    const { size, regular } = disk.state(file)
+    if (!regular || size > most) throw new Error(`\`${path}\` is no file of the log`)
+    return readFrom(disk, file, 0, size)
+  } finally {
+    disk.close(file)
+  }
 }

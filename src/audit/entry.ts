@@ -7,8 +7,10 @@ import type { Decision } from '../model/decision.ts'
 import type { Sha256 } from '../model/id.ts'
 import { canonical, isList, type Json, type JsonObject } from '../model/json.ts'
 import type { EntryBody, RecordHead, RequestFacts } from '../model/record.ts'
+import type { BudgetState } from '../model/state.ts'
 import type { Verdict } from '../model/verdict.ts'
-import { decisionWriter } from './decision.ts'
+import { budgetsWriter } from './budget-text.ts'
+import { decisionWriter, enginesSaid } from './decision.ts'
 import { cutFacts, factsWriter } from './facts.ts'
 import {
   cutText,
@@ -21,13 +23,25 @@ import {
   thousandths,
   timeWriter,
 } from './part.ts'
-import { withoutSecrets } from '../model/secret-shape.ts'
+import { ARGS, INPUT, Sealer } from './seal.ts'
+import {
+  type ValueMembers,
+  type Values,
+  type ValuesGiven,
+  valuesWriter,
+  type WriteOptions,
+} from './values.ts'
+
+export type { WriteOptions } from './values.ts'
 
 /** Entries fit the 16-bit length of a C2SP tile. In bytes. */
 export const LONGEST_ENTRY = 65_535
 
-const FORMAT = 1
-const LONGEST_DETAIL = 2048
+/** The format of entries. */
+export const FORMAT = 2
+
+/** Bytes of base64 for one of what it stands for. */
+const BASE64 = 4 / 3
 
 type Body<Type extends EntryBody['type']> = Extract<EntryBody, { readonly type: Type }>
 
@@ -38,15 +52,9 @@ export interface Position {
   readonly prev: Sha256
 }
 
-/** What of a call is written beside what its decision read. */
-export interface WriteOptions {
-  /** The whole arguments, where they fit: in clear, but for what is secret by name or by shape. Default: no. */
-  readonly capture?: boolean
-}
-
 /**
- * Writes the entries of one log: `digest` is taken over the canonical arguments, which appear in no other form unless they
- * are captured.
+ * Writes the entries of one log. Values of arguments appear in them as a keyed digest, and sealed with the key of the entry,
+ * which `sealer` has until the next one is written. `digest` is under the key of the log.
  *
  * The returned function throws RangeError when the entry cannot be said in 65,535 bytes or has a number that JSON
  * or a time that RFC 3339 cannot say.
@@ -54,18 +62,20 @@ export interface WriteOptions {
 export function entryWriter(
   head: RecordHead,
   digest: (text: string) => Sha256,
-  { capture = false }: WriteOptions = {},
+  options: WriteOptions = {},
+  sealer: Sealer = new Sealer(),
 ): (body: EntryBody, at: Position) => string {
-  const parts = { ...partsOf(head, digest), ...(capture && { args: factsWriter('args') }) }
+  const parts = partsOf(head, { digest, sealer, ...options, log: head.log })
   return (body, at) => {
     const line = write(parts, body, at)
     if (fits(line)) return line
     // What was captured goes first: a decision needs no more than its facts.
-    const gone = capture && callOf(body) ? ['args'] : []
+    const gone = options.capture === true && callOf(body) ? ['args'] : []
     const plain = gone.length === 0 ? line : write(parts, body, at, gone)
     if (fits(plain)) return plain
     const facts = factsOf(body)
-    const cut = cutFacts(facts, Buffer.byteLength(plain) - LONGEST_ENTRY)
+    const worth = body.type === 'event' ? 1 : BASE64
+    const cut = cutFacts(facts, Buffer.byteLength(plain) - LONGEST_ENTRY, worth)
     const shorter = write(parts, withFacts(body, cut.facts), at, [...gone, ...cut.erased])
     if (fits(shorter)) return shorter
     const bare = write(parts, withFacts(body, {}), at, [...gone, 'facts'])
@@ -105,33 +115,37 @@ interface Parts {
   readonly log: string
   readonly mandate: string | undefined
   readonly principal: (of?: CallContext['principal']) => string | undefined
-  readonly digest: (text: string) => Sha256
+  readonly sealer: Sealer
   readonly facts: (facts: JsonObject, erased: string[]) => string
-  /** Absent where arguments are not captured. */
-  readonly args?: (args: JsonObject, erased: string[]) => string
+  readonly values: (values: Values, seq: number, erased: string[]) => ValueMembers
   readonly request: (request: RequestFacts, erased: string[]) => string
   readonly state: (call: CallContext) => string
   readonly decision: (decision: Decision) => string
+  readonly budgets: (budgets: readonly BudgetState[]) => string
   readonly time: (at: number) => string
 }
 
-function partsOf(head: RecordHead, digest: (text: string) => Sha256): Parts {
+function partsOf(head: RecordHead, given: ValuesGiven): Parts {
   const { mandate } = head
   return {
     log: quoted(head.log),
     mandate:
       mandate && canonical({ name: mandate.name, s256: mandate.digest, signed: mandate.signed }),
     principal: principalWriter(head),
-    digest,
+    sealer: given.sealer,
     facts: factsWriter(),
+    values: valuesWriter(given),
     request: requestWriter(),
     state: stateWriter(),
     decision: decisionWriter(),
+    budgets: budgetsWriter(),
     time: timeWriter(),
   }
 }
 
 function write(parts: Parts, body: EntryBody, at: Position, cut: readonly string[] = []): string {
+  // A text that was too long is written again: under another key.
+  parts.sealer.begin()
   switch (body.type) {
     case 'intent':
       return intentLine(parts, body, at, [...cut])
@@ -171,32 +185,32 @@ function write(parts: Parts, body: EntryBody, at: Position, cut: readonly string
 }
 
 function intentLine(parts: Parts, body: Body<'intent'>, at: Position, erased: string[]): string {
-  const { call, decision } = body
-  const facts = parts.facts(decision.facts, erased)
+  const { call, decision, budgets, input } = body
+  const { sealer } = parts
   const request = parts.request(body.request, erased)
-  const args = argsText(parts, call, erased)
-  const captured = args === undefined ? '' : `"args":${args},`
+  const values = { request: body.request, facts: decision.facts, args: call.args }
+  const { sealed, clear, hashed } = parts.values(withEngines(values, decision), at.seq, erased)
+  const commit = sealer.commit(ARGS, canonicalArgs(call.args))
   const gone = erased.length === 0 ? '' : `,"erased":${canonical(erased)}`
-  const input =
-    body.input === undefined ? '' : `,"input_digest":"${parts.digest(canonicalArgs(body.input))}"`
+  const given =
+    input === undefined ? '' : `,"input_commit":"${sealer.commit(INPUT, canonicalArgs(input))}"`
   return (
-    `{${captured}"args_digest":"${parts.digest(canonicalArgs(call.args))}","call":${quoted(call.id)}` +
-    `,"decision":${parts.decision(decision)}${gone},"facts":${facts}${input},"log":${parts.log}` +
+    `{"args_commit":"${commit}"${budgets ? `,"budgets":${parts.budgets(budgets)}` : ''}` +
+    `,"call":${quoted(call.id)}${optional('clear', clear)},"decision":${parts.decision(decision)}` +
+    `${gone}${optional('hashed', hashed)}${given},"log":${parts.log}` +
     `${acting(parts, call)},"prev":"${at.prev}","principal":${parts.principal(call.principal) ?? 'null'}` +
-    `,"request":${request},"seq":${numeral(at.seq)},"state":${parts.state(call)}` +
-    `,"ts":"${parts.time(body.at)}","type":"intent","v":${FORMAT}}`
+    `,"request":${request}${optional('sealed', sealed)},"seq":${numeral(at.seq)}` +
+    `,"state":${parts.state(call)},"ts":"${parts.time(body.at)}","type":"intent","v":${FORMAT}}`
   )
 }
 
-/** Undefined where they are not captured, or had to go whole. */
-function argsText(
-  { args: write }: Parts,
-  { args }: CallContext,
-  erased: string[],
-): string | undefined {
-  if (write === undefined || erased.includes('args')) return undefined
-  const text = write(args, erased)
-  return erased.includes('args') ? undefined : text
+function optional(name: string, text: string | undefined): string {
+  return text === undefined ? '' : `,"${name}":${text}`
+}
+
+function withEngines(values: Values, decision: Decision): Values {
+  const engines = decision.policy?.engines ? enginesSaid(decision) : undefined
+  return engines ? { ...values, engines } : values
 }
 
 /** A call is always made under a mandate; a head without one would be a fault, and the entry says so. */
@@ -221,27 +235,23 @@ function refusalLine(parts: Parts, body: Body<'refusal'>, at: Position, erased: 
     stage: quoted(refusal.stage),
     reason: quoted(refusal.reason),
   }
-  if (refusal.detail !== undefined) members['detail'] = textMember(refusal.detail, 'detail', erased)
+  const values: Values = {
+    request: body.request,
+    facts: decision?.facts,
+    args: call?.args,
+    detail: refusal.detail,
+  }
+  const sealing = decision ? withEngines(values, decision) : values
+  Object.assign(members, parts.values(sealing, at.seq, erased))
   if (call) {
-    const args = argsText(parts, call, erased)
-    if (args !== undefined) members['args'] = args
     members['call'] = quoted(call.id)
-    members['args_digest'] = quoted(parts.digest(canonicalArgs(call.args)))
+    members['args_commit'] = quoted(parts.sealer.commit(ARGS, canonicalArgs(call.args)))
     members['state'] = parts.state(call)
   }
-  if (decision) {
-    members['decision'] = parts.decision(decision)
-    members['facts'] = parts.facts(decision.facts, erased)
-  }
+  if (decision) members['decision'] = parts.decision(decision)
   const principal = parts.principal(call?.principal)
   if (principal !== undefined) members['principal'] = principal
   return composed(parts, body, at, { ...members, ...erasedMember(erased) })
-}
-
-function textMember(text: string, path: string, erased: string[]): string {
-  const shown = withoutSecrets(cutText(text, LONGEST_DETAIL))
-  if (shown !== text) erased.push(path)
-  return quoted(shown)
 }
 
 function erasedMember(erased: readonly string[]): Readonly<Record<string, string>> {

@@ -132,11 +132,13 @@ interface Leaf {
 
 /**
  * The facts without the largest of their values, as few as free `bytes` bytes of an entry, and the paths of what
- * was taken. Everything goes when that would take more than 64 of them.
+ * was taken. Everything goes when that would take more than 64 of them. `worth`: bytes of the entry that one byte of them
+ * takes.
  */
 export function cutFacts(
   facts: JsonObject,
   bytes: number,
+  worth = 1,
 ): { readonly facts: JsonObject; readonly erased: readonly string[] } {
   const leaves: Leaf[] = []
   collect(facts, [], leaves)
@@ -146,7 +148,7 @@ export function cutFacts(
   for (const leaf of leaves) {
     if (missing <= 0 || taken.length > MOST_ERASED) break
     taken.push(leaf.path)
-    missing -= leaf.cost - Buffer.byteLength(leaf.path.join('.')) - 'facts.",'.length
+    missing -= leaf.cost * worth - Buffer.byteLength(leaf.path.join('.')) - 'facts.",'.length
   }
   if (missing > 0 || taken.length > MOST_ERASED) return { facts: {}, erased: ['facts'] }
   return {

@@ -10,6 +10,9 @@ export interface RowFilter {
   /** The verdict, or what came back of a forwarded call. */
   readonly verdict?: string
   readonly call?: string
+  readonly agent?: string
+  /** By its name. */
+  readonly mandate?: string
   /** A rule that decided, in shadow mode or in force; all of a policy by its name, or a pattern with `*` and `?`. */
   readonly rule?: string
   /** RFC 3339 in UTC with milliseconds, half-open: since ≤ ts < until. */
@@ -19,7 +22,13 @@ export interface RowFilter {
   readonly all: boolean
 }
 
-const ALWAYS: ReadonlySet<RowKind> = new Set(['call', 'refusal', 'upstream_request', 'other'])
+/** Rows that are shown whether all of them are asked for or not. */
+export const ALWAYS: ReadonlySet<RowKind> = new Set([
+  'call',
+  'refusal',
+  'upstream_request',
+  'other',
+])
 
 export function matches(row: Row, filter: RowFilter): boolean {
   const { tool, server, effect, reason, verdict, call, rule, since, until, all } = filter
@@ -28,22 +37,28 @@ export function matches(row: Row, filter: RowFilter): boolean {
   if (server !== undefined && row.server !== server) return false
   if (effect !== undefined && !row.effects.includes(effect)) return false
   if (reason !== undefined && row.reason !== reason) return false
+  if (!isBy(row, filter)) return false
   if (call !== undefined && !isCall(row.call, call)) return false
   if (rule !== undefined && !isRuled(rule, row)) return false
   if (verdict !== undefined && row.verdict !== verdict && row.result !== verdict) return false
   return tool === undefined || namedBy(tool, row)
 }
 
+function isBy(row: Row, { agent, mandate }: RowFilter): boolean {
+  if (agent !== undefined && row.agent !== agent) return false
+  return mandate === undefined || row.mandate === mandate
+}
+
 function isWithin(ts: string, since: string | undefined, until: string | undefined): boolean {
   return (since === undefined || ts >= since) && (until === undefined || ts < until)
 }
 
-function isRuled(asked: string, { rules, shadow }: Row): boolean {
+export function isRuled(asked: string, { rules, shadow }: Pick<Row, 'rules' | 'shadow'>): boolean {
   const is = (rule: string): boolean => rule.startsWith(`${asked}#`) || globMatches(asked, rule)
   return rules.some(is) || shadow.some(is)
 }
 
-function namedBy(asked: string, row: Row): boolean {
+export function namedBy(asked: string, row: Pick<Row, 'server' | 'name'>): boolean {
   const name = fullName(row)
   if (!/[*?]/.test(asked)) return name.includes(asked)
   return globMatches(asked, name) || globMatches(asked, row.name)

@@ -1,38 +1,61 @@
 /**
- * The record of one guard: an append-only file of canonical JSON lines, each naming the hash of the one before it.
+ * The record of one guard: append-only files of canonical JSON lines, each naming the hash of the one before it, their keys
+ * beside them, and signed checkpoints of the tree that they make.
  *
- * An entry counts as written when the kernel has it, so it survives the guard's death and not a power cut: waiting
- * for the disk before a call that changes the world is not part of this version.
+ * An entry counts as written when the kernel has it, so it survives the guard's death, or when the disk has it, where whoever
+ * appends asks for that: then it survives a power cut.
  */
 import { hash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { GuardError } from '../model/error.ts'
-import { instant, type Sha256 } from '../model/id.ts'
-import type { AuditLog, Clock } from '../model/port.ts'
+import { instant, type Instant, type Sha256 } from '../model/id.ts'
+import type { AuditLog, Clock, Timers } from '../model/port.ts'
 import type { Acting, EntryBody, Receipt, RecordHead } from '../model/record.ts'
+import { signBegin } from './begin.ts'
 import { Chain, type WriteEntry } from './chain.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { KEY_BYTES, keyedDigest } from './digest.ts'
-import { readFrom, realDisk, writeWhole, type Disk } from './disk.ts'
+import { type Disk, readFrom, realDisk, writeWhole } from './disk.ts'
 import { entryWriter, type WriteOptions } from './entry.ts'
+import { Files } from './files.ts'
+import type { LogKey } from './log-key.ts'
+import { checkpointText, ORIGIN } from './note.ts'
 import { keepObject } from './objects.ts'
-import { logFileName, logFiles, readTail, type Tail } from './tail.ts'
+import { FRONTIER, frontierText, resume, type Resumed } from './resume.ts'
+import { Sealer } from './seal.ts'
+import type { Tail } from './tail.ts'
 
 export const KEY_FILE = 'args.key'
 export const OBJECTS = 'objects'
 const MOST_KEPT = 100_000
+const ROTATE_BYTES = 64 * 1024 * 1024
+const CHECKPOINT_MS = 1000
 
 export interface LogOptions extends WriteOptions {
   /** The folder of this log alone; made when it is not there. */
   readonly dir: string
   readonly head: RecordHead
+  /** Signs the checkpoints; without one there are none. */
+  readonly key?: Pick<LogKey, 'name' | 'publicKey' | 'sign' | 'signNow'>
   /** Dates the entry about a recovery, and times the looks at the file. */
   readonly clock?: Clock
+  /**
+   * Says when a checkpoint is due; without them one is signed when a file is full and at the end. Also when the disk took too
+   * long: it has failed then.
+   */
+  readonly timers?: Timers
   /**
    * For how many milliseconds a look at the file holds: whether it is still there and only this log writes it. A write
    * after that looks again, so whoever calls less often than this has every write checked. Default 0: every write.
    */
   readonly lookHoldsMs?: number
+  /** A file is followed by the next one when it would grow beyond so many bytes. Default 64 MiB. */
+  readonly rotateBytes?: number
   readonly disk?: Disk
+  /** Told of a checkpoint that could not be written; the next one is tried all the same. */
+  readonly trouble?: (error: GuardError) => void
+  /** Lets go of whatever keeps others from this log, once it is closed. */
+  readonly release?: () => void
 }
 
 export interface FileLog extends AuditLog {
@@ -56,48 +79,28 @@ export interface FileLog extends AuditLog {
  * written there.
  */
 export function openLog(options: LogOptions): FileLog {
-  const { dir, head, disk = realDisk } = options
+  const { dir, head, disk = realDisk, lookHoldsMs = 0, clock } = options
   try {
     disk.makeFolder(dir)
-    const opened = openFile(disk, dir, head.log)
-    const digest = keyedDigest(argsKey(disk, dir))
-    const writer = (acting: Partial<Acting>): WriteEntry =>
-      entryWriter({ log: head.log, ...acting }, digest, options)
-    const chain = new Chain(writer(head), { seq: opened.tail.seq, prev: opened.tail.prev })
-    const look = { holdsMs: options.lookHoldsMs ?? 0, clock: options.clock }
-    const log = new LogOnDisk({ disk, dir, opened, chain, look, writer })
-    const now = options.clock?.now() ?? instant(Date.now())
-    if (opened.tail.torn.length > 0) log.recover(opened.tail, now)
-    return log
+    const place = { disk, dir, look: { holdsMs: lookHoldsMs, clock } }
+    const resumed = resume(place, head.log, options.key)
+    try {
+      if (options.key && resumed.tail.seq === 0)
+        signBegin(place, head.log, options.key, resumed.signed !== undefined)
+      const log = new LogOnDisk(options, resumed, keyedDigest(argsKey(disk, dir)))
+      log.recover(resumed.tail, clock?.now() ?? instant(Date.now()))
+      return log
+    } catch (error) {
+      resumed.segment.close()
+      throw error
+    }
   } catch (cause) {
     if (cause instanceof GuardError) throw cause
     throw unwritable(dir, cause)
   }
 }
 
-interface Opened {
-  readonly path: string
-  readonly file: number
-  readonly inode: number
-  readonly tail: Tail
-}
-
-function openFile(disk: Disk, dir: string, log: string): Opened {
-  const last = logFiles(disk.list(dir)).at(-1)
-  const firstSeq = last?.firstSeq ?? 0
-  const path = join(dir, logFileName(firstSeq))
-  const file = disk.open(path, last ? 'existing' : 'new')
-  try {
-    const { inode, regular } = disk.state(file)
-    if (!regular) throw new GuardError('ERR_AUDIT_READ', `\`${path}\` is no regular file`)
-    return { path, file, inode, tail: readTail(disk, file, { path, log, firstSeq }) }
-  } catch (error) {
-    disk.close(file)
-    throw error
-  }
-}
-
-/** Whoever has this key can tell which arguments a digest stands for, by trying. */
+/** Whoever has this key can tell which value a hash of a field stands for, by trying. */
 function argsKey(disk: Disk, dir: string): Uint8Array {
   const path = join(dir, KEY_FILE)
   if (!disk.exists(path)) writeWhole(disk, path, randomBytes(KEY_BYTES))
@@ -112,6 +115,7 @@ function argsKey(disk: Disk, dir: string): Uint8Array {
 }
 
 function unwritable(where: string, cause: unknown): GuardError {
+  if (cause instanceof GuardError) return cause
   const why = cause instanceof Error ? cause.message : String(cause)
   return new GuardError('ERR_AUDIT_APPEND', `the record \`${where}\` cannot be written: ${why}`, {
     cause,
@@ -119,93 +123,98 @@ function unwritable(where: string, cause: unknown): GuardError {
 }
 
 interface Waiting {
+  readonly type: EntryBody['type']
   readonly receipt: Receipt
+  readonly until: 'kernel' | 'disk'
   readonly resolve: (receipt: Receipt) => void
   readonly reject: (error: GuardError) => void
 }
 
-interface Look {
-  readonly holdsMs: number
-  readonly clock: Clock | undefined
-}
-
 class LogOnDisk implements FileLog {
-  readonly #look: Look
-  readonly #writer: (acting: Acting) => WriteEntry
-  #lookedAt = Number.NEGATIVE_INFINITY
+  readonly #options: LogOptions
   readonly #disk: Disk
   readonly #dir: string
-  readonly #path: string
-  readonly #inode: number
+  readonly #files: Files
   readonly #chain: Chain
-  #file: number
-  /** Bytes of whole entries: where the next write begins. */
-  #size: number
-  /** False from a failed write until what it left behind is gone. */
-  #sound = true
-  #closed = false
+  readonly #writer: (acting: Partial<Acting>) => WriteEntry
+  readonly #checkpoints: Checkpoints
+  #closing: Promise<void> | undefined
   #waiting: Waiting[] = []
   /** Calls whose intent is on record and whose outcome is not. */
   #underWay = 0
   /** Texts that are known to be kept. */
   readonly #kept = new Set<Sha256>()
+  #timed = false
+  /** The size of the last checkpoint that was written. */
+  #signed: number
+  #signing: Promise<void> = Promise.resolve()
 
-  constructor(parts: {
-    readonly disk: Disk
-    readonly dir: string
-    readonly opened: Opened
-    readonly chain: Chain
-    readonly look: Look
-    readonly writer: (acting: Acting) => WriteEntry
-  }) {
-    this.#look = parts.look
-    this.#writer = parts.writer
-    this.#disk = parts.disk
-    this.#dir = parts.dir
-    this.#path = parts.opened.path
-    this.#file = parts.opened.file
-    this.#inode = parts.opened.inode
-    this.#size = parts.opened.tail.size
-    this.#chain = parts.chain
+  constructor(options: LogOptions, resumed: Resumed, digest: (text: string) => Sha256) {
+    const {
+      dir,
+      head,
+      disk = realDisk,
+      rotateBytes = ROTATE_BYTES,
+      lookHoldsMs = 0,
+      clock,
+      timers,
+    } = options
+    const { segment, tail, tree, unsynced } = resumed
+    this.#options = options
+    this.#disk = disk
+    this.#dir = dir
+    const look = { holdsMs: lookHoldsMs, clock }
+    this.#files = new Files({ disk, dir, look, rotateBytes, timers }, segment, unsynced)
+    this.#files.alsoSync(join(dir, KEY_FILE))
+    const sealer = new Sealer()
+    this.#writer = (acting) => entryWriter({ log: head.log, ...acting }, digest, options, sealer)
+    const { seq, prev } = tail
+    this.#chain = new Chain(this.#writer(head), { seq, prev }, { sealer, tree })
+    this.#checkpoints = new Checkpoints({ disk, dir })
+    this.#signed = options.key && seq === 0 ? 0 : -1
   }
 
   under(acting: Acting): AuditLog {
     const write = this.#writer(acting)
     return {
-      append: (entry) => this.append(entry, write),
+      append: (entry, until) => this.append(entry, until, write),
       keep: (name, text) => this.keep(name, text),
       close: () => Promise.resolve(),
     }
   }
 
   writable(): boolean {
-    if (this.#closed) return false
+    if (this.#closing) return false
     try {
-      if (!this.#sound) this.#repair()
-      this.#refuseChanged()
+      this.#files.check()
       return true
     } catch {
       return false
     }
   }
 
-  append(entry: EntryBody, write?: WriteEntry): Promise<Receipt> {
-    if (this.#closed) return Promise.reject(unwritable(this.#path, new Error('it is closed')))
+  append(
+    entry: EntryBody,
+    until: 'kernel' | 'disk' = 'kernel',
+    write?: WriteEntry,
+  ): Promise<Receipt> {
+    if (this.#closing) return Promise.reject(this.#unwritable(new Error('it is closed')))
     try {
       const receipt = this.#chain.add(entry, write)
       if (entry.type === 'intent') this.#underWay += 1
       else if (entry.type === 'outcome') this.#underWay -= 1
       return new Promise((resolve, reject) => {
         if (this.#waiting.length === 0) this.#soon()
-        this.#waiting.push({ receipt, resolve, reject })
+        this.#waiting.push({ type: entry.type, receipt, until, resolve, reject })
       })
     } catch (cause) {
-      return Promise.reject(unwritable(this.#path, cause))
+      return Promise.reject(this.#unwritable(cause))
     }
   }
 
   putObject(bytes: Uint8Array): Sha256 {
-    return keepObject(this.#disk, join(this.#dir, OBJECTS), bytes)
+    const folder = join(this.#dir, OBJECTS)
+    return keepObject(this.#disk, folder, bytes, (path) => this.#files.alsoSync(path))
   }
 
   keep(name: Sha256, text: () => string): void {
@@ -217,33 +226,36 @@ class LogOnDisk implements FileLog {
   }
 
   close(): Promise<void> {
-    if (this.#closed) return Promise.resolve()
+    if (this.#closing) return this.#closing
     this.#flush()
-    this.#closed = true
-    try {
-      if (this.#isOurs()) this.#disk.close(this.#file)
-      return Promise.resolve()
-    } catch (cause) {
-      return Promise.reject(unwritable(this.#path, cause))
-    }
+    this.#closing = this.#end()
+    return this.#closing
   }
 
   /**
-   * Moves what a crash left of an entry out of the way, and puts that on record.
+   * Moves what a crash left of an entry out of the way, and puts that on record; likewise that keys were lost.
    *
    * @throws GuardError ERR_AUDIT_APPEND
    */
-  recover(tail: Tail, at: ReturnType<Clock['now']>): void {
-    const aside = `${this.#path}.${tail.seq}.${hash('sha256', tail.torn, 'hex').slice(0, 16)}.torn`
-    const facts = { bytes: tail.torn.length, s256: hash('sha256', tail.torn, 'hex') }
+  recover(tail: Tail, at: Instant): void {
+    const { torn, seq } = tail
+    const { segment } = this.#files
+    const facts: Record<string, number | string> = {}
     try {
-      writeWhole(this.#disk, aside, tail.torn)
-      this.#disk.truncate(this.#file, this.#size)
+      if (torn.length > 0) {
+        const s256 = hash('sha256', torn, 'hex')
+        const aside = `${segment.lines.path}.${seq}.${s256.slice(0, 16)}.torn`
+        writeWhole(this.#disk, aside, torn)
+        segment.lines.cut(tail.size)
+        Object.assign(facts, { bytes: torn.length, s256 })
+      }
+      const lost = segment.fitKeys(seq)
+      if (lost > 0) facts['keys_lost'] = lost
+      if (Object.keys(facts).length === 0) return
       this.#chain.add({ type: 'event', at, event: 'log_recovered', facts })
-      this.#write(this.#chain.waiting)
-      this.#chain.settle()
+      this.#write()
     } catch (cause) {
-      throw unwritable(this.#path, cause)
+      throw this.#unwritable(cause)
     }
   }
 
@@ -264,15 +276,25 @@ class LogOnDisk implements FileLog {
     if (waiting.length === 0) return
     this.#waiting = []
     try {
-      this.#write(this.#chain.waiting)
-      this.#chain.settle()
+      this.#write()
     } catch (cause) {
       this.#chain.rewind()
-      const error = unwritable(this.#path, cause)
-      for (const { reject } of waiting) reject(error)
+      const error = this.#unwritable(cause)
+      for (const { type, reject } of waiting) {
+        // Its call is refused, and has no outcome.
+        if (type === 'intent') this.#underWay -= 1
+        reject(error)
+      }
       return
     }
-    for (const { resolve, receipt } of waiting) resolve(receipt)
+    const forDisk = waiting.filter(({ until }) => until === 'disk')
+    this.#files.whenOnDisk(
+      forDisk.map(({ resolve, reject, receipt }) => ({
+        resolve: () => resolve(receipt),
+        reject: (error) => reject(this.#unwritable(error)),
+      })),
+    )
+    for (const { resolve, receipt, until } of waiting) if (until === 'kernel') resolve(receipt)
     // What waited for the entry goes on first.
     queueMicrotask(this.#hashLater)
   }
@@ -281,73 +303,72 @@ class LogOnDisk implements FileLog {
 
   readonly #hash = (): void => this.#chain.hash()
 
-  /** All of the bytes or none of them. */
-  #write(bytes: Uint8Array): void {
-    if (!this.#sound) this.#repair()
+  /** All of what waits, or none of it. */
+  #write(): void {
+    const chain = this.#chain
+    const rotated = this.#files.append(chain.waitingKeys, chain.waiting, chain.next)
+    this.#files.lastAt(chain.lastBegin, chain.waiting.length)
+    chain.settle()
+    this.#checkpointLater(rotated)
+  }
+
+  #checkpointLater(now: boolean): void {
+    const { key, timers } = this.#options
+    if (!key) return
+    if (now) void this.#checkpoint()
+    if (!timers || this.#timed) return
+    this.#timed = true
+    timers.after(CHECKPOINT_MS, () => {
+      this.#timed = false
+      if (!this.#closing) void this.#checkpoint()
+    })
+  }
+
+  /** One after the other: a later one is never overtaken. Never rejects. */
+  #checkpoint(): Promise<void> {
+    this.#signing = this.#signing
+      .then(() => this.#sign())
+      .catch((cause: unknown) => this.#options.trouble?.(this.#unwritable(cause)))
+    return this.#signing
+  }
+
+  async #sign(): Promise<void> {
+    const { key, head } = this.#options
+    const { tree, lastLeaf: leaf } = this.#chain
+    const { size } = tree
+    if (!key || size === this.#signed) return
+    const text = checkpointText({ origin: `${ORIGIN}${head.log}`, size, root: tree.root() })
+    const { first } = this.#files.segment
+    const frontier = frontierText(tree, { ...this.#files.last, leaf })
+    // Of what a power cut could still take nothing is signed: the log would not lead to its own checkpoint.
+    await this.#files.onDisk()
+    const note = await key.sign(text)
+    this.#checkpoints.put(first, note)
+    writeWhole(this.#disk, join(this.#dir, FRONTIER), Buffer.from(frontier))
+    this.#signed = size
+  }
+
+  async #end(): Promise<void> {
+    const { key, release } = this.#options
     try {
-      this.#refuseChanged()
-    } catch (error) {
-      this.#sound = this.#isOurs()
-      throw error
-    }
-    try {
-      const taken = this.#disk.write(this.#file, bytes)
-      if (taken !== bytes.length) throw new Error(`short write, ${taken} of ${bytes.length} bytes`)
-      this.#size += taken
-    } catch (error) {
-      this.#lookedAt = Number.NEGATIVE_INFINITY
-      this.#undo()
-      throw error
-    }
-  }
-
-  /** A record that somebody removed, shortened or wrote into is not gone on with. */
-  #refuseChanged(): void {
-    const { clock, holdsMs } = this.#look
-    const now = clock && holdsMs > 0 ? clock.monotonic() : Number.POSITIVE_INFINITY
-    if (now - this.#lookedAt < holdsMs) return
-    this.#lookedAt = Number.NEGATIVE_INFINITY
-    const { size, inode, links } = this.#disk.state(this.#file)
-    if (inode !== this.#inode) throw new Error('its descriptor stands for another file')
-    if (links === 0) throw new Error('the file was removed')
-    if (size !== this.#size)
-      throw new Error(`it has ${size} bytes where ${this.#size} were written`)
-    this.#lookedAt = now
-  }
-
-  #undo(): void {
-    this.#sound = false
-    try {
-      this.#repair()
-    } catch {
-      // The next append tries again, and says what is wrong if it still is.
+      if (key) await this.#checkpoint()
+      await this.#files.onDisk()
+    } catch (cause) {
+      throw this.#unwritable(cause)
+    } finally {
+      try {
+        // Closing may wait for such a disk, too, and would never return: the system closes them with the process.
+        if (!this.#files.stuck) {
+          this.#checkpoints.close()
+          this.#files.close()
+        }
+      } finally {
+        release?.()
+      }
     }
   }
 
-  /** Cuts the file back to its last whole entry, opening it anew where the descriptor is gone. */
-  #repair(): void {
-    if (!this.#isOurs()) this.#reopen()
-    const { size } = this.#disk.state(this.#file)
-    if (size < this.#size) throw new Error(`it has ${size} bytes where ${this.#size} were written`)
-    if (size > this.#size) this.#disk.truncate(this.#file, this.#size)
-    this.#sound = true
-  }
-
-  /** The lost descriptor is not closed: its number may stand for another file by now. */
-  #reopen(): void {
-    const file = this.#disk.open(this.#path, 'existing')
-    if (this.#disk.state(file).inode !== this.#inode) {
-      this.#disk.close(file)
-      throw new Error('another file stands in its place')
-    }
-    this.#file = file
-  }
-
-  #isOurs(): boolean {
-    try {
-      return this.#disk.state(this.#file).inode === this.#inode
-    } catch {
-      return false
-    }
+  #unwritable(cause: unknown): GuardError {
+    return unwritable(this.#files.segment.lines.path, cause)
   }
 }

@@ -6,7 +6,7 @@ import { withoutSecrets } from '../model/secret-shape.ts'
 
 /** Longest method or server, and longest name or URI, in UTF-16 code units. */
 export const LONGEST_WORD = 256
-const LONGEST_NAME = 2048
+export const LONGEST_NAME = 2048
 const REMEMBERED_REQUESTS = 512
 
 /** Who acts: the agent of the head, or whom the call names instead; undefined where there is neither. */
@@ -50,16 +50,37 @@ export function requestWriter(): (request: RequestFacts, erased: string[]) => st
   const known = new Map<string, WrittenRequest>()
   return (request, erased) => {
     const { definition } = request
-    if (definition === undefined) return requestText(request, erased)
+    if (definition === undefined) return traced(request, requestText(request, erased), erased)
     const found = known.get(definition)
-    if (found !== undefined && sameRequest(found.request, request)) return found.text
+    if (found !== undefined && sameRequest(found.request, request))
+      return traced(request, found.text, erased)
     const before = erased.length
     const text = requestText(request, erased)
-    if (erased.length > before) return text
+    if (erased.length > before) return traced(request, text, erased)
     if (known.size >= REMEMBERED_REQUESTS) known.clear()
     known.set(definition, { request, text })
-    return text
+    return traced(request, text, erased)
   }
+}
+
+/** W3C Trace Context, section 3.2: of anything else that an agent puts there nothing is said. */
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/** Of every request its own; the last of its members in canonical order. */
+function traced({ traceparent }: RequestFacts, text: string, erased: string[]): string {
+  if (traceparent === undefined) return text
+  if (TRACEPARENT.test(traceparent)) return `${text.slice(0, -1)},"traceparent":"${traceparent}"}`
+  erased.push('request.traceparent')
+  return text
+}
+
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:/
+
+/** The URI that a request is about, which is an argument and not the name of anything; undefined where there is none. */
+export function uriOf({ method, name }: RequestFacts): string | undefined {
+  if (name === undefined || method.startsWith('tools/') || method.startsWith('prompts/'))
+    return undefined
+  return method.startsWith('resources/') || SCHEME.test(name) ? name : undefined
 }
 
 function sameRequest(a: RequestFacts, b: RequestFacts): boolean {
@@ -79,7 +100,7 @@ function requestText(request: RequestFacts, erased: string[]): string {
   members['method'] = worded(method, { path: 'request.method', longest: LONGEST_WORD }, erased)
   if (server !== undefined)
     members['server'] = worded(server, { path: 'request.server', longest: LONGEST_WORD }, erased)
-  if (name !== undefined)
+  if (name !== undefined && uriOf(request) === undefined)
     members['name'] = worded(name, { path: 'request.name', longest: LONGEST_NAME }, erased)
   if (definition !== undefined) members['definition'] = definition
   if (effects !== undefined) members['effects'] = effects

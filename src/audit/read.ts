@@ -51,6 +51,19 @@ export async function* readRecord(place: string, follow?: Follow): AsyncGenerato
   }
 }
 
+/** The folders of the logs there, by name. @throws GuardError ERR_AUDIT_READ when there is none */
+export async function logFolders(place: string): Promise<readonly string[]> {
+  const root = await rootOf(place)
+  const names = root.many ? await namesIn(root.folder) : ['.']
+  const folders: string[] = []
+  for (const name of names.toSorted()) {
+    const folder = join(root.folder, name)
+    if (await isLog(folder, undefined)) folders.push(folder)
+  }
+  if (folders.length === 0) throw noRecord(place)
+  return folders
+}
+
 interface Root {
   readonly folder: string
   /** True where the folder holds logs, false where it is one. */

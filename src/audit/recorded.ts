@@ -53,6 +53,9 @@ export interface Recorded {
   readonly erased: readonly string[]
   /** Keyed digest of all arguments, and these where they were captured. */
   readonly argsDigest: string
+  /** Are these all arguments? Absent in an entry of the first format, where the log's key tells, and where nobody can. */
+  readonly commits?: EntryItem['commits']
+  readonly format: number
   readonly args?: JsonObject
 }
 
@@ -76,7 +79,7 @@ function need<T>(value: T | undefined, what: string): T {
   return value
 }
 
-function read({ entry, log, folder }: EntryItem): Recorded {
+function read({ entry, log, folder, commits }: EntryItem): Recorded {
   const decision = member(entry, 'decision')
   if (!isObject(decision)) {
     const stage = textAt(entry, 'stage') ?? 'a stage'
@@ -124,7 +127,12 @@ function read({ entry, log, folder }: EntryItem): Recorded {
     ...(isObject(policy) && { policy: policyOf(policy) }),
     facts: objectAt(entry, 'facts'),
     erased,
-    argsDigest: need(textAt(entry, 'args_digest'), 'the digest of its arguments'),
+    argsDigest: need(
+      textAt(entry, entry.v === 1 ? 'args_digest' : 'args_commit'),
+      'the digest of its arguments',
+    ),
+    format: entry.v,
+    ...(commits && { commits }),
     ...(isObject(args) && !erased.some((path) => /^args\b/.test(path)) && { args }),
   }
 }

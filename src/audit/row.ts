@@ -15,6 +15,9 @@ export interface Row {
   /** The call's id. */
   readonly call?: string
   readonly server?: string
+  readonly agent?: string
+  /** By its name. */
+  readonly mandate?: string
   /** The tool, prompt or URI; the method where there is none; the event. */
   readonly name: string
   readonly effects: readonly string[]
@@ -78,6 +81,12 @@ export class Joiner {
   }
 }
 
+/** One row again, from the entries that it was joined from. */
+export function rowOf([first, outcome]: readonly EntryItem[]): Row | undefined {
+  if (!first) return undefined
+  return first.entry.type === 'intent' ? callRow(first, outcome) : single(first)
+}
+
 function keyOf({ log, entry }: EntryItem): string {
   return `${log}/${textOf(entry['call']) ?? ''}`
 }
@@ -132,6 +141,8 @@ function base(kind: RowKind, item: EntryItem): Row {
     log,
     ...optional('call', textOf(entry['call'])),
     ...optional('server', textOf(request['server'])),
+    ...optional('agent', textOf(objectOf(entry['principal'])['agent'])),
+    ...optional('mandate', textOf(objectOf(entry['mandate'])['name'])),
     name: textOf(name) ?? entry.type,
     effects: textsOf(effects),
     ...rulesOf(objectOf(objectOf(entry['decision'])['policy'])),
@@ -151,7 +162,7 @@ function textsOf(list: Json | undefined): readonly string[] {
 }
 
 /** `server/name`, as mandates write it. */
-export function fullName(row: Row): string {
+export function fullName(row: Pick<Row, 'server' | 'name'>): string {
   return row.server === undefined ? row.name : `${row.server}/${row.name}`
 }
 

@@ -10,6 +10,15 @@ export interface Line {
   /** Counts from 1. */
   readonly number: number
   readonly text: string | undefined
+  /** Where in the file it begins, and its bytes without its end. */
+  readonly offset: number
+  readonly length: number
+}
+
+/** The line to begin with. */
+export interface LineStart {
+  readonly offset: number
+  readonly number: number
 }
 
 /** A pipe would be waited for without end. */
@@ -29,13 +38,20 @@ export class LineScanner {
   #skipping = false
   #rest = 0
 
-  constructor(path: string) {
+  constructor(path: string, { offset, number }: LineStart = { offset: 0, number: 1 }) {
     this.#path = path
+    this.#from = offset
+    this.#number = number
   }
 
   /** Bytes behind the last line end, as of the last reading. */
   get rest(): number {
     return this.#rest
+  }
+
+  /** Where in the file they begin. */
+  get offset(): number {
+    return this.#from
   }
 
   /** The number of the line that those bytes begin. */
@@ -72,6 +88,7 @@ export class LineScanner {
   }
 
   #lines(end: number, bytesRead: number): readonly Line[] {
+    const base = this.#from
     this.#from += end
     this.#rest = bytesRead - end
     const lines: Line[] = []
@@ -80,7 +97,8 @@ export class LineScanner {
       const tooLong = this.#skipping || stop - start > LONGEST_ENTRY
       // Each line is decoded by itself: a part of a larger text would keep all of it in memory.
       const text = tooLong ? undefined : this.#piece.toString('utf8', start, stop)
-      lines.push({ number: this.#number, text })
+      const place = { offset: base + start, length: stop - start }
+      lines.push({ number: this.#number, text, ...place })
       this.#skipping = false
       this.#number += 1
       start = stop + 1

@@ -4,7 +4,7 @@ import { GuardError } from '../model/error.ts'
 import type { Sha256 } from '../model/id.ts'
 import { leafHash, NO_ENTRY } from './digest.ts'
 import { readFrom, type Disk } from './disk.ts'
-import { LONGEST_ENTRY } from './entry.ts'
+import { FORMAT, LONGEST_ENTRY } from './entry.ts'
 
 const NEWLINE = 0x0a
 const LOG_FILE = /^audit-(0|[1-9]\d{0,15})\.jsonl$/
@@ -24,6 +24,14 @@ export interface Tail {
   readonly torn: Uint8Array
 }
 
+interface Expected {
+  readonly path: string
+  readonly log: string
+  readonly firstSeq: number
+}
+
+const FIRST = { seq: 0, prev: NO_ENTRY }
+
 export function logFileName(firstSeq: number): string {
   return `audit-${firstSeq}.jsonl`
 }
@@ -39,14 +47,16 @@ export function logFiles(names: readonly string[]): readonly LogFile[] {
 }
 
 /**
- * Reads no more than the last two entries' worth of bytes.
+ * Reads no more than the last two entries' worth of bytes. `before`: what the file before it ends with, where a file
+ * without an entry follows another.
  *
  * @throws GuardError ERR_AUDIT_READ when what stands there is not this log.
  */
 export function readTail(
   disk: Disk,
   file: number,
-  expected: { readonly path: string; readonly log: string; readonly firstSeq: number },
+  expected: Expected,
+  before?: () => Pick<Tail, 'seq' | 'prev'>,
 ): Tail {
   const { size } = disk.state(file)
   const from = Math.max(0, size - 2 * (LONGEST_ENTRY + 1))
@@ -55,9 +65,11 @@ export function readTail(
   const torn = bytes.subarray(end)
   if (torn.length > LONGEST_ENTRY)
     throw notALog(expected.path, 'its last line is longer than an entry can be')
-  if (end === 0 && expected.firstSeq > 0)
-    throw notALog(expected.path, 'it has no whole entry, and it is not the first file of its log')
-  if (end === 0) return { seq: expected.firstSeq, prev: NO_ENTRY, size: 0, torn }
+  if (end === 0) {
+    const { seq, prev } = expected.firstSeq === 0 ? FIRST : (before?.() ?? FIRST)
+    if (seq === expected.firstSeq) return { seq, prev, size: 0, torn }
+    throw notALog(expected.path, 'it has no whole entry, and does not follow what stands before it')
+  }
   const line = lastLine(bytes, end, expected.path)
   const seq = seqOf(line, expected)
   return { seq: seq + 1, prev: leafHash(line), size: from + end, torn }
@@ -74,15 +86,12 @@ function lastLine(bytes: Uint8Array, end: number, path: string): string {
   }
 }
 
-function seqOf(
-  line: string,
-  expected: { readonly path: string; readonly log: string; readonly firstSeq: number },
-): number {
+function seqOf(line: string, expected: Expected): number {
   const entry = parsed(line, expected.path)
   if (!isObject(entry) || canonical(entry) !== line)
     throw notALog(expected.path, 'its last entry is not canonical JSON')
   const { v, log, seq } = entry
-  if (v !== 1) throw notALog(expected.path, 'its last entry has another format')
+  if (v !== FORMAT) throw notALog(expected.path, 'its last entry has another format')
   if (log !== expected.log) throw notALog(expected.path, `it is not the log \`${expected.log}\``)
   if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < expected.firstSeq)
     throw notALog(expected.path, 'its last entry has no sequence number that fits')
@@ -98,7 +107,7 @@ function parsed(line: string, path: string): unknown {
   }
 }
 
-function notALog(path: string, why: string, cause?: unknown): GuardError {
+export function notALog(path: string, why: string, cause?: unknown): GuardError {
   return new GuardError(
     'ERR_AUDIT_READ',
     `the log \`${path}\` cannot be continued: ${why} (keep it as evidence and start with another folder)`,

@@ -27,13 +27,15 @@ export const LAUNCH_HELP = `  --mandate <file>        the mandate, YAML or JSON 
   --policies <folder>     what nobody may do; else CHAPERONE_POLICIES, what the settings name, the folder policies beside the
                           mandate, the upstreams or the settings
   --agent <name>          who is calling: must be the mandate's agent (or CHAPERONE_AGENT)
+  --task <name>           the run of the mandate that goes on; another one begins without history; default default (or
+                          CHAPERONE_TASK)
   --environment <name>    dev, test, staging or prod; default dev (or CHAPERONE_ENVIRONMENT)
   --risk <posture>        normal, elevated or high, unless \`chaperone risk\` is stricter (or CHAPERONE_RISK)
   --state-dir <folder>    where the record is kept (or CHAPERONE_STATE_DIR)
   --lock <file>           what is approved; else CHAPERONE_LOCK, chaperone.lock beside the mandate or the upstreams
   --start-timeout <time>  how long an upstream may take to start; default 20s
   --call-timeout <time>   how long a call may take; default 60s
-  --allow-writable <path> let the agent write this file of the guard's own all the same; may be repeated`
+  --allow-writable <path> let the agent write this file of the guard's own, or read this key, all the same; may be repeated`
 
 type Parsed<T extends ParseArgsConfig> = ReturnType<typeof parseArgs<T>>
 

@@ -6,7 +6,9 @@ import type { Upstream } from '../config/mcp-json.ts'
 import { readServeSettings, type SettingFlags, type Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
+import { warnOfUnlimited } from '../mandate/budget-findings.ts'
 import type { CompiledMandate } from '../model/authority.ts'
+import type { BudgetSource } from '../model/budget.ts'
 import { type Problem, Problems, problemText } from '../model/document.ts'
 import type { Instant } from '../model/id.ts'
 import type { Clock } from '../model/port.ts'
@@ -87,6 +89,7 @@ async function check(argv: readonly string[], io: CliIo, parts: CheckParts): Pro
     if (probed) all.push(probed)
   }
   for (const found of await findings(subject, all, io)) problems.add(found)
+  for (const { mandate } of subject.mandates) warnOfUnlimited(mandate, budgetsOf(subject), problems)
   const report: CheckReport = {
     problems: inOrder(onceEach(problems.list)),
     agents,
@@ -99,6 +102,16 @@ async function check(argv: readonly string[], io: CliIo, parts: CheckParts): Pro
   if (problems.list.some(({ level, id }) => level === 'error' && id !== UNREACHED)) return 1
   if (values.strict === true && problems.list.some(({ level }) => level === 'warning')) return 1
   return problems.bad ? 3 : 0
+}
+
+/** Those of policies that could be about a tool that pays. */
+function budgetsOf({ policySet }: Pick<Subject, 'policySet'>): readonly BudgetSource[] {
+  return (policySet?.load.policies.budgets ?? [])
+    .map(({ source }) => source)
+    .filter(
+      ({ mode, effects }) =>
+        mode === 'enforce' && (effects.length === 0 || effects.includes('pay')),
+    )
 }
 
 async function findings(

@@ -44,8 +44,8 @@ export async function explainDecision(question: DecisionQuestion, io: CliIo): Pr
     io.stderr(`${label}: ${printable(found.unfit)}\n`)
     return 3
   }
-  if (question.json) io.stdout(`${JSON.stringify(jsonOf(found), undefined, 2)}\n`)
-  else io.stdout(`${textOf(found, io).join('\n')}\n`)
+  if (question.json) io.stdout(`${JSON.stringify(decisionJson(found), undefined, 2)}\n`)
+  else io.stdout(`${decisionLines(found, io).join('\n')}\n`)
   return found.comparison === 'differs' ? 1 : 0
 }
 
@@ -85,7 +85,7 @@ async function findDecision(question: DecisionQuestion): Promise<Made> {
   )
 }
 
-type Made = Replayed | { readonly unfit: string }
+export type Made = Replayed | { readonly unfit: string }
 
 /** `next`: what comes after the entry in its log. A last line that is being written says nothing of it. */
 function unlessDamaged(made: Made, next: Item): Made {
@@ -93,11 +93,12 @@ function unlessDamaged(made: Made, next: Item): Made {
   return { unfit: damageText(next) }
 }
 
-function damageText({ file, line, message }: Damage): string {
+export function damageText({ file, line, message }: Damage): string {
   return `${file}:${line}: ${message}`
 }
 
-function again(recorded: Replayed['recorded'], keepsakes: Keepsakes): Made {
+/** The decision made again, or why it cannot be. */
+export function again(recorded: Replayed['recorded'], keepsakes: Keepsakes): Made {
   try {
     return replay(recorded, keepsakes)
   } catch (error) {
@@ -112,7 +113,7 @@ const VERDICTS: Readonly<Record<Replayed['comparison'], string>> = {
   differs: 'decided again: not the same',
 }
 
-function jsonOf(replayed: Replayed): object {
+export function decisionJson(replayed: Replayed): object {
   const { recorded, conjuncts, comparison, differences, missing, outcomes } = replayed
   const { call, ts, agent, action, server, name, environment, risk, labels, mandate } = recorded
   return {
@@ -137,7 +138,7 @@ function jsonOf(replayed: Replayed): object {
   }
 }
 
-function textOf(replayed: Replayed, io: CliIo): readonly string[] {
+export function decisionLines(replayed: Replayed, io: CliIo): readonly string[] {
   const { recorded, conjuncts, comparison, differences, missing, authority, call } = replayed
   const { ts, agent, server, name, environment, risk, labels, mandate, policy, outcome } = recorded
   const state = [

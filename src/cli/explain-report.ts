@@ -130,7 +130,7 @@ const WORDS: Readonly<Partial<Record<Conjunct['result'], string>>> = {
 }
 
 /** Of a rule that changes nothing of the verdict by itself: whether it applies. */
-function appliesText({ applies, result }: Conjunct): string {
-  if (applies === undefined || result !== 'holds' || applies === 'no') return ''
+function appliesText({ applies, budget, result }: Conjunct): string {
+  if (applies === undefined || budget === true || result !== 'holds' || applies === 'no') return ''
   return applies === 'yes' ? ' (applies)' : ` (${applies}, which counts as a match)`
 }

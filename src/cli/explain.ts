@@ -14,7 +14,9 @@ import { classified, judgeOffer } from './offered.ts'
 import { problemLine } from './check-report.ts'
 import { readArgs } from './explain-args.ts'
 import { type DecisionQuestion, explainDecision, placeOf } from './explain-decision.ts'
-import { judge, type Supposed } from './explain-judge.ts'
+import { type ReadCounters, readCounters } from './counters.ts'
+import { withCounters } from './explain-budgets.ts'
+import { judge, type Judgement, type Supposed } from './explain-judge.ts'
 import { type Explained, printExplained } from './explain-report.ts'
 import { labelsLeft, refuseUnknown, warnOfLabels } from './explain-known.ts'
 import { findTarget, namedServer, type Question } from './explain-target.ts'
@@ -75,6 +77,8 @@ const OPTIONS = {
 export interface ExplainParts {
   readonly probe: () => Promise<Probe>
   readonly clock: Pick<Clock, 'now'>
+  /** Absent: nothing is known of what is used of budgets. */
+  readonly counters?: ReadCounters
 }
 
 /** The command over these parts. */
@@ -90,6 +94,7 @@ export function explainCommand(parts: ExplainParts): Command {
 export const command: Command = explainCommand({
   probe: async () => (await import('../guard.ts')).probeUpstreams,
   clock: systemClock,
+  counters: readCounters,
 })
 
 async function explainCall(
@@ -142,11 +147,26 @@ async function explainCall(
   const explained: Explained = {
     supposed,
     mandate: mandate.mandate,
-    judgement: judge(mandate, supposed),
+    judgement: await counted(judge(mandate, supposed), values.at, { settings, io, parts }),
     skipped: skipped(target.kind, offline, unasked?.why),
   }
   printExplained(explained, io, values.json === true ? 'json' : 'text')
   return exitOf(explained, unasked !== undefined)
+}
+
+/** What is used of budgets is known of now alone. */
+async function counted(
+  judgement: Judgement,
+  at: string | undefined,
+  {
+    settings,
+    io,
+    parts,
+  }: { readonly settings: Settings; readonly io: CliIo; readonly parts: ExplainParts },
+): Promise<Judgement> {
+  const { decision } = judgement
+  if (at !== undefined || decision.effect === 'deny' || !decision.debits) return judgement
+  return withCounters(judgement, await parts.counters?.(stateDir(io.env, settings.stateDir)))
 }
 
 function exitOf({ judgement }: Explained, unasked: boolean): number {

@@ -30,6 +30,15 @@ export interface Command {
   readonly summary: string
   readonly help: string
   readonly run: (argv: readonly string[], io: CliIo) => Promise<number>
+  /** What it is made of, where its first word names another command. */
+  readonly commands?: readonly CommandRow[]
+}
+
+/** A command before it is loaded. */
+export interface CommandRow {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<Command>
 }
 
 const STYLES = {

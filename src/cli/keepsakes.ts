@@ -119,9 +119,25 @@ export class Keepsakes {
         this.#text(definition, `the definition of \`${server}/${name}\``),
       )
       if (!isObject(raw)) throw new Unkept('the definition is no object')
-      const lockedEffect = this.#effectOf(server, name)
+      const lockedEffect = this.effectOf(server, name)
       return { server, name, raw, definition, ...(lockedEffect && { lockedEffect }) }
     })
+  }
+
+  /**
+   * What the lock file of then says that a tool does.
+   *
+   * @throws Unkept
+   */
+  effectOf(server: string, name: string): EffectClass | undefined {
+    const digest = this.#lock
+    if (digest === undefined) return undefined
+    const lock = this.#library.locks.get(digest, () => {
+      const read = readLock(objectPath(this.#folder, digest))
+      if (read.lock?.digest === digest) return read.lock
+      throw new Unkept(`the lock file is not kept beside the log as it was (${digest})`)
+    })
+    return lock.upstreams.get(server)?.definitions.tool.get(name)?.effect
   }
 
   #compiledMandate(
@@ -172,17 +188,6 @@ export class Keepsakes {
       .filter(({ file }) => named.has(file))
       .map((one) => `${one.file} ${one.s256}`)
     return { policies: loaded.policies, engines }
-  }
-
-  #effectOf(server: string, name: string): EffectClass | undefined {
-    const digest = this.#lock
-    if (digest === undefined) return undefined
-    const lock = this.#library.locks.get(digest, () => {
-      const read = readLock(objectPath(this.#folder, digest))
-      if (read.lock?.digest === digest) return read.lock
-      throw new Unkept(`the lock file is not kept beside the log as it was (${digest})`)
-    })
-    return lock.upstreams.get(server)?.definitions.tool.get(name)?.effect
   }
 
   #text(digest: Sha256, what: string): string {

@@ -1,10 +1,18 @@
 /** What `run`, `check` and `explain` do alike before anything is started: read the documents and see that they agree. */
 import { realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { LOG_KEY } from '../audit/log-key.ts'
 import { unapprovedLaunches } from '../config/approved.ts'
 import { misfits } from '../config/fit.ts'
 import { findLock, readLock } from '../config/lock.ts'
 import { loadUpstreams, type Upstream } from '../config/mcp-json.ts'
-import { ownFiles, refuseReadable, refuseWritable } from '../config/own-files.ts'
+import {
+  ownFile,
+  ownFiles,
+  type OwnSecret,
+  refuseReadable,
+  refuseWritable,
+} from '../config/own-files.ts'
 import { findPolicies } from '../config/policies-place.ts'
 import { readSettings, type SettingFlags, type Settings } from '../config/settings.ts'
 import { loadSettingsFile, type SettingsUse, type SettingsFile } from '../config/settings-file.ts'
@@ -150,13 +158,15 @@ function exposed(
   io: Pick<CliIo, 'env'>,
 ): readonly Problem[] {
   const { mandate } = given.mandate
+  const state = stateDir(io.env, settings.stateDir)
+  const { key } = settings.audit
   const own = ownFiles({
     mandate: files.mandate,
     roles: mandate.roles.map(({ file }) => file),
     upstreams: files.upstreams,
-    stateDir: stateDir(io.env, settings.stateDir),
+    stateDir: state,
     ...(settings.logFile !== undefined && { logFile: settings.logFile }),
-    ...(files.also && { also: files.also }),
+    also: [...(files.also ?? []), ...(key === undefined ? [] : [ownFile(key, SIGNS)])],
     ...(settings.lock !== undefined && { lock: settings.lock }),
     ...(given.policies !== undefined && { policies: given.policies }),
   })
@@ -164,12 +174,25 @@ function exposed(
   const authority = { mandate: strict, upstreams: given.upstreams }
   const ignoreCase = process.platform === 'win32' || process.platform === 'darwin'
   const disk = { realpath, ignoreCase }
-  const writable = refuseWritable(own, authority, settings.allowWritable, disk)
-  // Where nobody has logged in, there is nothing to be read.
-  const logins = loginsIn(stateDir(io.env, settings.stateDir))
-  return logins === undefined
-    ? writable
-    : [...writable, ...refuseReadable([{ path: logins, what: 'the logins in' }], authority, disk)]
+  return [
+    ...refuseWritable(own, authority, settings.allowWritable, disk),
+    ...refuseReadable(secretsIn(state, key), authority, settings.allowWritable, disk),
+  ]
+}
+
+const SIGNS = 'the key that signs the record'
+
+/** What the agent must never read. Keys are made with the first run; where nobody has logged in, there are no logins. */
+function secretsIn(state: string, key: string | undefined): readonly OwnSecret[] {
+  const logins = loginsIn(state)
+  return [
+    ...(logins === undefined ? [] : [{ path: logins, what: 'the logins in', lent: true } as const]),
+    ...[key, join(state, LOG_KEY)].flatMap((path) =>
+      path === undefined ? [] : [ownFile(path, SIGNS)],
+    ),
+    // `keys-<n>.bin`, which seal values, and `args.key`.
+    { path: join(state, 'log'), what: 'the keys of the record in', endings: ['bin', 'key'] },
+  ]
 }
 
 /** The path with its links resolved; undefined where there is no such file, and it counts as it is written. */

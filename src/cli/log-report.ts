@@ -1,5 +1,6 @@
 /** How `log` says what is on record: a table for people, the entries themselves for programs, and counts. */
 import { byTime } from '../audit/cursor.ts'
+import { ocsfEvent } from '../audit/export/ocsf.ts'
 import { fullName, numberOf, objectOf, type Row, shortId } from '../audit/row.ts'
 import { EFFECT_CLASSES } from '../model/call.ts'
 import { canonical, type Json } from '../model/json.ts'
@@ -208,6 +209,14 @@ export function jsonLines(rows: readonly Row[]): string {
   return ordered.map(({ line }) => `${escaped(line)}\n`).join('')
 }
 
+/** The rows as events of OCSF, one a line. */
+export function ocsfLines(rows: readonly Row[]): string {
+  return rows
+    .flatMap((row) => ocsfEvent(row) ?? [])
+    .map((event) => `${escaped(canonical(event))}\n`)
+    .join('')
+}
+
 // Beyond the controls that JSON escapes anyway: these may stand in a line of JSON, and a terminal acts on them.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
@@ -220,6 +229,14 @@ function escaped(line: string): string {
   )
 }
 
+/** The order in which counts are said, however they were found. */
+const RANKS = ['forwarded', 'refused', 'passed', 'declined', 'events', 'lists', 'unsettled']
+
+function rankOf(verdict: string): number {
+  const rank = RANKS.indexOf(verdict)
+  return rank < 0 ? RANKS.length : rank
+}
+
 /** Counts what was asked for, shown or not. */
 export class Tally {
   readonly #verdicts = new Map<string, number>()
@@ -227,9 +244,14 @@ export class Tally {
   #shown = 0
 
   count(row: Row): void {
-    this.#rows += 1
-    const verdict = row.verdict ?? (row.kind === 'list' ? 'lists' : 'events')
-    this.#verdicts.set(verdict, (this.#verdicts.get(verdict) ?? 0) + 1)
+    this.add(row.verdict, row.kind, 1)
+  }
+
+  /** So many rows of which this came. */
+  add(verdict: string | undefined, kind: Row['kind'], count: number): void {
+    this.#rows += count
+    const counted = verdict ?? (kind === 'list' ? 'lists' : 'events')
+    this.#verdicts.set(counted, (this.#verdicts.get(counted) ?? 0) + count)
   }
 
   showed(rows: number): void {
@@ -238,7 +260,10 @@ export class Tally {
 
   text(): string {
     if (this.#rows === 0) return 'nothing on record matches'
-    const counts = [...this.#verdicts].map(([verdict, count]) => `${count} ${printable(verdict)}`)
+    const found = [...this.#verdicts].toSorted(
+      ([a], [b]) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1),
+    )
+    const counts = found.map(([verdict, count]) => `${count} ${printable(verdict)}`)
     const part = this.#shown < this.#rows ? `; the last ${this.#shown} are shown` : ''
     return `${this.#rows} on record: ${counts.join(', ')}${part}`
   }

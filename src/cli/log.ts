@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { matches, type RowFilter } from '../audit/filter.ts'
 import { byTime } from '../audit/cursor.ts'
+import { askIndexes, type IndexAnswer } from '../audit/indexed/ask.ts'
 import { readRecord, type Batch, type Damage, type Follow } from '../audit/read.ts'
 import { Joiner, type Row } from '../audit/row.ts'
 import { stateDir } from '../config/state-dir.ts'
@@ -14,10 +15,12 @@ import type { Clock } from '../model/port.ts'
 import { durationMs, rfc3339 } from '../model/time.ts'
 import { parseFlags } from './arguments.ts'
 import { type CliIo, type Command, paint, printable } from './io.ts'
-import { jsonLines, Tally, tableOf, type Table } from './log-report.ts'
+import { jsonLines, ocsfLines, Tally, tableOf, type Table } from './log-report.ts'
 
 const DEFAULT_LAST = 50
 const MOST_LAST = 100_000
+/** A shorter record is read as fast as its index. */
+const INDEX_FROM = 4 * 1024 * 1024
 const RESULTS = ['complete', 'input_required', 'tool_error', 'error'] as const
 
 const VERDICTS = ['forwarded', 'refused', 'unsettled', 'passed', 'declined', ...RESULTS]
@@ -33,7 +36,9 @@ guards that kept their record in the state folder are read as one, by time.
   --reason <reason>       why it was refused: outside_mandate, approval_required, ...
   --verdict <verdict>     forwarded, refused, unsettled (no outcome on record), or what came back:
                           complete, input_required, tool_error, error; of upstreams' requests: passed, declined
-  --call <id>             this call; the end of the id that is shown is enough
+  --agent <name>          what this agent did
+  --mandate <name>        what was done under this mandate
+  --decision <id>         this decision; the end of the id that is shown is enough (also --call)
   --rule <policy#rule>    what this rule decided, or would have in shadow mode; a policy for all of its rules, a pattern
                           with * and ?, or engine:id
   --since, --until <time> 2026-11-22T10:30:00+01:00, or so long ago: 90s, 15m, 2h, 7d
@@ -41,7 +46,11 @@ guards that kept their record in the state folder are read as one, by time.
   -n, --last <count>      the last so many, or all; default ${DEFAULT_LAST}
   -f, --follow            go on with what is added, until Ctrl-C
   --json                  the entries as they stand in the record, one a line
+  --format ocsf           the same for a SIEM: events of OCSF 1.8, one JSON object a line; with --all events of the guard, too
   --state-dir <folder>    where the record is kept (or CHAPERONE_STATE_DIR); also a folder of one log
+
+A long record is read through an index, \`index.db\` beside each log: made and kept up by this command, and made anew when it
+is removed.
 
 Exit codes: 0 fine, 1 the record is damaged (what can be read is shown), 2 usage, 3 no record, or it cannot be read.
 `
@@ -52,7 +61,10 @@ const OPTIONS = {
   effect: { type: 'string' },
   reason: { type: 'string' },
   verdict: { type: 'string' },
+  agent: { type: 'string' },
+  mandate: { type: 'string' },
   call: { type: 'string' },
+  decision: { type: 'string' },
   rule: { type: 'string' },
   since: { type: 'string' },
   until: { type: 'string' },
@@ -60,6 +72,7 @@ const OPTIONS = {
   last: { type: 'string', short: 'n' },
   follow: { type: 'boolean', short: 'f' },
   json: { type: 'boolean' },
+  format: { type: 'string' },
   'state-dir': { type: 'string' },
 } as const
 
@@ -67,6 +80,8 @@ const OPTIONS = {
 export interface LogParts {
   readonly clock: Pick<Clock, 'now'>
   readonly changes?: Follow['changes']
+  /** Bytes of a record from which on it is read through an index. */
+  readonly indexFrom?: number
 }
 
 /** The command over these parts. */
@@ -87,7 +102,8 @@ interface Question {
   /** Infinity: all of them. */
   readonly last: number
   readonly follow: boolean
-  readonly json: boolean
+  /** How a program is shown it; absent: a person. */
+  readonly lines?: (rows: readonly Row[]) => string
 }
 
 async function showLog(argv: readonly string[], io: CliIo, parts: LogParts): Promise<number> {
@@ -96,6 +112,16 @@ async function showLog(argv: readonly string[], io: CliIo, parts: LogParts): Pro
     ? { ...(io.signal && { signal: io.signal }), ...(parts.changes && { changes: parts.changes }) }
     : undefined
   const screen = new Screen(question, io)
+  const { filter, last, place } = question
+  const least = parts.indexFrom ?? INDEX_FROM
+  const answer =
+    follow || last === Number.POSITIVE_INFINITY
+      ? undefined
+      : await askIndexes({ place, filter, last, least, ...(io.signal && { signal: io.signal }) })
+  if (answer) {
+    screen.answer(answer)
+    return screen.end()
+  }
   for await (const batch of readRecord(question.place, follow)) {
     screen.take(batch)
     if (io.signal?.aborted === true && !question.follow) {
@@ -134,11 +160,18 @@ class Screen {
     if (upToDate && this.#question.follow) this.#showKept()
   }
 
+  /** What indexes found in place of reading all of it. */
+  answer({ rows, counts, damage }: IndexAnswer): void {
+    for (const { verdict, kind, count } of counts) this.#tally.add(verdict, kind, count)
+    this.#kept = [...rows]
+    this.#damage.push(...damage)
+  }
+
   /** Says what is left to say; the exit code. */
   end(): number {
     this.#want(this.#joiner.unsettled())
     this.#showKept()
-    if (!this.#question.json) this.#io.stdout(`${paint(this.#io, 'dim', this.#tally.text())}\n`)
+    if (!this.#question.lines) this.#io.stdout(`${paint(this.#io, 'dim', this.#tally.text())}\n`)
     const label = paint(this.#io, 'red', 'damaged')
     for (const { file, line, message } of this.#damage)
       this.#io.stderr(`${label}: ${printable(file)}:${line}: ${message}\n`)
@@ -171,7 +204,8 @@ class Screen {
   #show(rows: readonly Row[]): void {
     if (rows.length === 0) return
     this.#tally.showed(rows.length)
-    this.#io.stdout(this.#question.json ? jsonLines(rows) : this.#tableLines(rows))
+    const { lines } = this.#question
+    this.#io.stdout(lines ? lines(rows) : this.#tableLines(rows))
   }
 
   #tableLines(rows: readonly Row[]): string {
@@ -194,12 +228,16 @@ function byBeginning(a: Row, b: Row): number {
 
 function questionOf(argv: readonly string[], io: CliIo, clock: LogParts['clock']): Question {
   const { values } = parseFlags({ args: [...argv], options: OPTIONS, strict: true })
-  const { tool, server, call, rule } = values
+  const { tool, server, rule, agent, mandate } = values
+  if (values.call !== undefined && values.decision !== undefined)
+    throw new GuardError('ERR_USAGE', '`--call` and `--decision` are both given (keep one)')
+  const call = values.decision ?? values.call
   const effect = oneOf('--effect', values.effect, EFFECT_CLASSES)
   const reason = oneOf('--reason', values.reason, DENY_REASONS)
   const verdict = oneOf('--verdict', values.verdict, VERDICTS)
   const since = timeOf('--since', values.since, clock)
   const until = timeOf('--until', values.until, clock)
+  const format = oneOf('--format', values.format, ['ocsf'])
   const state = values['state-dir']
   return {
     place: resolve(io.cwd, stateDir(io.env, state === undefined ? state : resolve(io.cwd, state))),
@@ -207,6 +245,8 @@ function questionOf(argv: readonly string[], io: CliIo, clock: LogParts['clock']
       ...(tool !== undefined && { tool }),
       ...(server !== undefined && { server }),
       ...(call !== undefined && { call }),
+      ...(agent !== undefined && { agent }),
+      ...(mandate !== undefined && { mandate }),
       ...(rule !== undefined && { rule }),
       ...(effect !== undefined && { effect }),
       ...(reason !== undefined && { reason }),
@@ -217,7 +257,7 @@ function questionOf(argv: readonly string[], io: CliIo, clock: LogParts['clock']
     },
     last: lastOf(values.last),
     follow: values.follow === true,
-    json: values.json === true,
+    ...(format === undefined ? values.json === true && { lines: jsonLines } : { lines: ocsfLines }),
   }
 }
 

@@ -1,14 +1,8 @@
 /** Finds the command that was asked for and loads only that one; turns whatever it throws into a sentence and an exit code. */
 import { nearest } from '../model/document.ts'
 import { type FaultCode, GuardError } from '../model/error.ts'
-import { type CliIo, type Command, paint } from './io.ts'
-
-/** A command before it is loaded. */
-export interface CommandRow {
-  readonly name: string
-  readonly summary: string
-  readonly load: () => Promise<Command>
-}
+import { withoutSecrets } from '../model/secret-shape.ts'
+import { type CliIo, type CommandRow, paint } from './io.ts'
 
 export const COMMANDS: readonly CommandRow[] = [
   {
@@ -62,6 +56,36 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./risk.ts')).command,
   },
   {
+    name: 'budget',
+    summary: 'what is left of budgets, and when they begin anew',
+    load: async () => (await import('./budget.ts')).command,
+  },
+  {
+    name: 'revoke',
+    summary: 'take a mandate, an agent, an upstream, a tool or everything back, at once',
+    load: async () => (await import('./revoke.ts')).command,
+  },
+  {
+    name: 'suspend',
+    summary: 'hold a mandate, an agent, an upstream, a tool or everything back for a while',
+    load: async () => (await import('./suspend.ts')).command,
+  },
+  {
+    name: 'resume',
+    summary: 'end a suspension, or a revocation of anything but a mandate',
+    load: async () => (await import('./resume.ts')).command,
+  },
+  {
+    name: 'guards',
+    summary: 'the guards that run, whom they serve, and what is taken back',
+    load: async () => (await import('./guards.ts')).command,
+  },
+  {
+    name: 'task',
+    summary: 'the tasks whose history is kept: list them, or end one',
+    load: async () => (await import('./task.ts')).command,
+  },
+  {
     name: 'diff',
     summary: 'what a change of policies widens, and what it narrows',
     load: async () => (await import('./diff.ts')).command,
@@ -70,6 +94,11 @@ export const COMMANDS: readonly CommandRow[] = [
     name: 'log',
     summary: 'read the record: who called what, what was decided, and why',
     load: async () => (await import('./log.ts')).command,
+  },
+  {
+    name: 'audit',
+    summary: 'prove the record: verify it, anchor it, prove or erase one decision',
+    load: async () => (await import('./audit.ts')).command,
   },
 ]
 
@@ -107,9 +136,26 @@ async function dispatch(
     io.stdout(overview(io, commands))
     return 0
   }
+  return runNamed([name, ...rest.slice(asksHelp ? 1 : 0)], io, { commands, asksHelp })
+}
+
+interface Among {
+  readonly commands: readonly CommandRow[]
+  readonly asksHelp: boolean
+}
+
+/** The first word names the command; of a command that is made of others, the second does. */
+async function runNamed(
+  [name = '', ...rest]: readonly string[],
+  io: CliIo,
+  { commands, asksHelp }: Among,
+): Promise<number> {
   const row = commands.find((command) => command.name === name)
   if (!row) throw new GuardError('ERR_USAGE', unknown(name, commands))
   const command = await row.load()
+  const [word] = rest
+  if (command.commands && word !== undefined && !isHelp(word))
+    return runNamed(rest, io, { commands: command.commands, asksHelp })
   if (asksHelp || asksForHelp(rest)) {
     io.stdout(`${command.help.trimEnd()}\n`)
     return 0
@@ -164,7 +210,7 @@ function report(error: unknown, io: CliIo): number {
   const text = error instanceof Error ? error.message : String(error)
   if (!(error instanceof GuardError)) {
     const stack = io.env['CHAPERONE_DEBUG'] === '1' && error instanceof Error ? error.stack : text
-    io.stderr(`${paint(io, 'red', 'chaperone: fault')}: ${stack ?? text}\n`)
+    io.stderr(`${paint(io, 'red', 'chaperone: fault')}: ${withoutSecrets(stack ?? text)}\n`)
     return 3
   }
   io.stderr(`${paint(io, 'red', 'chaperone')}: ${text}\n`)

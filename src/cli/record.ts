@@ -1,44 +1,106 @@
 /** The record of a guard that starts: opened, with the documents that were agreed to, and who approved them. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { type FileLog, openLog } from '../audit/log.ts'
+import { claimLog } from '../audit/claim.ts'
+import type { FileLog } from '../audit/log.ts'
+import { openLogKey } from '../audit/log-key.ts'
 import { type Settings } from '../config/settings.ts'
 import { stateDir } from '../config/state-dir.ts'
-import { systemClock } from '../config/system.ts'
+import { settingsObject } from '../config/settings-object.ts'
+import { systemClock, systemTimers } from '../config/system.ts'
 import { version } from '../config/version.ts'
 import { GuardError } from '../model/error.ts'
 import type { Principal } from '../model/call.ts'
 import type { Sha256 } from '../model/id.ts'
-import type { JsonObject } from '../model/json.ts'
+import { canonical, type JsonObject } from '../model/json.ts'
 import type { Lock } from '../model/lock.ts'
 import type { Mandate } from '../model/mandate.ts'
-import type { Acting, EntryBody, EventName } from '../model/record.ts'
+import type { OperationalLog } from '../model/port.ts'
+import type { Acting, EntryBody, EventName, Receipt } from '../model/record.ts'
+import { hold } from '../state/hold.ts'
 import type { CliIo } from './io.ts'
 
 export interface Opened {
   readonly log: FileLog
+  /** Names this run of a guard; its calls are named after it. */
   readonly instance: string
+  /** The name of the log, which may be that of an earlier run. */
+  readonly logName: string
   /** The folder it is kept in. */
   readonly record: string
+  /** Logs that could not be gone on with, and why: they are kept as they are. */
+  readonly ended: readonly { readonly log: string; readonly why: string }[]
 }
 
 /** Agents call less often than this; only a flood of calls shares a look at the file. */
 const LOOK_HOLDS_MS = 20
 
-/** `acting`: where every entry is about the same agent. */
-export function openRecord(settings: Settings, io: Pick<CliIo, 'env'>, acting?: Acting): Opened {
+/**
+ * Goes on with a log that nobody writes, or begins one. `acting`: where every entry is about the same agent.
+ *
+ * @throws GuardError ERR_AUDIT_APPEND when no entry can be written, ERR_CONFIG_READ when nothing can be signed.
+ */
+export function openRecord(
+  settings: Settings,
+  io: Pick<CliIo, 'env'>,
+  acting?: Acting,
+  operational?: OperationalLog,
+): Opened {
   const instance = `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${randomBytes(4).toString('hex')}`
-  const record = join(stateDir(io.env, settings.stateDir), 'log', instance)
-  const head = { log: instance, ...acting }
-  const log = openLog({
-    dir: record,
+  const state = stateDir(io.env, settings.stateDir)
+  const { fields, rotateBytes, key } = settings.audit
+  const claim = claimLog(state, instance, {
     clock: systemClock,
-    head,
+    timers: systemTimers,
+    hold,
+    key: () => openLogKey(state, key),
     lookHoldsMs: LOOK_HOLDS_MS,
     capture: settings.capture === 'arguments',
+    ...(acting && { acting }),
+    ...(fields && { fields }),
+    ...(rotateBytes !== undefined && { rotateBytes }),
+    ...(operational && {
+      trouble: (error: GuardError) => operational.warn({ why: error.message }, 'no checkpoint'),
+    }),
   })
-  return { log, instance, record }
+  const { log, name, dir, ended } = claim
+  for (const { log: left, why } of ended)
+    operational?.error({ log: left, why }, 'a log is kept as it is: another one was begun')
+  return { log, instance, logName: name, record: dir, ended }
+}
+
+/** The first entries of a run: the settings it was started with, and which logs it could not go on with. */
+export async function beginRun(
+  { log, ended }: Pick<Opened, 'log' | 'ended'>,
+  settings: Settings,
+): Promise<void> {
+  const text = canonical(settingsObject(settings))
+  const s256 = log.putObject(Buffer.from(text))
+  await Promise.all([
+    log.append(event('settings_loaded', { s256 })),
+    ...ended.map((one) => log.append(event('log_abandoned', { ...one }))),
+  ])
+}
+
+/**
+ * Puts one event on record, and on the disk, for a command that an operator gives.
+ *
+ * @throws GuardError ERR_AUDIT_APPEND
+ */
+export async function recordEvent(
+  io: Pick<CliIo, 'env'>,
+  settings: Settings,
+  name: EventName,
+  facts: JsonObject,
+): Promise<Receipt & { readonly log: string }> {
+  const { log, logName, ended } = openRecord(settings, io)
+  try {
+    for (const one of ended) await log.append(event('log_abandoned', { ...one }))
+    const { seq, leaf } = await log.append(event(name, facts), 'disk')
+    return { seq, leaf, log: logName }
+  } finally {
+    await log.close()
+  }
 }
 
 export function actingOf({ agent, assurance }: Principal, mandate: Mandate): Acting {

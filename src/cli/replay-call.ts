@@ -60,13 +60,22 @@ export function keptOf(
   authorities: { readonly base: Authority; readonly whole: Authority } | undefined,
   check: Keepsakes['check'],
 ): Veiled {
-  const { args, argsDigest, facts, erased, outcome } = recorded
-  const verify = (given: JsonObject): boolean | undefined => check?.(given, argsDigest)
+  const { args, facts, erased, outcome } = recorded
+  const verify = (given: JsonObject): boolean | undefined => argsAre(recorded, given, check)
   const reads = authorities && readsOf(recorded, authorities)
   // Captured arguments may be cut or masked: what the digest does not stand for was not given.
   const captured = args && verify(args) !== false ? args : undefined
   const passed = outcome === 'permitted' || outcome === 'approval_required'
   return keptCall({ facts, erased, reads, verify, passed }, captured)
+}
+
+/** Are these all arguments? Undefined where nobody can tell. */
+function argsAre(
+  { argsDigest, commits, format }: Recorded,
+  given: JsonObject,
+  check: Keepsakes['check'],
+): boolean | undefined {
+  return format === 1 ? check?.(given, argsDigest) : commits?.(given)
 }
 
 /**
@@ -76,12 +85,13 @@ export function keptOf(
  * @throws Altered
  */
 export function refuseAltered(
-  { args, argsDigest, outcome }: Recorded,
+  recorded: Recorded,
   { veil }: Veiled,
   check: Keepsakes['check'],
   outcomes: () => ReadonlySet<Outcome>,
 ): void {
-  const whole = args && !isCut(args) && check?.(args, argsDigest) === false
+  const { args, outcome } = recorded
+  const whole = args && !isCut(args) && argsAre(recorded, args, check) === false
   if (whole !== true && (veil.others !== 'some' || outcomes().has(outcome))) return
   const why = 'altered, or another key'
   throw new Altered(`its arguments are not those that their digest stands for: ${why}`)

@@ -95,8 +95,9 @@ function knownDifferences(
 }
 
 function ruleDifferences(recorded: Recorded, conjunct: Conjunct): readonly string[] {
-  const { rule, applies, shadow } = conjunct
-  if (applies === undefined || applies === 'unknown') return []
+  const { rule, applies, shadow, budget } = conjunct
+  // Of a budget the decision itself says what it takes.
+  if (budget === true || applies === undefined || applies === 'unknown') return []
   const said = shadow === true ? inShadow(recorded, rule) : inForce(recorded, conjunct)
   if (said === undefined || said === (applies !== 'no')) return []
   return [`\`${rule}\`: on record it ${saidText(said)}, and it ${appliesText(applies)}`]

@@ -5,14 +5,13 @@ import { stateDir } from '../config/state-dir.ts'
 import { systemClock } from '../config/system.ts'
 import { RISK_POSTURES, type RiskPosture } from '../model/call.ts'
 import { nearest } from '../model/document.ts'
-import { GuardError } from '../model/error.ts'
 import { type Instant, instant } from '../model/id.ts'
 import type { Clock } from '../model/port.ts'
-import { durationMs } from '../model/time.ts'
 import { parseFlags, settingsFile } from './arguments.ts'
 import { problemLine } from './check-report.ts'
 import { type CliIo, type Command, paint, printable, shortPath, type Style } from './io.ts'
 import { settingsOf } from './launch.ts'
+import { lastingMs, reasonOf, usage } from './why.ts'
 
 const HELP = `usage: chaperone risk [options]
        chaperone risk <normal|elevated|high> --why <text> [--for <time>] [options]
@@ -83,10 +82,10 @@ function wanted(
     throw usage('nothing is set', `say which: ${RISK_POSTURES.join(', ')}`)
   }
   const posture = postureOf(word)
-  const why = reason(flags.why)
+  const why = reasonOf(flags.why)
   if (flags.for === undefined) return { posture, since: now, why }
   if (posture === 'normal') throw usage('nothing comes after `normal`', 'leave `--for` out')
-  return { posture, since: now, why, until: instant(now + lasting(flags.for)) }
+  return { posture, since: now, why, until: instant(now + lastingMs(flags.for)) }
 }
 
 function postureOf(word: string): RiskPosture {
@@ -95,28 +94,6 @@ function postureOf(word: string): RiskPosture {
   const near = nearest(word, RISK_POSTURES)
   const hint = near === undefined ? `say ${RISK_POSTURES.join(', ')}` : `did you mean \`${near}\`?`
   throw usage(`\`${word}\` is no risk posture`, hint)
-}
-
-const LONGEST_WHY = 500
-
-function reason(why: string | undefined): string {
-  if (why === undefined || why.trim() === '')
-    throw usage('nobody would know why', 'say it: `--why "…"`')
-  const text = why.trim()
-  if (text.length <= LONGEST_WHY && printable(text) === text) return text
-  throw usage('`--why` is no sentence', `one line of at most ${LONGEST_WHY} characters`)
-}
-
-const LONGEST_MS = 365 * 86_400_000
-
-function lasting(text: string): number {
-  const ms = durationMs(text)
-  if (ms !== undefined && ms > 0 && ms <= LONGEST_MS) return ms
-  throw usage(`--for is \`${text}\``, 'expected a time such as 1h or 30m, at most 365d')
-}
-
-function usage(what: string, remedy: string): GuardError {
-  return new GuardError('ERR_USAGE', `${what} (${remedy})`)
 }
 
 const STYLES = { normal: 'green', elevated: 'yellow', high: 'red' } as const satisfies Record<

@@ -5,11 +5,14 @@ import { systemClock } from '../config/system.ts'
 import { createGuard } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Lock } from '../model/lock.ts'
+import type { OperationalLog, StateStore } from '../model/port.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, launchFiles, parseFlags } from './arguments.ts'
+import { openExports } from './exports.ts'
 import type { CliIo, Command } from './io.ts'
 import { type PolicySet, prepare, refused, settingsOf } from './launch.ts'
 import {
   actingOf,
+  beginRun,
   event,
   keepDocument,
   keepDocuments,
@@ -22,8 +25,10 @@ import {
   operationalLogOf,
   policiesInForce,
   principalOf,
+  recovered,
   underPolicies,
   whileServing,
+  withStore,
 } from './serving.ts'
 
 export const command: Command = {
@@ -36,7 +41,7 @@ permits is listed, every call is decided when it is made, and every decision is 
 
 ${LAUNCH_HELP}
   --max-result <size>     larger results are withheld; default 16MiB
-  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
+  --capture arguments     keep whole arguments on record, sealed; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 
@@ -66,18 +71,39 @@ interface Launch {
 }
 
 async function serve(launch: Launch, io: CliIo): Promise<void> {
-  const { settings, mandate, upstreams, lock, policySet } = launch
+  const operational = operationalLogOf(launch.settings)
+  try {
+    const { settings } = launch
+    await withStore({ settings, operational }, io, (store) =>
+      guarding({ ...launch, operational, store }, io),
+    )
+  } finally {
+    await operational.close()
+  }
+}
+
+/** Until the agent has gone. */
+async function guarding(
+  launch: Launch & { readonly operational: OperationalLog; readonly store: StateStore },
+  io: CliIo,
+): Promise<void> {
+  const { settings, mandate, upstreams, lock, policySet, operational, store } = launch
   const principal = principalOf(settings, mandate)
-  const operational = operationalLogOf(settings)
   const acting = actingOf(principal, mandate.mandate)
-  const { log, instance, record } = openRecord(settings, io, acting)
+  const opened = openRecord(settings, io, acting, operational)
+  const parts = { opened, settings, operational, env: io.env, upstreams, store, acting }
+  const exports = await openExports({ ...parts, use: 'run' })
+  const { log, instance, record } = exports
+  await beginRun(exports, settings)
   keepDocuments(log, mandate.mandate)
   if (lock) keepDocument(log, lock)
+  await recovered(store, { log, operational })
   const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
   const keeper = await policiesInForce(policySet, { log, settings }, operational, io)
   const restricted = underPolicies(mandate, keeper, settings)
   const engines = keeper?.engines
-  const guard = createGuard({ ...house, mandate: restricted, engines, principal, log, instance })
+  const own = { mandate: restricted, engines, principal, log, instance, record, store }
+  const guard = createGuard({ ...house, ...own })
   const from = settings.agent === undefined ? 'mandate' : 'launch line'
   await Promise.all([
     log.append(
@@ -95,6 +121,6 @@ async function serve(launch: Launch, io: CliIo): Promise<void> {
     await whileServing(io, (reason) => guard.stop(reason), served)
   } finally {
     await keeper?.close()
-    await operational.close()
+    await exports.close()
   }
 }

@@ -1,6 +1,6 @@
 /** What `serve` reads before anything is started: who may come with what, and under which mandate. */
 import { dirname, resolve } from 'node:path'
-import { isLoopback } from '../config/host.ts'
+import { hostInHeader, isLoopback } from '../config/host.ts'
 import { twoLocks } from '../config/lock.ts'
 import { type Listening, NO_LISTENING } from '../config/listening.ts'
 import type { Upstream } from '../config/mcp-json.ts'
@@ -29,6 +29,7 @@ export interface Serving extends Pick<
   HttpGuardOptions,
   'host' | 'port' | 'rules' | 'maxSessions' | 'sessionIdleMs'
 > {
+  readonly metricsPort?: number
   readonly settings: Settings
   readonly upstreams: readonly Upstream[]
   /** What is approved, for all agents alike. */
@@ -123,12 +124,13 @@ export function prepareServe(
     host,
     port: flags.port ?? listening.port ?? PORT,
     rules: {
-      hosts: new Set([...listening.hosts, ...(isWildcard(host) ? [] : [hostName(host)])]),
+      hosts: new Set([...listening.hosts, ...(isWildcard(host) ? [] : [hostInHeader(host)])]),
       origins: new Set(listening.origins),
       loopback: isLoopback(host),
     },
     maxSessions: flags.maxSessions ?? (processes ? SESSIONS_WITH_PROCESSES : SESSIONS),
     sessionIdleMs: flags.sessionIdleMs,
+    ...(flags.metricsPort !== undefined && { metricsPort: flags.metricsPort }),
   }
 }
 
@@ -186,9 +188,4 @@ function refuseContradiction(
 
 function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
-}
-
-/** As it stands in a `Host` header. */
-function hostName(host: string): string {
-  return host.includes(':') ? `[${host.toLowerCase()}]` : host.toLowerCase()
 }

@@ -1,14 +1,18 @@
 /** `chaperone serve`: stands in for the upstreams of `mcp.json` over HTTP, under one mandate or one for each key. */
+import { hostInHeader } from '../config/host.ts'
 import { readServeSettings, SERVE_OPTIONS } from '../config/settings.ts'
 import { systemClock } from '../config/system.ts'
 import { createHttpGuard, type HttpGuard } from '../guard.ts'
 import type { Principal } from '../model/call.ts'
 import { GuardError } from '../model/error.ts'
+import type { OperationalLog, StateStore } from '../model/port.ts'
 import { LAUNCH_HELP, LAUNCH_OPTIONS, parseFlags } from './arguments.ts'
+import { openExports } from './exports.ts'
 import type { CliIo, Command } from './io.ts'
 import { refused, settingsOf } from './launch.ts'
 import {
   actingOf,
+  beginRun,
   event,
   keepDocument,
   keepDocuments,
@@ -22,8 +26,10 @@ import {
   operationalLogOf,
   policiesInForce,
   principalOf,
+  recovered,
   underPolicies,
   whileServing,
+  withStore,
 } from './serving.ts'
 
 export const command: Command = {
@@ -45,8 +51,9 @@ ${LAUNCH_HELP}
   --port <number>         default 8931; 0 takes one that is free (or CHAPERONE_PORT)
   --max-sessions <number> sessions of legacy clients at once; default 1000, or 64 where upstreams are processes
   --session-idle <time>   a session that is not used for so long ends; default 30m
+  --metrics-port <number> serve metrics for Prometheus on 127.0.0.1 (or CHAPERONE_METRICS_PORT); default: none
   --max-result <size>     larger results are withheld; default 16MiB
-  --capture arguments     keep whole arguments on record, in clear; default none (or CHAPERONE_CAPTURE)
+  --capture arguments     keep whole arguments on record, sealed; default none (or CHAPERONE_CAPTURE)
   --log-level <level>     debug, info, warn, error or silent; default info
   --log-file <file>       the operational log; default stderr
 
@@ -71,10 +78,31 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
 }
 
 async function serve(serving: Serving, io: CliIo): Promise<void> {
-  const { settings, upstreams, lock, agents, host, port, policySet } = serving
+  const { settings } = serving
   const operational = operationalLogOf(settings)
-  const { log, instance, record } = openRecord(settings, io)
+  try {
+    await withStore({ settings, operational }, io, (store) =>
+      guarding({ ...serving, operational, store }, io),
+    )
+  } finally {
+    await operational.close()
+  }
+}
+
+/** Until a signal says stop. */
+async function guarding(
+  serving: Serving & { readonly operational: OperationalLog; readonly store: StateStore },
+  io: CliIo,
+): Promise<void> {
+  const { settings, upstreams, lock, agents, host, port, policySet, operational, store } = serving
+  const opened = openRecord(settings, io, undefined, operational)
+  const { metricsPort } = serving
+  const parts = { opened, settings, operational, env: io.env, upstreams, store, metricsPort }
+  const exports = await openExports({ ...parts, use: 'serve' })
+  const { log, instance, record } = exports
+  await beginRun(exports, settings)
   if (lock) keepDocument(log, lock)
+  await recovered(store, { log, operational })
   const keeper = await policiesInForce(policySet, { log, settings }, operational, io)
   const admissions = agents.map(({ mandate, key }) => {
     const principal: Principal =
@@ -93,6 +121,8 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
     admissions,
     log,
     instance,
+    record,
+    store,
     host,
     port,
     rules: serving.rules,
@@ -101,27 +131,23 @@ async function serve(serving: Serving, io: CliIo): Promise<void> {
     ready: () => log.writable(),
   })
   try {
-    const started = {
-      ...startFacts(settings, upstreams, lock),
-      risk: house.posture.at(systemClock.now()),
-      listens: host,
-      agents: agents.length,
-    }
+    const risk = house.posture.at(systemClock.now())
+    const started = { ...startFacts(settings, upstreams, lock), risk, listens: host }
     await Promise.all([
-      log.append(event('guard_started', started)),
+      log.append(event('guard_started', { ...started, agents: agents.length })),
       ...admissions.map((one) =>
         one.log.append(event('mandate_loaded', mandateFacts(one.mandate.mandate))),
       ),
     ])
     const bound = await listen(guard, { host, port })
-    const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}/mcp`
+    const url = `http://${hostInHeader(host)}:${bound}/mcp`
     operational.info({ url, agents: agents.length, record }, 'guarding')
     const unhear = keeper && io.onHangup?.(() => keeper.look())
     await whileServing(io, (reason) => guard.stop(reason))
     unhear?.()
   } finally {
     await keeper?.close()
-    await operational.close()
+    await exports.close()
   }
 }
 

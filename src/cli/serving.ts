@@ -1,4 +1,5 @@
 /** What `run` and `serve` do alike once everything about them is right. */
+import { intentsOf } from '../audit/intents.ts'
 import type { FileLog } from '../audit/log.ts'
 import type { Upstream } from '../config/mcp-json.ts'
 import { openPosture } from '../config/posture.ts'
@@ -11,12 +12,15 @@ import type { GuardOptions } from '../guard.ts'
 import type { CompiledMandate } from '../model/authority.ts'
 import type { Principal } from '../model/call.ts'
 import type { Lock } from '../model/lock.ts'
-import type { OperationalLog } from '../model/port.ts'
+import type { OperationalLog, StateStore } from '../model/port.ts'
 import { liveMandate } from '../policy/live.ts'
+import { openStore, storePath } from '../state/sqlite.ts'
 import { engineOpener } from './engines.ts'
 import type { CliIo } from './io.ts'
 import type { PolicySet } from './launch.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
+import { event } from './record.ts'
+import { recoverHolds } from './recover-holds.ts'
 
 /** Without --agent the launch line names nobody but the mandate: the agent is taken to be the one it was given to. */
 export function principalOf({ agent }: Settings, { mandate }: CompiledMandate): Principal {
@@ -38,7 +42,7 @@ export function houseOf(
     readonly operational: OperationalLog
   },
   { env }: Pick<CliIo, 'env'>,
-): Omit<GuardOptions, 'mandate' | 'principal' | 'log' | 'instance'> {
+): Omit<GuardOptions, 'mandate' | 'principal' | 'log' | 'instance' | 'record' | 'store'> {
   const { upstreams, lock, operational } = given
   const state = stateDir(env, settings.stateDir)
   const [clock, timers] = [systemClock, systemTimers]
@@ -57,7 +61,43 @@ export function houseOf(
     maxAnswerBytes: settings.maxResultBytes,
     webhooks: settings.webhooks,
     stateDir: state,
+    taskId: settings.task,
   }
+}
+
+/**
+ * What is shared with the other guards of this machine. It is closed when the guard has stopped.
+ *
+ * @throws GuardError ERR_STATE_UNUSABLE: then nothing is served
+ */
+export async function withStore(
+  { settings, operational }: { readonly settings: Settings; readonly operational: OperationalLog },
+  { env }: Pick<CliIo, 'env'>,
+  use: (store: StateStore) => Promise<void>,
+): Promise<void> {
+  const path = storePath(stateDir(env, settings.stateDir))
+  const store = openStore({ path, clock: systemClock, operational })
+  try {
+    await use(store)
+  } finally {
+    store.close()
+  }
+}
+
+/**
+ * Ends what guards that are gone still held, before a call is let out that it could be in the way of.
+ *
+ * @throws GuardError ERR_STATE_UNUSABLE, ERR_AUDIT_APPEND
+ */
+export async function recovered(
+  store: StateStore,
+  { log, operational }: { readonly log: FileLog; readonly operational: OperationalLog },
+): Promise<void> {
+  const ended = await recoverHolds(store, intentsOf)
+  if (!ended) return
+  const facts = { ...ended }
+  operational.warn(facts, 'guards that ended still held something of budgets')
+  await log.append(event('holds_recovered', facts))
 }
 
 /**

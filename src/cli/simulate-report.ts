@@ -1,7 +1,8 @@
 /** Counts what `simulate` finds out, keeps examples, and shows both. */
 import type { JsonObject } from '../model/json.ts'
 import { type CliIo, paint, printable, type Style } from './io.ts'
-import { type Candidate, type Change, type Class, classOf, type Verdict } from './simulation.ts'
+import { type Change, type Class, classOf, type Verdict } from './simulate-verdict.ts'
+import type { Candidate } from './simulation.ts'
 
 const CHANGED = ['newly_permitted', 'newly_denied', 'newly_held'] as const
 const SHOWN: readonly Change[] = [...CHANGED, 'unknown']
@@ -19,6 +20,8 @@ export class Tallied {
   tried = 0
   /** Of these, the calls of tools that would not be hidden any more. */
   shown = 0
+  /** Of which it is not known what they would take from budgets. */
+  uncounted = 0
 
   constructor(examples: number) {
     this.#most = examples
@@ -85,6 +88,7 @@ function jsonOf(tallied: Tallied, { candidate, whole }: Simulated): object {
     ...Object.fromEntries(SHOWN.map((change) => [change, tallied.count(change)])),
     refused_before: tallied.undecided,
     shown_now: tallied.shown,
+    uncounted: tallied.uncounted,
     examples: Object.fromEntries(
       SHOWN.map((change) => [change, tallied.examples(change).map(exampleJson)]),
     ),
@@ -152,6 +156,9 @@ function textOf(tallied: Tallied, simulated: Simulated, io: CliIo): readonly str
     ...(tallied.shown === 0
       ? []
       : [`  ${tallied.shown} of them of tools that were hidden, and would be shown`]),
+    ...(tallied.uncounted === 0
+      ? []
+      : [`${tallied.uncounted} not counted by budgets: what they would take is not kept`]),
     ...SHOWN.flatMap((change) => examplesText(tallied, change, io)),
     ...(simulated.whole
       ? []

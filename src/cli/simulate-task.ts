@@ -172,6 +172,6 @@ const NOTHING_LEFT: ReadonlySet<unknown> = new Set([
 ])
 
 /** It is no call that was made, as the guard counts. */
-function neverLeft(stage: unknown, reason: unknown): boolean {
+export function neverLeft(stage: unknown, reason: unknown): boolean {
   return stage === 'equip' || (stage === 'forward' && NOTHING_LEFT.has(reason))
 }

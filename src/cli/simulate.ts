@@ -140,6 +140,7 @@ async function simulateAll(
   if (io.watched === true && read >= EVERY) io.stderr('\r')
   tallied.undecided = simulation.undecided
   tallied.shown = simulation.shown
+  tallied.uncounted = simulation.uncounted
   return whole
 }
 

@@ -9,30 +9,14 @@ import { sha256 } from '../model/id.ts'
 import { isObject, type JsonObject } from '../model/json.ts'
 import type { CompiledPolicies } from '../policy/compile.ts'
 import { guarded, type GuardedAuthority } from '../policy/guarded.ts'
+import { seen } from '../model/veil.ts'
 import { appliesTo } from '../policy/possible.ts'
+import { SimulatedBudgets } from './simulate-budgets.ts'
 import { answersHeld, tellingOf } from './simulate-held.ts'
 import { Altered, Keepsakes, Library, Unkept } from './keepsakes.ts'
 import { authorityOf, callOf, keptOf, refuseAltered } from './replay-call.ts'
 import { type Left, SimulatedTasks } from './simulate-task.ts'
-
-/** What a call comes to: who wants to do it can, cannot, or has to wait for somebody. */
-export type Class = 'permitted' | 'denied' | 'held'
-
-export type Change = 'newly_permitted' | 'newly_denied' | 'newly_held' | 'unchanged' | 'unknown'
-
-export interface Verdict {
-  readonly change: Change
-  readonly recorded: Recorded
-  readonly was: Class
-  /** What it may be; one where that is known. */
-  readonly outcomes: readonly Outcome[]
-  /** Of the revision: rules, grants and engines that decide, or on what it hangs. */
-  readonly by: readonly string[]
-  /** Why it is not known. */
-  readonly why?: string
-  /** It could not be tried: documents of then are missing, or what is kept contradicts itself. */
-  readonly unkept?: 'missing' | 'altered'
-}
+import { classOf, ofPolicies, type Verdict, verdictOf } from './simulate-verdict.ts'
 
 export interface Candidate {
   /** Absent: the policies of then. */
@@ -53,6 +37,7 @@ export class Simulation {
   readonly #library = new Library()
   readonly #logs = new Map<string, Keepsakes>()
   readonly #tasks: SimulatedTasks
+  readonly #budgets = new SimulatedBudgets()
   readonly #under = new WeakMap<CompiledMandate, Map<string, CompiledMandate>>()
   /** Calls that were refused before any rule was asked. */
   undecided = 0
@@ -61,6 +46,11 @@ export class Simulation {
   /** Logs in which something was decided by other policies than those to try. */
   readonly #others = new Set<string>()
   readonly #environments = new Map<string, Environment>()
+
+  /** Calls that would be let through, and of which it is not known what they take from budgets. */
+  get uncounted(): number {
+    return this.#budgets.uncounted
+  }
 
   constructor(candidate: Candidate) {
     this.#candidate = candidate
@@ -82,6 +72,7 @@ export class Simulation {
     this.#logs.set(folder, keepsakes)
     keepsakes.note(item)
     this.#tasks.note(item)
+    this.#budgets.note(item)
     const said = textAt(entry, 'facts', 'environment')
     const known = ENVIRONMENTS.find((one) => one === said)
     if (entry['event'] === 'guard_started' && known) this.#environments.set(folder, known)
@@ -164,12 +155,41 @@ export class Simulation {
     const conjuncts = call ? authority.explain(call) : []
     // What the same mandate says is on record.
     const asked = from ? conjuncts.filter(ofPolicies) : conjuncts
-    const verdict = verdictOf(recorded, outcomes, { conjuncts, asked })
+    const found = verdictOf(recorded, outcomes, { conjuncts, asked })
+    const verdict = call ? this.#counted(found, { authority, call, conjuncts }) : found
     const decided = verdict.change !== 'unknown' || !same || !this.#isThen(recorded)
     if (decided || !(only || calls.every((one) => stands(recorded, one)))) return verdict
     // By the very same documents, in the same state, it was what it was.
     const { outcome } = recorded
     return { change: 'unchanged', recorded, was: verdict.was, outcomes: [outcome], by: [] }
+  }
+
+  /** What would be let through takes from the budgets, where there is so much left. */
+  #counted(
+    verdict: Verdict,
+    {
+      authority,
+      call,
+      conjuncts,
+    }: {
+      readonly authority: Authority
+      readonly call: CallContext
+      readonly conjuncts: readonly Conjunct[]
+    },
+  ): Verdict {
+    const { recorded, outcomes } = verdict
+    // What a later stage refused took nothing.
+    if (recorded.kind !== 'intent' || outcomes.some((one) => one !== 'permitted')) return verdict
+    const decision = seen(call, () => authority.decide(call))
+    if (decision === 'unknown') {
+      if (conjuncts.some(({ budget, shadow }) => budget === true && shadow !== true))
+        this.#budgets.uncounted += 1
+      return verdict
+    }
+    const debits = decision.effect === 'permit' ? (decision.debits ?? []) : []
+    const by = this.#budgets.take(`${recorded.log} ${recorded.call}`, debits)
+    if (by.length === 0) return verdict
+    return { ...verdict, change: 'newly_denied', outcomes: ['budget_exhausted'], by }
   }
 
   /** Are the policies to try those that it was decided by? */
@@ -352,50 +372,4 @@ function sameEngines(
     if (error instanceof Unkept) return false
     throw error
   }
-}
-
-export function classOf(outcome: Outcome): Class {
-  if (outcome === 'permitted') return 'permitted'
-  return outcome === 'approval_required' ? 'held' : 'denied'
-}
-
-const CHANGES = {
-  permitted: 'newly_permitted',
-  denied: 'newly_denied',
-  held: 'newly_held',
-} as const
-
-function verdictOf(
-  recorded: Recorded,
-  possible: ReadonlySet<Outcome>,
-  given: { readonly conjuncts: readonly Conjunct[]; readonly asked: readonly Conjunct[] },
-): Verdict {
-  const was = classOf(recorded.outcome)
-  const outcomes = [...possible]
-  const [is, ...others] = new Set(outcomes.map(classOf))
-  if (is === undefined || others.length > 0) {
-    const open = given.asked
-      .filter(counts)
-      .flatMap(({ rule, result }) => (result === 'unknown' ? [rule] : []))
-    const why = 'it hangs on what is not kept'
-    return { change: 'unknown', recorded, was, outcomes, by: [...new Set(open)], why }
-  }
-  const deciding = given.conjuncts.filter(({ result }) => DECIDING[is].includes(result))
-  const by = deciding.filter(counts).map(({ rule }) => rule)
-  const change = is === was ? 'unchanged' : CHANGES[is]
-  return { change, recorded, was, outcomes, by: [...new Set(by)] }
-}
-
-function counts({ of, shadow }: Conjunct): boolean {
-  return of === undefined && shadow !== true
-}
-
-function ofPolicies({ rule, applies, of }: Conjunct): boolean {
-  return applies !== undefined || of !== undefined || rule.startsWith('engine:')
-}
-
-const DECIDING: Readonly<Record<Class, readonly Conjunct['result'][]>> = {
-  permitted: [],
-  denied: ['fails', 'error'],
-  held: ['asks'],
 }

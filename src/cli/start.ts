@@ -1,4 +1,5 @@
 /** Runs the program on this process: its streams, its environment, its signals. */
+import { withoutSecrets } from '../model/secret-shape.ts'
 import { type CliIo, wantsColor } from './io.ts'
 import { main } from './main.ts'
 import { listenTo } from './signals.ts'
@@ -8,6 +9,7 @@ const LONGEST_SLEEP_MS = 2 ** 30
 
 /** Runs the command line of this process and leaves with its exit code. */
 export async function start(): Promise<void> {
+  process.on('uncaughtException', crash)
   const { stopping, onHangup } = listenTo(process)
   // A reader that went away (`chaperone log | head`) asks the command to stop, too; what stderr says is then lost.
   process.stdout.on('error', () => {
@@ -23,6 +25,13 @@ export async function start(): Promise<void> {
   clearInterval(awake)
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
   process.exit(code)
+}
+
+/** What Node would say of a fault that nobody caught may quote what an agent or an upstream sent. */
+function crash(fault: unknown): void {
+  const text = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)
+  process.stderr.write(`chaperone: fault: ${withoutSecrets(text)}\n`)
+  process.exit(3)
 }
 
 function processIo(signal: AbortSignal): CliIo {

@@ -27,3 +27,8 @@ export function isLoopback(host: string): boolean {
   if (isIP(host) === 4) return host.startsWith('127.')
   return host.toLowerCase() === 'localhost' || host === '::1'
 }
+
+/** An address or a name as it stands in a `Host` header. */
+export function hostInHeader(host: string): string {
+  return host.includes(':') ? `[${host.toLowerCase()}]` : host.toLowerCase()
+}

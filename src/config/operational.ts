@@ -4,8 +4,9 @@ import { dirname } from 'node:path'
 import { pino } from 'pino'
 import { GuardError } from '../model/error.ts'
 import { makeFolders } from '../model/folder.ts'
-import type { JsonObject } from '../model/json.ts'
+import { isList, isObject, type Json, type JsonObject } from '../model/json.ts'
 import type { OperationalLog } from '../model/port.ts'
+import { withoutSecrets } from '../model/secret-shape.ts'
 import type { LogLevel } from './settings.ts'
 
 /** Bytes of log lines that may wait to be written. */
@@ -30,7 +31,7 @@ export function operationalLog({ level, file }: OperationalSettings): ClosableLo
   const say =
     (name: 'debug' | 'info' | 'warn' | 'error') =>
     (facts: JsonObject, message: string): void =>
-      logger[name](facts, message)
+      logger[name](masked(facts), withoutSecrets(message))
   return {
     debug: say('debug'),
     info: say('info'),
@@ -38,6 +39,17 @@ export function operationalLog({ level, file }: OperationalSettings): ClosableLo
     error: say('error'),
     close: () => destination.close(),
   }
+}
+
+/** What went wrong may quote what an agent or an upstream sent. */
+function masked(facts: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, mask(value)]))
+}
+
+function mask(value: Json): Json {
+  if (typeof value === 'string') return withoutSecrets(value)
+  if (isList(value)) return value.map(mask)
+  return isObject(value) ? masked(value) : value
 }
 
 const STDERR = 2

@@ -20,6 +20,12 @@ export interface OwnFile {
   readonly endings?: readonly string[]
 }
 
+/** What the agent must never read, even where it writes nothing. */
+export interface OwnSecret extends OwnFile {
+  /** Others lent it to the guard: nobody may permit that it is read. */
+  readonly lent?: true
+}
+
 export interface OwnFilesGiven {
   /** Absolute paths, all of them. */
   readonly mandate: string
@@ -93,9 +99,7 @@ export function refuseWritable(
   disk: Disk,
 ): readonly Problem[] {
   const problems = new Problems()
-  const lifted = new Set(allowed.flatMap((path) => spellings(path, disk)))
-  const isLifted = (path: string): boolean =>
-    spellings(path, disk).some((spelling) => lifted.has(spelling))
+  const isLifted = liftedBy(allowed, disk)
   const exposed = own.filter((file) => !isLifted(file.path))
   const roots = writableRoots(authority.mandate, authority.upstreams)
   for (const { root, same, held } of reaching(roots, exposed, disk))
@@ -111,23 +115,45 @@ export function refuseWritable(
   return problems.list
 }
 
-/** An error for each folder through which the agent could read what is lent and never shown to it. Nothing lifts it. */
+/**
+ * An error for each folder through which the agent could read what it must never see: whoever reads the keys of the record
+ * can sign another one, or open what is sealed. `allowed` as above; nothing lifts what is lent.
+ */
 export function refuseReadable(
-  secrets: readonly OwnFile[],
+  secrets: readonly OwnSecret[],
   authority: Authority,
+  allowed: readonly string[],
   disk: Disk,
 ): readonly Problem[] {
   const problems = new Problems()
+  const isLifted = liftedBy(allowed, disk)
+  const exposed = secrets.filter(({ lent, path }) => lent || !isLifted(path))
   const roots = reachableRoots(authority.mandate, authority.upstreams)
-  for (const { root, same, held } of reaching(roots, secrets, disk)) {
+  for (const { root, same, held: reached } of reaching(roots, exposed, disk)) {
+    const held = isLifted(root.path) ? reached.filter(({ lent }) => lent) : reached
+    if (held.length === 0) continue
+    const byName = held.some(({ lent }) => lent)
+      ? ''
+      : `, or permit it by name: --allow-writable ${liftOf(root, held)}`
     problems.error(
       root,
       'own_secrets_readable',
       `the agent could read what it must never see by \`${root.tool}\`${alsoBy(root, same)}: ${root.named} reaches ${named(held)}`,
-      `keep the state elsewhere (\`--state-dir\`), or narrow \`${root.tool}\``,
+      `keep the state elsewhere (\`--state-dir\`), or narrow \`${root.tool}\`${byName}`,
     )
   }
   return problems.list
+}
+
+/** Whether a path was permitted by name. */
+function liftedBy(allowed: readonly string[], disk: Disk): (path: string) => boolean {
+  const lifted = new Set(allowed.flatMap((path) => spellings(path, disk)))
+  return (path) => spellings(path, disk).some((spelling) => lifted.has(spelling))
+}
+
+/** What has to be named to lift it: the only file, or else the folder. */
+function liftOf(root: Root, held: readonly OwnFile[]): string {
+  return (held.length === 1 ? held[0]?.path : undefined) ?? root.path
 }
 
 interface Authority {
@@ -135,14 +161,18 @@ interface Authority {
   readonly upstreams: readonly Upstream[]
 }
 
-interface Reach {
+interface Reach<File> {
   readonly root: Root
   readonly same: readonly Root[]
-  readonly held: readonly OwnFile[]
+  readonly held: readonly File[]
 }
 
 /** One for each folder that reaches any of the files, however many grants lead to it. */
-function reaching(roots: readonly Root[], files: readonly OwnFile[], disk: Disk): readonly Reach[] {
+function reaching<File extends OwnFile>(
+  roots: readonly Root[],
+  files: readonly File[],
+  disk: Disk,
+): readonly Reach<File>[] {
   return [...Map.groupBy(roots, rootKey).values()].flatMap(([root, ...same]) => {
     const held = root ? files.filter((file) => meets(file, root, disk)) : []
     return root && held.length > 0 ? [{ root, same, held }] : []
@@ -159,7 +189,6 @@ function report(
   held: readonly OwnFile[],
   problems: Problems,
 ): void {
-  const lift = held.length === 1 ? held[0]?.path : undefined
   const narrow = root.unclassified
     ? `say \`effect: read\` if \`${root.tool}\` only reads`
     : `narrow \`${root.tool}\``
@@ -167,7 +196,7 @@ function report(
     root,
     'own_files_writable',
     `the agent could write the guard's own files by \`${root.tool}\`${alsoBy(root, same)}: ${root.named} reaches ${named(held)}`,
-    `keep them where no tool can write, ${narrow}, or permit it by name: --allow-writable ${lift ?? root.path}`,
+    `keep them where no tool can write, ${narrow}, or permit it by name: --allow-writable ${liftOf(root, held)}`,
   )
 }
 

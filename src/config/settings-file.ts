@@ -3,6 +3,8 @@ import { dirname, resolve } from 'node:path'
 import { readDocument } from '../document/read.ts'
 import { ENVIRONMENTS, RISK_POSTURES } from '../model/call.ts'
 import { type DocMap, type DocNode, nearest, type Problem, Problems } from '../model/document.ts'
+import { auditMap, readAuditSettings } from './audit-settings.ts'
+import { readMetrics, readTelemetry } from './export-settings.ts'
 import { type Listening, NO_LISTENING, readListening } from './listening.ts'
 import { CAPTURES, type FileSettings } from './settings.ts'
 import { find, mapOf, type Reading, textOf } from './settings-member.ts'
@@ -21,7 +23,17 @@ export interface SettingsFile extends FileSettings {
  */
 export type SettingsUse = 'serve' | 'run' | 'ask'
 
-const MEMBERS = ['listen', 'keys', 'policies', 'risk', 'environment', 'audit', 'webhooks'] as const
+const MEMBERS = [
+  'listen',
+  'keys',
+  'policies',
+  'risk',
+  'environment',
+  'audit',
+  'webhooks',
+  'metrics',
+  'telemetry',
+] as const
 
 /** Paths are taken from the folder of the file. */
 export function loadSettingsFile(
@@ -46,15 +58,25 @@ export function loadSettingsFile(
     ...(folder !== undefined && { policies: folder }),
     ...word(root, 'risk', RISK_POSTURES, problems),
     ...word(root, 'environment', ENVIRONMENTS, problems),
-    ...(audit && readAudit(audit, problems)),
+    ...(audit && readAudit(audit, reading)),
     webhooks: use === 'ask' ? new Map() : readWebhooks(find(root, 'webhooks'), reading),
+    ...(use !== 'ask' && readExports(root, reading)),
     problems: problems.list,
   }
 }
 
-function readAudit(node: DocNode, problems: Problems): Pick<FileSettings, 'capture'> {
-  const map = mapOf(node, '`audit`', ['capture'], problems)
-  return map ? word(map, 'capture', CAPTURES, problems) : {}
+function readExports(root: DocMap, reading: Reading): Pick<FileSettings, 'metrics' | 'telemetry'> {
+  const [served, sent] = [find(root, 'metrics'), find(root, 'telemetry')]
+  const metrics = served && readMetrics(served, reading)
+  const telemetry = sent && readTelemetry(sent, reading)
+  return { ...(metrics && { metrics }), ...(telemetry && { telemetry }) }
+}
+
+function readAudit(node: DocNode, reading: Reading): Pick<FileSettings, 'capture' | 'audit'> {
+  const map = auditMap(node, reading.problems)
+  if (!map) return {}
+  const audit = readAuditSettings(map, reading)
+  return { ...word(map, 'capture', CAPTURES, reading.problems), audit }
 }
 
 function pathOf(node: DocNode, what: string, { folder, problems }: Reading): string | undefined {

@@ -4,7 +4,10 @@ import { ENVIRONMENTS, type Environment, RISK_POSTURES, type RiskPosture } from 
 import { nearest } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
 import { durationMs } from '../model/time.ts'
+import type { AuditSettings } from './audit-settings.ts'
 import type { Env } from './env.ts'
+import type { MetricsSettings, TelemetrySettings } from './export-settings.ts'
+import { bytesOf } from './bytes.ts'
 import { isHost } from './host.ts'
 import type { Webhooks } from './webhooks.ts'
 
@@ -24,7 +27,10 @@ export interface FileSettings {
   /** Absolute. */
   readonly policies?: string
   readonly capture?: Capture
+  readonly audit?: AuditSettings
   readonly webhooks: Webhooks
+  readonly metrics?: MetricsSettings
+  readonly telemetry?: TelemetrySettings
 }
 
 export interface Settings {
@@ -48,8 +54,15 @@ export interface Settings {
   /** Absolute; absent: the folder `policies` that is found. */
   readonly policies?: string
   readonly capture: Capture
+  /** Which run of the mandate it is: labels and counts are those of one. */
+  readonly task: string
+  readonly audit: AuditSettings
   /** Whom policies can notify. */
   readonly webhooks: Webhooks
+  /** Where metrics are served; absent: nowhere. */
+  readonly metrics?: MetricsSettings
+  /** Where telemetry is sent; absent: as the environment says. */
+  readonly telemetry?: TelemetrySettings
   /** Own files, or folders, that the agent may write all the same. */
   readonly allowWritable: readonly string[]
 }
@@ -68,6 +81,7 @@ export interface SettingFlags {
   readonly lock?: string | undefined
   readonly policies?: string | undefined
   readonly capture?: string | undefined
+  readonly task?: string | undefined
   readonly 'allow-writable'?: readonly string[] | undefined
 }
 
@@ -80,6 +94,8 @@ export interface ServeSettings {
   readonly maxSessions?: number
   /** A session that nobody used for so long is over, in milliseconds. */
   readonly sessionIdleMs: number
+  /** 0: whichever is free; absent: as the settings say. */
+  readonly metricsPort?: number
 }
 
 /** The flags that these are read from. */
@@ -88,6 +104,7 @@ export interface ServeFlags {
   readonly port?: string | undefined
   readonly 'max-sessions'?: string | undefined
   readonly 'session-idle'?: string | undefined
+  readonly 'metrics-port'?: string | undefined
 }
 
 export const SERVE_OPTIONS = {
@@ -95,6 +112,7 @@ export const SERVE_OPTIONS = {
   port: { type: 'string' },
   'max-sessions': { type: 'string' },
   'session-idle': { type: 'string' },
+  'metrics-port': { type: 'string' },
 } as const
 
 /** What `parseArgs` is told about them. */
@@ -111,6 +129,7 @@ export const SETTING_OPTIONS = {
   lock: { type: 'string' },
   policies: { type: 'string' },
   capture: { type: 'string' },
+  task: { type: 'string' },
   'allow-writable': { type: 'string', multiple: true },
 } as const
 
@@ -131,6 +150,7 @@ const FILE: Setting = { flag: 'log-file', variable: 'CHAPERONE_LOG_FILE' }
 const LOCK: Setting = { flag: 'lock', variable: 'CHAPERONE_LOCK' }
 const POLICIES: Setting = { flag: 'policies', variable: 'CHAPERONE_POLICIES' }
 const CAPTURE: Setting = { flag: 'capture', variable: 'CHAPERONE_CAPTURE' }
+const TASK: Setting = { flag: 'task', variable: 'CHAPERONE_TASK' }
 
 const HOST: Setting<keyof ServeFlags> = { flag: 'host', variable: 'CHAPERONE_HOST' }
 const PORT: Setting<keyof ServeFlags> = { flag: 'port', variable: 'CHAPERONE_PORT' }
@@ -142,11 +162,18 @@ const IDLE: Setting<keyof ServeFlags> = {
   flag: 'session-idle',
   variable: 'CHAPERONE_SESSION_IDLE',
 }
+const METRICS: Setting<keyof ServeFlags> = {
+  flag: 'metrics-port',
+  variable: 'CHAPERONE_METRICS_PORT',
+}
 
-const AGENT_NAME = /^[^\s\p{C}]{1,128}$/u
+const NAME = /^[^\s\p{C}]{1,128}$/u
+/** Of whoever names none: a guard that is started again goes on with it. */
+export const USUAL_TASK = 'default'
 const LONGEST_TIMEOUT_MS = 86_400_000
 const LARGEST_RESULT = 1024 * 1024 * 1024
 
+const NO_AUDIT: AuditSettings = {}
 const NO_FILE: FileSettings = { webhooks: new Map() }
 
 /**
@@ -168,7 +195,7 @@ export function readSettings(
   const policies = given(POLICIES)
   const folder = policies ? resolve(cwd, policies.text) : file.policies
   return {
-    ...(agent && { agent: agentName(agent) }),
+    ...(agent && { agent: plainName(agent, 'agent') }),
     environment: oneOf(ENVIRONMENTS, given(ENVIRONMENT)) ?? file.environment ?? 'dev',
     risk: oneOf(RISK_POSTURES, given(RISK)) ?? file.risk ?? 'normal',
     ...(stateDir && { stateDir: resolve(cwd, stateDir.text) }),
@@ -180,9 +207,20 @@ export function readSettings(
     ...(lock && { lock: resolve(cwd, lock.text) }),
     ...(folder !== undefined && { policies: folder }),
     capture: oneOf(CAPTURES, given(CAPTURE)) ?? file.capture ?? 'none',
+    task: taskOf(given(TASK)),
+    audit: file.audit ?? NO_AUDIT,
     webhooks: file.webhooks,
+    ...exportsOf(file),
     allowWritable: (flags['allow-writable'] ?? []).map((path) => resolve(cwd, path)),
   }
+}
+
+function taskOf(given: Given | undefined): string {
+  return given ? plainName(given, 'task') : USUAL_TASK
+}
+
+function exportsOf({ metrics, telemetry }: FileSettings): Pick<Settings, 'metrics' | 'telemetry'> {
+  return { ...(metrics && { metrics }), ...(telemetry && { telemetry }) }
 }
 
 const MOST_SESSIONS = 100_000
@@ -196,11 +234,13 @@ export function readServeSettings(flags: ServeFlags, env: Env): ServeSettings {
     throw wrong(host.name, `is \`${host.text}\``, 'expected an address such as 127.0.0.1 or ::1')
   const port = whole(given(PORT), 0, 65_535)
   const maxSessions = whole(given(SESSIONS), 1, MOST_SESSIONS)
+  const metricsPort = whole(given(METRICS), 0, 65_535)
   return {
     ...(host && { host: host.text }),
     ...(port !== undefined && { port }),
     ...(maxSessions !== undefined && { maxSessions }),
     sessionIdleMs: timeout(given(IDLE)) ?? SESSION_IDLE_MS,
+    ...(metricsPort !== undefined && { metricsPort }),
   }
 }
 
@@ -232,9 +272,9 @@ function find<Flag extends string>(
   return { name: given.name, text: given.text }
 }
 
-function agentName(given: Given): string {
-  if (AGENT_NAME.test(given.text)) return given.text
-  throw wrong(given.name, 'is no agent name', 'up to 128 characters without spaces')
+function plainName(given: Given, what: 'agent' | 'task'): string {
+  if (NAME.test(given.text)) return given.text
+  throw wrong(given.name, `is no ${what} name`, 'up to 128 characters without spaces')
 }
 
 function oneOf<T extends string>(choices: readonly T[], given: Given | undefined): T | undefined {
@@ -257,9 +297,7 @@ function timeout(given: Given | undefined): number | undefined {
 /** `16MiB`, `512KiB`, or a plain number of bytes. */
 function size(given: Given | undefined): number | undefined {
   if (!given) return undefined
-  const match = /^(\d{1,12})(B|KiB|MiB|GiB)?$/.exec(given.text)
-  const unit = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }[match?.[2] ?? 'B'] ?? 0
-  const bytes = Number(match?.[1] ?? 0) * unit
+  const bytes = bytesOf(given.text) ?? 0
   if (bytes >= 1024 && bytes <= LARGEST_RESULT) return bytes
   throw wrong(given.name, `is \`${given.text}\``, 'expected a size such as 16MiB, 1KiB to 1GiB')
 }

@@ -74,7 +74,7 @@ export function compileCondition(
 }
 
 /** Where a flaw stands that is about the condition as a whole. */
-const WHOLE = -1
+export const WHOLE = -1
 
 /** The tree of a condition; where it does not parse or leaves the profile, what is wrong with it. */
 export function parseCondition(text: string): Expr | Flaw {
@@ -113,7 +113,12 @@ function compileParts(
   return flaws.length > 0 ? undefined : parts
 }
 
-function report(flaw: Flaw, level: 'error' | 'warning', node: DocScalar, problems: Problems): void {
+export function report(
+  flaw: Flaw,
+  level: 'error' | 'warning',
+  node: DocScalar,
+  problems: Problems,
+): void {
   const { id, start, message, remedy } = flaw
   const place = start === WHOLE ? node.place : placeWithin(node, start)
   problems.add({ id, level, place, message, ...(remedy !== undefined && { remedy }) })
@@ -246,7 +251,7 @@ function answerOf(run: Run, call: CallContext): boolean | symbol {
 
 const BROKEN = Symbol('it cannot be decided')
 
-function runSafely(run: Run, call: CallContext): Value {
+export function runSafely(run: Run, call: CallContext): Value {
   try {
     return run(frameOf(call))
   } catch {
@@ -268,7 +273,7 @@ function askedText(key: string, run: Run, call: CallContext): string {
   return typeof answer === 'symbol' ? `${key} is not known` : `${key} = ${JSON.stringify(answer)}`
 }
 
-function readText(path: readonly string[], scope: Scope, call: CallContext): string {
+export function readText(path: readonly string[], scope: Scope, call: CallContext): string {
   const name = path.join('.')
   const text = seen(call, () => {
     const value = valueAt(path, scope, call)

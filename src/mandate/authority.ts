@@ -6,9 +6,13 @@ import { type Problem, Problems } from '../model/document.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
 import { inputSchema, type ToolDefinition } from '../model/tool.ts'
+import { compileAmount } from '../expression/amount.ts'
+import { bindBudget, type Budgets, budgetsOf, type PreparedBudget } from './budget.ts'
 import type { CompileCondition } from './conditions.ts'
 import { conjunctsOf, shown } from './conjuncts.ts'
+import { budgetConjuncts } from './budget-conjuncts.ts'
 import { type Facts, factsOf } from './facts.ts'
+import { conditionScope } from './grant.ts'
 import type { GrantIndex } from './grant-index.ts'
 import { denyAlways, judgeBy } from './judge.ts'
 import { possibleBy } from './possible.ts'
@@ -23,6 +27,8 @@ const MAX_SHARED = 4096
 export interface AuthoritySource {
   readonly mandate: Mandate
   readonly index: GrantIndex
+  /** Those of the mandate as a whole; the limits of grants stand with these. */
+  readonly budgets: readonly PreparedBudget[]
   readonly conditions: (schema: JsonObject | undefined) => CompileCondition
   /** Compiled readers of arguments: tools whose rules read alike share them. */
   readonly readers: Map<string, Readers>
@@ -42,6 +48,7 @@ export function toolAuthority(source: AuthoritySource, tool: ToolDefinition): Au
     kind: 'tool',
     naming,
     blocking: index.blocking('tool', server, name),
+    budgets: source.budgets.filter((one) => one.names(server, name)),
     schema: inputSchema(tool),
     ...(lockedEffect && { lockedEffect }),
   })
@@ -97,6 +104,8 @@ interface Parts {
   readonly naming: readonly CompiledGrant[]
   /** The `never` patterns that match. */
   readonly blocking: readonly string[]
+  /** Of the mandate's own, those that are about it; absent: none. */
+  readonly budgets?: readonly PreparedBudget[]
   readonly schema?: JsonObject
   /** What the lock file says that a tool does. */
   readonly lockedEffect?: EffectClass
@@ -106,12 +115,12 @@ interface Parts {
 
 function build(parts: Parts): Authority {
   const found = new Problems()
-  const { rules, facts, twin } = compiledFor(parts, found)
+  const { rules, budgets, facts, twin } = compiledFor(parts, found)
   const problems = found.list.filter((problem) => problem.level === 'error')
   const hidden = hiddenFor(parts, rules, problems)
   const names = parts.naming.map(({ grant }) => grant.rule)
   const decide: (call: CallContext) => Decision =
-    hidden === undefined ? judgeBy(rules, facts, twin) : denyAlways(hidden, names)
+    hidden === undefined ? judgeBy(rules, facts, twin, budgets) : denyAlways(hidden, names)
   return {
     listed: hidden === undefined,
     effects: effectsOf(parts),
@@ -119,10 +128,15 @@ function build(parts: Parts): Authority {
     data: [...new Set(parts.naming.flatMap(({ grant }) => grant.data))].toSorted(),
     problems,
     decide,
-    explain: (call) => explain(parts, { rules, problems, twin }, call),
+    explain: (call) => [
+      ...explain(parts, { rules, problems, twin }, call),
+      ...(budgets && hidden === undefined ? budgetConjuncts(budgets, call) : []),
+    ],
     possible: (call) =>
-      hidden === undefined ? possibleBy(rules, twin, call) : new Set<Outcome>([hidden]),
-    reads: () => (hidden === undefined ? readsOf(rules) : NO_READS),
+      hidden === undefined
+        ? possibleBy(rules, { twin, ...(budgets && { budgets }) }, call)
+        : new Set<Outcome>([hidden]),
+    reads: () => (hidden === undefined ? readsOf(rules, budgets) : NO_READS),
   }
 }
 
@@ -130,6 +144,7 @@ const NO_READS: ArgumentReads = { names: [], paths: [] }
 
 interface Compiled extends Readers {
   readonly rules: readonly Rule[]
+  readonly budgets: Budgets | undefined
 }
 
 /** A definition that cannot be followed (nested without end) hides its tool, and only that. */
@@ -138,13 +153,33 @@ function compiledFor(parts: Parts, problems: Problems): Compiled {
   try {
     const compile = source.conditions(schema)
     const rules = naming.map((grant) => compileRule(grant, schema, compile, problems))
-    return { rules, ...readersOf(parts, rules) }
+    const budgets = budgetsFor(parts, problems)
+    return { rules, budgets, ...readersOf(parts, rules, budgets) }
   } catch {
     const place = naming[0]?.grant.place ?? { file: source.mandate.file, line: 1, column: 1 }
     const message = 'the definition of the tool cannot be followed'
     problems.error({ place }, 'invalid_definition', message, 'ask whoever runs the upstream')
-    return { rules: [], facts: () => ({}), twin: () => undefined }
+    return { rules: [], budgets: undefined, facts: () => ({}), twin: () => undefined }
   }
+}
+
+/** The budgets that a call of it is counted by, with their amounts as its definition types them. */
+function budgetsFor(
+  { source, naming, budgets = [], schema }: Parts,
+  problems: Problems,
+): Budgets | undefined {
+  const limits = naming.flatMap(({ limit }) => limit ?? [])
+  const { purpose } = source.mandate
+  const scope = {
+    ...conditionScope({ ...purpose, purpose: purpose.text }),
+    ...(schema && { inputSchema: schema }),
+  }
+  return budgetsOf(
+    [...budgets, ...limits].map((one) => {
+      const { amount } = one.source
+      return bindBudget(one, amount && compileAmount(amount, scope, problems))
+    }),
+  )
 }
 
 /** Why no arguments whatever could be permitted; undefined where some may. */
@@ -172,9 +207,13 @@ function namedIn({ naming, lockedEffect }: Parts): readonly EffectClass[] {
 }
 
 /** The readers for the rules of one tool, shared with the tools whose rules read the same. */
-function readersOf({ source, schema }: Parts, rules: readonly Rule[]): Readers {
+function readersOf(
+  { source, schema }: Parts,
+  rules: readonly Rule[],
+  budgets: Budgets | undefined,
+): Readers {
   const { readers } = source
-  const reads = readsOf(rules)
+  const reads = readsOf(rules, budgets)
   const declared = declaredNames(schema)
   const key = JSON.stringify([reads, declared])
   const known = readers.get(key)
@@ -189,13 +228,16 @@ function firstStep(path: string): string {
   return path.split('.', 1)[0] ?? path
 }
 
-function readsOf(rules: readonly Rule[]): ArgumentReads {
+function readsOf(rules: readonly Rule[], budgets: Budgets | undefined): ArgumentReads {
   return {
     names: rules.flatMap(({ args }) => args.map(({ name }) => name)),
-    paths: rules.flatMap(({ when, approval }) => [
-      ...(when?.reads ?? []),
-      ...(approval?.when?.reads ?? []),
-    ]),
+    paths: [
+      ...rules.flatMap(({ when, approval }) => [
+        ...(when?.reads ?? []),
+        ...(approval?.when?.reads ?? []),
+      ]),
+      ...(budgets?.reads ?? []),
+    ],
   }
 }
 

@@ -12,6 +12,7 @@ import {
   resourceAuthority,
   toolAuthority,
 } from './authority.ts'
+import { counterOf, prepareBudget } from './budget.ts'
 import { conditionsOf } from './conditions.ts'
 import { conditionScope } from './grant.ts'
 import { indexOf } from './grant-index.ts'
@@ -38,6 +39,9 @@ export function compileMandate(mandate: Mandate, problems: Problems): CompiledMa
   const source: AuthoritySource = {
     mandate,
     index,
+    budgets: (mandate.budgets ?? []).map((budget) =>
+      prepareBudget(budget, counterOf(budget, mandate.name, { own: true })),
+    ),
     conditions: conditionsOf(mandate.purpose),
     readers: new Map(),
   }

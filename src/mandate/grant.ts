@@ -16,6 +16,7 @@ import {
   textOf,
   wordOf,
 } from '../document/form.ts'
+import { parseLimit } from './limit.ts'
 import { refuseUnenforced } from './unenforced.ts'
 import { unreachable } from './uri.ts'
 
@@ -60,14 +61,16 @@ function parseGrant(
   const target = parseTarget(at, kind, problems)
   const members = membersOf(value, MEMBERS, problems)
   if (!target || !members) return undefined
-  refuseUnenforced(members, ['limit', 'credential'], problems)
+  refuseUnenforced(members, ['credential'], problems)
   const effect = wordOf(members.get('effect'), EFFECT_CLASSES, problems)
   const when = members.get('when')
   if (when) checkCondition(when, scope, problems)
   const approval = parseApproval(members.get('approval'), scope, problems)
+  const rule = `${scope.prefix}${value.path}`
+  const limit = parseLimit(members.get('limit'), rule, problems)
   return {
     kind,
-    rule: `${scope.prefix}${value.path}`,
+    rule,
     place: entry.keyPlace,
     ...target,
     ...(effect !== undefined && { effect }),
@@ -75,6 +78,7 @@ function parseGrant(
     ...parseArgs(members, kind, scope, problems),
     ...(when && { when }),
     ...(approval && { approval }),
+    ...(limit && { limit }),
   }
 }
 
@@ -163,7 +167,7 @@ function checkCondition(node: DocNode, scope: GrantScope, problems: Problems): v
 }
 
 /** Not every parser of expressions knows what to do about what it refuses. */
-function withRemedy(problems: Problems, parse: (found: Problems) => unknown): void {
+export function withRemedy(problems: Problems, parse: (found: Problems) => unknown): void {
   const found = new Problems()
   parse(found)
   for (const problem of found.list) {

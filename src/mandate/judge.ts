@@ -6,6 +6,7 @@ import type { Constraint, Judgement } from '../expression/constraint.ts'
 import type { CallContext } from '../model/call.ts'
 import type { Decision, DenyReason, Remedy } from '../model/decision.ts'
 import type { JsonObject } from '../model/json.ts'
+import type { Budgets } from './budget.ts'
 import { type CallFacts, type Facts, withHistory } from './facts.ts'
 import type { Rule } from './rule.ts'
 import type { FindTwin } from './twin.ts'
@@ -27,6 +28,7 @@ interface Named {
   /** All of them cover the call: the commonest answer, made once. */
   readonly all: Coverage
   readonly twin?: FindTwin
+  readonly budgets?: Budgets
 }
 
 /** A rule with what is asked of each argument at hand: with many tools, following references is most of the time. */
@@ -51,12 +53,19 @@ export function judgeBy(
   rules: readonly Rule[],
   facts: Facts,
   twin: FindTwin,
+  budgets?: Budgets,
 ): (call: CallContext) => Decision {
   const names = rules.map((rule) => rule.name)
   const all = { holds: names, asks: NOBODY }
   // In a closed world no second spelling is permitted anyway.
   const open = rules.some((rule) => !rule.closed)
-  const named: Named = { rules: rules.map(ready), names, all, ...(open && { twin }) }
+  const named: Named = {
+    rules: rules.map(ready),
+    names,
+    all,
+    ...(open && { twin }),
+    ...(budgets && { budgets }),
+  }
   const conditions = rules.flatMap(({ when, approval }) => [when, approval?.when])
   const read = withHistory(facts, conditions)
   return (call) => {
@@ -74,15 +83,20 @@ function judge(
   named: Named,
   facts: CallFacts,
 ): Decision {
-  const { names } = named
+  const { names, budgets } = named
   const read = facts(call)
   const covering = named.twin?.(call.args) === undefined ? coverage(named, call) : undefined
   if (covering === undefined) return deny('outside_mandate', names, read)
   const duty = worstDuty(rules, call)
   if (duty !== undefined) return deny(duty, names, read)
+  const debits = budgets?.take(call)
+  if (budgets && !debits) return deny('evaluation_error', names, read)
   const asking = askingRules(rules, call, covering.asks)
   if (asking.length === 0) {
-    return { effect: 'permit', reason: 'permitted', grants: covering.holds, facts: read }
+    const grants = covering.holds
+    return debits && debits.length > 0
+      ? { effect: 'permit', reason: 'permitted', grants, facts: read, debits }
+      : { effect: 'permit', reason: 'permitted', grants, facts: read }
   }
   const remedy = remedyOf(asking)
   return { effect: 'deny', reason: 'approval_required', grants: names, facts: read, remedy }

@@ -1,5 +1,6 @@
 /** Parses a mandate document into a `Mandate`: the whole form, every member checked, nothing unknown ignored. */
 import type { ReadDocument } from '../document/read.ts'
+import { compileAmount } from '../expression/amount.ts'
 import { ENVIRONMENTS, UPSTREAM_REQUESTS, type UpstreamRequest } from '../model/call.ts'
 import type { DocNode, Place, Problems } from '../model/document.ts'
 import type { Sha256 } from '../model/id.ts'
@@ -15,8 +16,18 @@ import {
   textOf,
   wordsOf,
 } from '../document/form.ts'
-import { GRANT_MEMBERS, type GrantScope, parseGrants, parseNever } from './grant.ts'
+import { warnOfDeadBudgets } from './budget-findings.ts'
+import { parseBudgets } from './budget-form.ts'
+import {
+  conditionScope,
+  GRANT_MEMBERS,
+  type GrantScope,
+  parseGrants,
+  parseNever,
+  withRemedy,
+} from './grant.ts'
 import { refuseOverlaps } from './overlap.ts'
+import { parseReview } from './review.ts'
 import { resolveRoles } from './role.ts'
 import { refuseUnenforced, UNENFORCED } from './unenforced.ts'
 
@@ -39,7 +50,9 @@ const MEMBERS: readonly string[] = [
   ...Object.keys(GRANT_MEMBERS),
   'requests',
   'never',
+  'budgets',
   'context',
+  'review',
   ...UNENFORCED,
 ]
 
@@ -88,12 +101,14 @@ export function parseMandate(
 function parseHeader(
   members: Members,
   problems: Problems,
-): Pick<Mandate, 'owner' | 'environment' | 'approved' | 'requests' | 'requestPlaces'> {
+): Pick<Mandate, 'owner' | 'environment' | 'approved' | 'requests' | 'requestPlaces' | 'review'> {
   const owner = nameOf(members.get('owner'), problems)
   const approved = parseApproved(members.get('approved'), problems)
+  const review = parseReview(members.get('review'), problems)
   return {
     ...(owner !== undefined && { owner }),
     ...(approved && { approved }),
+    ...(review && { review }),
     environment: wordsOf(members.get('environment'), ENVIRONMENTS, problems) ?? [],
     ...parseRequests(members.get('requests'), problems),
   }
@@ -176,7 +191,7 @@ function parseAuthority(
     readonly read: (path: string) => ReadDocument
     readonly problems: Problems
   },
-): Pick<Mandate, 'context' | 'grants' | 'never' | 'roles'> {
+): Pick<Mandate, 'context' | 'grants' | 'never' | 'roles' | 'budgets'> {
   const { purpose, read, problems } = given
   const context = parseContext(members.get('context'), problems)
   const scope: GrantScope = {
@@ -194,7 +209,13 @@ function parseAuthority(
     const remedy = 'add `tools`, `resources` or `prompts`'
     problems.warning(source.node, 'no_grants', 'the mandate permits nothing at all', remedy)
   }
-  return { context, grants, never, roles: resolved.roles }
+  const budgets = parseBudgets(
+    members.get('budgets'),
+    (node, into) => withRemedy(into, (found) => compileAmount(node, conditionScope(scope), found)),
+    problems,
+  )
+  warnOfDeadBudgets(budgets, grants, problems)
+  return { context, grants, never, roles: resolved.roles, budgets }
 }
 
 /** `roles: []` says that there are none; every other empty list is a mistake. */

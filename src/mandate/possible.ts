@@ -6,20 +6,21 @@ import type { CallContext } from '../model/call.ts'
 import type { Outcome } from '../model/decision.ts'
 import { hasOthers, mayHaveTwin, seen } from '../model/veil.ts'
 import type { Judgement } from '../expression/constraint.ts'
+import { type Budgets, canTake } from './budget.ts'
 import type { Argument, Rule } from './rule.ts'
 import type { FindTwin } from './twin.ts'
 
 /** `rules` name what is acted on; what is hidden is not asked here. */
 export function possibleBy(
   rules: readonly Rule[],
-  twin: FindTwin,
+  { twin, budgets }: { readonly twin: FindTwin; readonly budgets?: Budgets },
   call: CallContext,
 ): ReadonlySet<Outcome> {
   const open = rules.some((rule) => !rule.closed)
   if (open && twin(call.args) !== undefined) return new Set<Outcome>(['outside_mandate'])
   const found = new Set<Outcome>()
   const covers = rules.map((rule) => covering(rule, call))
-  const mayBeSpelt = open && mayHaveTwin(call, namesIn(rules))
+  const mayBeSpelt = open && mayHaveTwin(call, namesIn(rules, budgets))
   if (mayBeSpelt || covers.every((one) => one.has('fails'))) found.add('outside_mandate')
   const may = (judgement: Judgement): boolean => covers.some((one) => one.has(judgement))
   const outright = covers.some((one) => one.size === 1 && one.has('holds'))
@@ -29,6 +30,9 @@ export function possibleBy(
   const duties = dutiesOf(rules, call)
   for (const duty of duties) if (duty !== 'met') found.add(duty)
   if (!duties.has('met')) return found
+  const told = canTake(budgets, call)
+  if (told !== true) found.add('evaluation_error')
+  if (told === false) return found
   const asks = rules.map((rule) => asking(rule, call))
   if (onlyAsks || asks.some((one) => one !== false)) found.add('approval_required')
   if (may('holds') && !asks.includes(true)) found.add('permitted')
@@ -36,13 +40,14 @@ export function possibleBy(
 }
 
 /** The arguments that the rules read: of others, a second spelling does not matter. */
-function namesIn(rules: readonly Rule[]): readonly string[] {
+function namesIn(rules: readonly Rule[], budgets: Budgets | undefined): readonly string[] {
   const paths = rules.flatMap(({ args, when, approval }) => [
     ...args.map(({ name }) => name),
     ...(when?.reads ?? []),
     ...(approval?.when?.reads ?? []),
   ])
-  return paths.map((path) => path.split('.', 1)[0] ?? path)
+  const all = [...paths, ...(budgets?.reads ?? [])]
+  return all.map((path) => path.split('.', 1)[0] ?? path)
 }
 
 /** What the grant's arguments may come to. One that asks and has no approval does not cover the call. */

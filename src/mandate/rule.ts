@@ -6,6 +6,7 @@ import { type DocNode, nearest, plain, type Problem, Problems } from '../model/d
 import { canonical, type JsonObject } from '../model/json.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
 import type { CompileCondition } from './conditions.ts'
+import { counterOf, type PreparedBudget, prepareBudget } from './budget.ts'
 import { argumentNames } from './schema.ts'
 
 /** A grant with its patterns and constraints, whatever tool it will be asked about. */
@@ -16,6 +17,7 @@ export interface CompiledGrant {
   readonly args: readonly Argument[]
   /** Names that may be given; absent: any may. */
   readonly closed?: ReadonlySet<string>
+  readonly limit?: PreparedBudget
 }
 
 export interface Argument {
@@ -65,7 +67,11 @@ export function compileGrant(
   for (const problem of found.list) if (problem.level === 'error') problems.add(problem)
   if (found.bad || !server || !name) return undefined
   const closed = grant.otherArgs === 'refuse' && { closed: new Set(grant.args.keys()) }
-  return { grant, server, name, args, ...closed }
+  const { limit } = grant
+  const limited = limit && {
+    limit: prepareBudget(limit, counterOf(limit, mandate.name, { own: true })),
+  }
+  return { grant, server, name, args, ...closed, ...limited }
 }
 
 /** Compiles the conditions of a grant for a tool with this schema, and checks the names of its arguments. */

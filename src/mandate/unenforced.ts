@@ -3,34 +3,16 @@
  * so that nobody relies on a limit that nothing keeps.
  */
 import type { DocNode, Problems } from '../model/document.ts'
-import {
-  listOf,
-  type Members,
-  membersOf,
-  nameOf,
-  namesOf,
-  textOf,
-  wrongType,
-} from '../document/form.ts'
+import { type Members, membersOf, nameOf, namesOf, wrongType } from '../document/form.ts'
 
 type Check = (node: DocNode, problems: Problems) => boolean
 
 /** Checks the form of a member; false when this version can keep what it says. */
 const CHECKS: Readonly<Record<string, Check>> = {
-  limit: (node, problems) => {
-    const text = textOf(node, problems)
-    if (text !== undefined && !/^\d+ per (?:second|minute|hour|day|task|mandate)$/.test(text)) {
-      wrongType(node, 'a limit', problems, 'write it as `20 per hour`')
-    }
-    return true
-  },
   credential: (node, problems) => {
     nameOf(node, problems)
     return true
   },
-  budgets: (node, problems) =>
-    eachMember(node, ['id', 'of', 'amount', 'scale', 'limit', 'per'], problems),
-  review: (node, problems) => eachMember(node, ['on', 'over', 'within', 'then'], problems),
   delegation: (node, problems) => {
     const members = membersOf(node, ['depth', 'to'], problems)
     const depth = members?.get('depth')
@@ -57,12 +39,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 }
 
 /** The members of a mandate that are refused so. */
-export const UNENFORCED = ['budgets', 'review', 'delegation', 'onBehalfOf'] as const
-
-function eachMember(node: DocNode, known: readonly string[], problems: Problems): boolean {
-  for (const item of listOf(node, problems)?.items ?? []) membersOf(item, known, problems)
-  return true
-}
+export const UNENFORCED = ['delegation', 'onBehalfOf'] as const
 
 /** Refuses the named members where they are present and ask for something. */
 export function refuseUnenforced(

@@ -3,6 +3,7 @@ import type { CompiledMandate } from '../model/authority.ts'
 import { nearest, type Place, type Problem, problemText, Problems } from '../model/document.ts'
 import type { Grant, Mandate } from '../model/mandate.ts'
 import type { AuthoritySource } from './authority.ts'
+import { warnOfOptional } from './budget-findings.ts'
 
 type Catalog = Parameters<CompiledMandate['unmatched']>[0]
 
@@ -27,6 +28,8 @@ export function unmatchedIn(source: Source, catalog: Catalog): readonly Problem[
   }
   for (const definition of catalog.tools) {
     for (const problem of source.tool(definition).problems) problems.add(problem)
+    if (source.index.naming('tool', definition.server, definition.name).length > 0)
+      warnOfOptional(source.budgets, definition, problems)
   }
   const once = new Map(problems.list.map((problem) => [problemText(problem), problem]))
   return [...once.values()].toSorted((a, b) => lineOf(a) - lineOf(b))

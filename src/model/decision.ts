@@ -1,6 +1,7 @@
 /** What the policy says about a call. Two effects, never three: code that reads only `effect` fails closed. */
 import type { JsonObject } from './json.ts'
 import type { PolicyTrace, RuleEffect } from './policy.ts'
+import type { Debit } from './state.ts'
 
 /**
  * Why the guard refused: closed and append-only. A retired reason is never given a new meaning.
@@ -38,6 +39,12 @@ export const DENY_REASONS = [
   'definition_changed',
   'engine_unavailable',
   'obligation_unmet',
+  'mandate_revoked',
+  'mandate_suspended',
+  'revoked',
+  'suspended',
+  'budget_exhausted',
+  'state_unavailable',
 ] as const
 export type DenyReason = (typeof DENY_REASONS)[number]
 
@@ -72,6 +79,8 @@ export type Decision =
       readonly facts: JsonObject
       /** Absent where no policy is in force. */
       readonly policy?: PolicyTrace
+      /** What it takes from which budgets; absent where no budget is about it. */
+      readonly debits?: readonly Debit[]
     }
   | {
       readonly effect: 'deny'
@@ -101,6 +110,8 @@ export interface Conjunct {
   readonly of?: string
   /** The rule is in shadow mode: on record, and without effect. */
   readonly shadow?: true
+  /** It is what the call takes from a budget. */
+  readonly budget?: true
 }
 
 /** Whether a rule applies to a call; `error` counts as a yes, `unknown` hangs on a value that is not kept. */

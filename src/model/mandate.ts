@@ -2,9 +2,11 @@
  * A mandate as parsed: signed, narrow, expiring delegation to an agent for one purpose.
  * Its constraints and conditions stay in source form here; `mandate/` compiles them.
  */
+import type { BudgetSource } from './budget.ts'
 import type { EffectClass, Environment, UpstreamRequest } from './call.ts'
 import type { DocNode, Place } from './document.ts'
 import type { Instant, Sha256 } from './id.ts'
+import type { ReviewTrigger } from './review.ts'
 
 export interface Purpose {
   readonly text: string
@@ -39,6 +41,8 @@ export interface Grant {
   readonly otherArgs: 'refuse' | 'permit'
   readonly when?: DocNode
   readonly approval?: ApprovalDuty
+  /** Counts every call of what it names. */
+  readonly limit?: BudgetSource
 }
 
 export interface Mandate {
@@ -57,6 +61,8 @@ export interface Mandate {
     readonly name: string
     readonly place: Place
   }[]
+  /** Absent: none beside the limits of grants. */
+  readonly budgets?: readonly BudgetSource[]
   readonly requests: ReadonlyMap<string, readonly UpstreamRequest[]>
   /** Where each server of `requests` is named. */
   readonly requestPlaces?: ReadonlyMap<string, Place>
@@ -65,6 +71,8 @@ export interface Mandate {
     readonly file: string
     readonly digest: Sha256
   }[]
+  /** What makes somebody look at it again. */
+  readonly review?: readonly ReviewTrigger[]
   readonly file: string
   /** Hash of the exact bytes of the file. */
   readonly digest: Sha256

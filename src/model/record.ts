@@ -9,6 +9,7 @@ import type { CallId, Instant, Sha256 } from './id.ts'
 import type { JsonObject } from './json.ts'
 import type { Refusal, Verdict } from './verdict.ts'
 import type { DenyReason } from './decision.ts'
+import type { BudgetState } from './state.ts'
 
 export type Era = 'legacy' | 'modern'
 
@@ -24,6 +25,8 @@ export interface RequestFacts {
   readonly effects?: readonly EffectClass[]
   /** The call that this one goes on with: its upstream had asked back. */
   readonly continues?: CallId
+  /** W3C Trace Context, as the agent sent it in `_meta` (MCP 2026-07-28, Trace Context). */
+  readonly traceparent?: string
 }
 
 export type EntryBody =
@@ -33,6 +36,8 @@ export type EntryBody =
       readonly request: RequestFacts
       readonly call: CallContext
       readonly decision: Decision
+      /** Counters after what this call takes from them. */
+      readonly budgets?: readonly BudgetState[]
       /** What the agent answered to what the upstream had asked. */
       readonly input?: JsonObject
     }
@@ -101,9 +106,19 @@ export type EventName =
   | 'template_hidden'
   | 'resource_hidden'
   | 'log_recovered'
+  | 'log_abandoned'
   | 'policies_loaded'
   | 'policies_refused'
   | 'risk_changed'
+  | 'task_ended'
+  | 'restricted'
+  | 'lifted'
+  | 'review_triggered'
+  | 'holds_recovered'
+  | 'state_begun'
+  | 'record_erased'
+  | 'settings_loaded'
+  | 'catalog_listed'
 
 /** Who acts, and under which mandate: what entries about one agent say alike. */
 export interface Acting {
@@ -118,7 +133,7 @@ export interface RecordHead extends Partial<Acting> {
   readonly log: string
 }
 
-/** Proof that an entry reached the kernel. */
+/** Proof that an entry reached the kernel, or the disk where that was asked for. */
 export interface Receipt {
   readonly seq: number
   /** RFC 6962 leaf hash: SHA-256(0x00 ‖ entry). */

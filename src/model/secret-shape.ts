@@ -147,8 +147,9 @@ export function holdsSecret(text: string): boolean {
 export function withoutSecrets(text: string, mask: string = MASK): string {
   const shown = without(text, 0, mask)
   if (!shown.includes('%')) return shown
-  // Percent-encoding hides a shape: nothing is left of a text that holds one when it is read.
-  return holdsSecret(decoded(shown)) ? mask : shown
+  // Percent-encoding hides them: nothing is left of a text that holds one when it is read.
+  const read = decoded(shown)
+  return read !== shown && without(read, 0, mask) !== read ? mask : shown
 }
 
 /** Lines of the longest key file that is hidden whole; what claims to be longer is none. */

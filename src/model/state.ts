@@ -64,7 +64,7 @@ export interface Restriction {
   readonly why: string
   /** Who said so: `operator <user>`, or `review <trigger>`. */
   readonly by: string
-  /** A suspension that ends by itself. */
+  /** A suspension that ends by itself: it stands no longer from then on, also where nobody has lifted it. */
   readonly until?: Instant
 }
 
@@ -73,6 +73,18 @@ export interface Restrictions {
   /** The number of the latest change, also of one that lifted something. */
   readonly revision: number
   readonly all: readonly Restriction[]
+  /** What was lifted lately, the latest last, so that guards can say who did it. Absent: it is not kept. */
+  readonly lifted?: readonly Lifted[]
+}
+
+/** A restriction that somebody ended. */
+export interface Lifted {
+  /** The revision that this made. */
+  readonly id: number
+  readonly restriction: Restriction
+  readonly at: Instant
+  readonly why: string
+  readonly by: string
 }
 
 /** A guard process that runs, as it says of itself. */
@@ -81,6 +93,8 @@ export interface Instance {
   readonly pid: number
   readonly startedAt: Instant
   readonly heartbeatAt: Instant
+  /** Its process is there, and it said so lately. */
+  readonly alive: boolean
   /** The revision of the restrictions that it has put into effect. */
   readonly seen: number
   /** When it had, by its own clock. */

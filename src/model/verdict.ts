@@ -1,5 +1,6 @@
 /** What the guard then did about a decision: it may be told no by a log, an upstream or an answer too large. */
 import type { Decision, DenyReason } from './decision.ts'
+import type { Instant } from './id.ts'
 
 /** The stages of the line, in order; order is precedence. */
 export const STAGES = [
@@ -33,6 +34,8 @@ export interface Refusal {
   readonly detail?: string
   /** What was refused, under its upstream's own name, where that was found out before; for the record alone. */
   readonly about?: { readonly server: string; readonly name: string }
+  /** When the budget that is exhausted begins anew: agents are told. */
+  readonly resetsAt?: Instant
   /** The decision that said no, where it was one. */
   readonly decision?: Decision
 }

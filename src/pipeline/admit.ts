@@ -63,6 +63,7 @@ export const admit: StageRow<Inbound, Admitted> = {
         method: inbound.method,
         name: asked.kind === 'resource' ? asked.uri : asked.name,
         ...continuing(inbound),
+        ...traced(inbound.params),
       },
       cancelled: inbound.cancelled,
     }
@@ -78,6 +79,19 @@ function actionOf({ method, era, within }: Inbound): Action | undefined {
 function continuing({ continuation }: Inbound): Pick<RequestFacts, 'continues'> {
   return continuation?.continues === undefined ? {} : { continues: continuation.continues }
 }
+
+/** W3C Trace Context, section 3.2.2: what has another form is left out. */
+function traced({ _meta: meta }: JsonObject): Pick<RequestFacts, 'traceparent'> {
+  if (meta === undefined || !isObject(meta)) return UNTRACED
+  const text = Object.hasOwn(meta, 'traceparent') ? meta['traceparent'] : undefined
+  if (typeof text !== 'string' || text.length !== TRACEPARENT_LENGTH) return UNTRACED
+  return TRACEPARENT.test(text) ? { traceparent: text } : UNTRACED
+}
+
+const UNTRACED = {}
+const TRACEPARENT_LENGTH = 55
+/** Neither version 255 nor an id of zeros is one. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 function askedOf(action: Action, params: JsonObject): Asked | undefined {
   switch (action) {

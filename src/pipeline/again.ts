@@ -9,6 +9,7 @@ import type { History } from '../model/policy.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import { standing, type StandingPorts } from './bind.ts'
 import type { Departure, LinePorts } from './port.ts'
+import { isUnusable, thingTakenBack } from './taken-back.ts'
 
 /** What of a departure is decided again. */
 export type LetOut = Pick<Departure, 'call' | 'tool'>
@@ -18,8 +19,13 @@ export type AgainPorts = StandingPorts & Pick<LinePorts, 'posture' | 'task' | 'o
 /** Why it would not be let out now; undefined where it would. A fault denies. */
 export function refusedNow(letOut: LetOut, ports: AgainPorts): DenyReason | undefined {
   try {
-    return standing(ports)?.reason ?? denied(letOut, ports)
+    return (
+      standing(ports)?.reason ??
+      thingTakenBack(letOut.call.resource, ports.restricted) ??
+      denied(letOut, ports)
+    )
   } catch (fault) {
+    if (isUnusable(fault)) return 'state_unavailable'
     const error = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)
     ports.operational.error({ call: letOut.call.id, error }, 'a fault in the guard denied a call')
     return 'internal_error'

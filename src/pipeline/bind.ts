@@ -7,6 +7,7 @@ import { refusal, type Refusal } from '../model/verdict.ts'
 import type { Identified } from './identify.ts'
 import type { LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
+import { isUnusable } from './taken-back.ts'
 
 export interface Bound {
   readonly identified: Identified
@@ -24,6 +25,9 @@ export const bind: StageRow<Identified, Bound> = {
     'mandate_expired',
     'clock_moved_back',
     'guard_stopping',
+    'mandate_revoked',
+    'mandate_suspended',
+    'state_unavailable',
   ],
   why: 'what is acted on is looked up in the view of one mandate, so that has to be settled first',
   run: (identified, ports) => {
@@ -31,7 +35,9 @@ export const bind: StageRow<Identified, Bound> = {
     const { at, movedBack } = identified.admitted
     if (movedBack)
       return refusal('bind', 'clock_moved_back', 'the wall clock went back by more than 5 s')
-    const reason = unfit(ports.mandate, identified.principal, ports.environment, at)
+    const reason =
+      unfit(ports.mandate, identified.principal, ports.environment, at) ??
+      ports.restricted.standing()
     if (reason !== undefined) return refusal('bind', reason)
     return { identified, mandate: ports.mandate, request: identified.request }
   },
@@ -60,7 +66,7 @@ function unfit(
 
 export type StandingPorts = Pick<
   LinePorts,
-  'stopping' | 'principal' | 'time' | 'mandate' | 'environment'
+  'stopping' | 'principal' | 'time' | 'mandate' | 'environment' | 'restricted'
 >
 
 /** Why the mandate does not bind at this moment, for what is no call: lists, and messages that reach an upstream. */
@@ -70,6 +76,16 @@ export function standing(ports: StandingPorts): Refusal | undefined {
   const { at, movedBack } = ports.time.read()
   if (movedBack)
     return refusal('bind', 'clock_moved_back', 'the wall clock went back by more than 5 s')
-  const reason = unfit(ports.mandate, ports.principal, ports.environment, at)
+  const reason = unfit(ports.mandate, ports.principal, ports.environment, at) ?? takenBackNow(ports)
   return reason === undefined ? undefined : refusal('bind', reason)
+}
+
+/** Nobody else catches it here. */
+function takenBackNow({ restricted }: StandingPorts): DenyReason | undefined {
+  try {
+    return restricted.standing()
+  } catch (error) {
+    if (isUnusable(error)) return 'state_unavailable'
+    throw error
+  }
 }

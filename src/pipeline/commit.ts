@@ -1,12 +1,18 @@
-/** commit: nothing leaves before its intent is recorded. What a call leaves in its task begins here, too. */
+/**
+ * commit: nothing leaves before it is held and its intent is recorded, in this order: what is held without an intent has not
+ * left, whatever became of the guard. What a call leaves in its task begins here, too.
+ */
+import { EFFECT_CLASSES } from '../model/call.ts'
 import { GuardError } from '../model/error.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Obligation } from '../model/policy.ts'
 import type { Receipt } from '../model/record.ts'
-import { refusal, type Refusal } from '../model/verdict.ts'
+import { isRefusal, refusal, type Refusal } from '../model/verdict.ts'
+import { hold, type Hold, NOTHING_HELD } from './hold.ts'
 import type { Inbound, LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
 import type { SteppedUp } from './step-up.ts'
+import { takenBack } from './taken-back.ts'
 
 export interface Committed {
   readonly steppedUp: SteppedUp
@@ -14,27 +20,65 @@ export interface Committed {
   readonly call: SteppedUp['call']
   readonly request: SteppedUp['request']
   readonly decision: SteppedUp['decision']
-  /** Takes the call out of the task's counts again: nothing left after all. */
+  /** Nothing left after all: the call is out of the task's counts again, and what was held for it is given back. */
   readonly retract: () => void
+  /** It may have left, and what was held is spent. Of this and `retract`, what comes first counts. */
+  readonly spend: () => void
 }
 
 export const commit: StageRow<SteppedUp, Committed> = {
   name: 'commit',
-  question: 'is the intent recorded?',
-  codes: ['cancelled', 'audit_unavailable'],
-  why: 'last before anything is lent or sent: a call that cannot be recorded does not happen',
+  question: 'is it still not taken back, its budget held, and its intent recorded?',
+  codes: [
+    'cancelled',
+    'audit_unavailable',
+    'mandate_revoked',
+    'mandate_suspended',
+    'revoked',
+    'suspended',
+    'budget_exhausted',
+    'state_unavailable',
+  ],
+  why: 'last before anything is lent or sent: a call that cannot be held or recorded does not happen',
   run: (steppedUp, ports) => {
-    if (steppedUp.decided.resolved.bound.identified.admitted.cancelled.aborted)
-      return refusal('commit', 'cancelled')
-    const unkept = keepDefinition(steppedUp, ports)
-    if (unkept) return unkept
-    // In one turn of the event loop with the decision: another call that is decided meanwhile sees this one.
-    ports.task.label(labelsOf(obligationsOf(steppedUp)))
+    const { cancelled } = inboundOf(steppedUp)
+    if (cancelled.aborted) return refusal('commit', cancelled.why ?? 'cancelled')
+    const refused =
+      takenBack('commit', steppedUp.call.resource, ports) ?? keepDefinition(steppedUp, ports)
+    if (refused) return refused
     // What is still under way upstream was counted when it left; any other retry is sent anew, however often it is made.
     const goesOn = inboundOf(steppedUp).continuation?.ticket !== undefined
-    const retract = goesOn ? nothing : ports.task.begin(steppedUp.call)
-    return recorded(steppedUp, retract, ports)
+    const held = goesOn ? NOTHING_HELD : holdFor(steppedUp, ports)
+    return isRefusal(held) ? held : begun(steppedUp, { held, goesOn }, ports)
   },
+}
+
+function holdFor({ call, decision }: SteppedUp, ports: LinePorts): Hold | Refusal {
+  const { debits } = decision
+  return debits ? hold({ call: call.id, at: call.at, debits }, ports) : NOTHING_HELD
+}
+
+/** In one turn of the event loop with the decision: another call that is decided meanwhile sees this one. */
+function begun(
+  steppedUp: SteppedUp,
+  { held, goesOn }: { readonly held: Hold; readonly goesOn: boolean },
+  ports: LinePorts,
+): Promise<Committed | Refusal> {
+  let retract: () => void = held.release
+  try {
+    ports.task.label(labelsOf(obligationsOf(steppedUp)))
+    if (!goesOn) {
+      const uncount = ports.task.begin(steppedUp.call)
+      retract = () => {
+        held.release()
+        uncount()
+      }
+    }
+    return recorded(steppedUp, { held, retract }, ports)
+  } catch (fault) {
+    retract()
+    throw fault
+  }
 }
 
 /** What is called was decided about by its definition: whoever looks at the decision later finds it. */
@@ -68,14 +112,23 @@ const NO_LABELS: readonly string[] = []
 
 function recorded(
   steppedUp: SteppedUp,
-  retract: () => void,
+  { held, retract }: { readonly held: Hold; readonly retract: () => void },
   ports: LinePorts,
 ): Promise<Committed | Refusal> {
   const { call, request, decision } = steppedUp
   const input = inputOf(steppedUp)
-  const entry = { type: 'intent', at: call.at, request, call, decision } as const
-  return ports.log.append(input ? { ...entry, input } : entry).then(
-    (receipt) => ({ steppedUp, receipt, call, request, decision, retract }),
+  const entry = {
+    type: 'intent',
+    at: call.at,
+    request,
+    call,
+    decision,
+    ...(held.after && { budgets: held.after }),
+    ...(input && { input }),
+  } as const
+  const committed = { steppedUp, call, request, decision, retract, spend: held.spend }
+  return ports.log.append(entry, changesTheWorld(steppedUp) ? 'disk' : 'kernel').then(
+    (receipt) => ({ ...committed, receipt }),
     (error: unknown) => {
       retract()
       if (error instanceof GuardError) return refusal('commit', 'audit_unavailable', error.message)
@@ -84,14 +137,18 @@ function recorded(
   )
 }
 
+/** A tool that nobody classed may do anything; a prompt or a resource is read, unless somebody says otherwise. */
+export function changesTheWorld({ call, decided }: SteppedUp): boolean {
+  const { effects, named } = decided.resolved.authority
+  const unclassed = named.length === 0 && effects.length === EFFECT_CLASSES.length
+  if (unclassed && call.resource.kind !== 'tool') return false
+  return effects.some((effect) => effect !== 'read')
+}
+
 function inputOf(steppedUp: SteppedUp): JsonObject | undefined {
   return inboundOf(steppedUp).continuation?.inputResponses
 }
 
 function inboundOf({ decided }: SteppedUp): Inbound {
   return decided.resolved.bound.identified.admitted.inbound
-}
-
-function nothing(): void {
-  return undefined
 }

@@ -29,6 +29,7 @@ export const decide: StageRow<Resolved, Decided> = {
     'unknown_prompt',
     'request_not_permitted',
     'engine_unavailable',
+    'state_unavailable',
   ],
   why: 'everything a rule may read is known now, and nothing has happened yet',
   run: (resolved, ports) => {

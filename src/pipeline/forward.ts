@@ -27,6 +27,15 @@ export const forward: StageRow<Equipped, Forwarded> = {
     'cancelled',
     'tool_changed',
     'definition_changed',
+    'mandate_not_yet_valid',
+    'mandate_expired',
+    'clock_moved_back',
+    'guard_stopping',
+    'mandate_revoked',
+    'mandate_suspended',
+    'revoked',
+    'suspended',
+    'state_unavailable',
   ],
   why: 'only what was judged, recorded and equipped may leave',
   run: (equipped, ports) => send(equipped, ports),
@@ -35,13 +44,16 @@ export const forward: StageRow<Equipped, Forwarded> = {
 function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded | Refusal> {
   const { call, request } = equipped
   const { retract } = equipped.committed
+  const { cancelled } = equipped.departure
   const accept = (answer: UpstreamAnswer | 'cancelled' | 'called_off'): Forwarded | Refusal => {
     if (answer === 'cancelled') {
       retract()
-      return refusal('forward', 'cancelled')
+      return refusal('forward', cancelled.why ?? 'cancelled')
     }
     if (answer === 'called_off')
-      return refusal('forward', 'outcome_unknown', 'called off after it left')
+      return cancelled.why === undefined
+        ? refusal('forward', 'outcome_unknown', CALLED_OFF)
+        : refusal('screen', cancelled.why, CALLED_OFF)
     return { equipped, answer, call, request }
   }
   const refused = (error: unknown): Refusal => {
@@ -55,7 +67,9 @@ function send(equipped: Equipped, ports: LinePorts): Refusal | Promise<Forwarded
   }
 }
 
-/** It never reached its upstream: it is no call that was made. */
+const CALLED_OFF = 'called off after it left'
+
+/** It never reached its upstream: it is no call that was made. What an upstream says of a call that left gives nothing back. */
 const NOTHING_LEFT: ReadonlySet<FaultCode> = new Set([
   'ERR_UPSTREAM_DOWN',
   'ERR_DEFINITION_CHANGED',
@@ -67,6 +81,7 @@ function failed(error: unknown, kind: Resource['kind']): Refusal {
     case 'ERR_DEFINITION_CHANGED':
       return refusal('forward', changedReason(kind), error.message)
     case 'ERR_UPSTREAM_DOWN':
+    case 'ERR_UPSTREAM_REFUSED':
       return refusal('forward', 'upstream_unavailable', error.message)
     case 'ERR_UPSTREAM_DENIED':
       return refusal('forward', 'credential_unavailable', error.message)

@@ -11,14 +11,14 @@ import type { ToolDefinition } from '../model/tool.ts'
 import { STAGES, type Refusal, type StageName } from '../model/verdict.ts'
 import { admit } from './admit.ts'
 import { bind } from './bind.ts'
-import { commit } from './commit.ts'
+import { commit, type Committed } from './commit.ts'
 import { decide, type Decided } from './decide.ts'
-import { equip } from './equip.ts'
-import { forward } from './forward.ts'
+import { equip, type Equipped } from './equip.ts'
+import { forward, type Forwarded } from './forward.ts'
 import { identify } from './identify.ts'
 import type { Inbound, LinePorts } from './port.ts'
 import { resolve, type Resolved } from './resolve.ts'
-import { screen } from './screen.ts'
+import { screen, type Screened } from './screen.ts'
 import { settle, type Settled } from './settle.ts'
 import { begin, type Line, type Walk } from './stage.ts'
 import { stepUp, type SteppedUp } from './step-up.ts'
@@ -64,7 +64,11 @@ async function refused(
   { inbound, ports }: { readonly inbound: Inbound; readonly ports: LinePorts },
 ): Promise<Concluded> {
   const known = { request: { era: inbound.era, method: inbound.method }, ...reachedBy(last) }
+  const committed = committedIn(last)
+  if (isBefore(why.stage, 'forward')) committed?.retract?.()
   await recordRefusal(why, known, ports)
+  // Whatever came of it, an error of the tool or an answer that is withheld: it may have left.
+  committed?.spend?.()
   const { request, call } = known
   return call ? { refusal: why, request, call } : { refusal: why, request }
 }
@@ -99,6 +103,14 @@ function toolIn(proof: Partial<Resolved & Decided & SteppedUp>): Pick<Reached, '
   return tool ? { tool } : {}
 }
 
+/** What has to be ended of a call that was committed. */
+function committedIn(
+  proof: Partial<Committed & Equipped & Forwarded & Screened>,
+): Partial<Pick<Committed, 'retract' | 'spend'>> {
+  const equipped = proof.forwarded?.equipped ?? proof.equipped
+  return equipped?.committed ?? proof.committed ?? proof
+}
+
 /** A refusal before the intent is one entry in place of both; after it, it is the intent's outcome. */
 export async function recordRefusal(
   refused: Refusal,
@@ -108,7 +120,7 @@ export async function recordRefusal(
   const at = ports.time.read().at
   const decision = refused.decision ?? reached.decision
   try {
-    if (reached.call && afterIntent(refused.stage)) {
+    if (reached.call && isBefore('commit', refused.stage)) {
       const verdict = { outcome: 'refused', stage: refused.stage, reason: refused.reason } as const
       await ports.log.append({
         type: 'outcome',
@@ -139,6 +151,6 @@ export async function recordRefusal(
   }
 }
 
-function afterIntent(stage: StageName): boolean {
-  return STAGES.indexOf(stage) > STAGES.indexOf('commit')
+function isBefore(stage: StageName, other: StageName): boolean {
+  return STAGES.indexOf(stage) < STAGES.indexOf(other)
 }

@@ -1,6 +1,7 @@
 /** What the line asks of the rest of the guard. `guard.ts` wires it; tests hand in fakes. */
 import type { CompiledMandate } from '../model/authority.ts'
 import type { CallContext, Environment, Principal, TaskFacts } from '../model/call.ts'
+import type { DenyReason } from '../model/decision.ts'
 import type { CallId, Instant } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
 import type {
@@ -10,6 +11,7 @@ import type {
   OperationalLog,
   PolicyEngine,
   PosturePort,
+  StateStore,
   UpstreamAnswer,
 } from '../model/port.ts'
 import type { HistoryQuery } from '../model/policy.ts'
@@ -55,6 +57,8 @@ export interface HeaderMirror {
 /** A cancellation that costs nothing until somebody asks for it. */
 export interface CancelSignal {
   readonly aborted: boolean
+  /** Why the guard called it off; undefined where the agent took it back. */
+  readonly why?: DenyReason | undefined
   onAbort(listener: () => void): void
 }
 
@@ -106,8 +110,8 @@ export interface Departure {
 /**
  * The upstreams as `forward` sees them.
  *
- * @throws GuardError ERR_UPSTREAM_DOWN (nothing left the guard), ERR_UPSTREAM_DENIED (the upstream does not take the
- * guard's credential, and did nothing), ERR_UPSTREAM_TIMEOUT or ERR_UPSTREAM_LOST (it left, and what became of it is not
+ * @throws GuardError ERR_UPSTREAM_DOWN (nothing left the guard), ERR_UPSTREAM_DENIED (the upstream says that it does not
+ * take the guard's credential), ERR_UPSTREAM_REFUSED (it left, and the upstream says that it did nothing), ERR_UPSTREAM_TIMEOUT or ERR_UPSTREAM_LOST (it left, and what became of it is not
  * known)
  */
 export interface ForwardPort {
@@ -134,6 +138,25 @@ export interface TaskPort {
   track(queries: readonly HistoryQuery[]): void
 }
 
+/**
+ * What calls take from budgets.
+ *
+ * @throws GuardError ERR_STATE_UNUSABLE when it cannot be looked up, or kept; whoever asked must refuse
+ */
+export type BudgetsPort = Pick<StateStore, 'hold' | 'settle' | 'release'>
+
+/**
+ * What is taken back, or on hold, for one mandate and agent. Asked more than once a call, so it has to be cheap.
+ *
+ * @throws GuardError ERR_STATE_UNUSABLE when it cannot be looked up; whoever asked must refuse
+ */
+export interface RestrictedPort {
+  /** Everything, the mandate or the agent. */
+  standing(): 'mandate_revoked' | 'mandate_suspended' | undefined
+  /** An upstream, or one of its tools. */
+  thing(server: string, tool?: string): 'revoked' | 'suspended' | undefined
+}
+
 export interface LinePorts {
   readonly clock: Clock
   readonly time: TimeKeeper
@@ -145,6 +168,8 @@ export interface LinePorts {
   readonly environment: Environment
   readonly posture: Pick<PosturePort, 'at'>
   readonly task: TaskPort
+  readonly budgets: BudgetsPort
+  readonly restricted: RestrictedPort
   /** Absent where nobody can be told: a duty to do so is not met then. */
   readonly notifier?: Notifier | undefined
   readonly catalog: CatalogPort

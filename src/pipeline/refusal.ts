@@ -5,9 +5,13 @@
 import type { DenyReason } from '../model/decision.ts'
 import { canonical, type Json, type JsonObject } from '../model/json.ts'
 import type { Era } from '../model/record.ts'
+import type { Refusal } from '../model/verdict.ts'
 
 /** The `_meta` member that carries the reason of a denial, for programs. */
 export const REASON_META = 'dev.chaperone/reason'
+
+/** Beside it: when what is used up begins anew (RFC 3339). */
+export const RESETS_META = 'dev.chaperone/resets_at'
 
 interface Wording {
   readonly text: string
@@ -91,7 +95,29 @@ const WORDING: Readonly<Record<DenyReason, Wording>> = {
     text: 'Denied: a duty that comes with this call could not be met',
     code: DENIED,
   },
+  mandate_revoked: { text: 'Denied: the mandate was revoked', code: DENIED },
+  mandate_suspended: { text: 'Denied: the mandate is suspended', code: DENIED },
+  revoked: { text: 'Denied: this was revoked', code: DENIED },
+  suspended: { text: 'Denied: this is suspended', code: DENIED },
+  budget_exhausted: { text: 'Denied: the budget for this is used up', code: -31_429 },
+  state_unavailable: {
+    text: 'Denied: the guard cannot look up what is left and what was taken back at the moment',
+    code: -31_503,
+  },
 }
+
+/** Of a call that was under way when it was taken back: it may have been made. */
+const LEFT = '. It had left by then; outcome unknown'
+const TAKEN_BACK: ReadonlySet<DenyReason> = new Set([
+  'mandate_revoked',
+  'mandate_suspended',
+  'revoked',
+  'suspended',
+  'state_unavailable',
+])
+
+/** What agents are told of a refusal. */
+export type Why = Pick<Refusal, 'reason' | 'resetsAt'> & Partial<Pick<Refusal, 'stage'>>
 
 /** How a refusal travels: a tool result that a model reads, or a JSON-RPC error. */
 export interface Told {
@@ -105,14 +131,23 @@ export interface Told {
  * A denied `tools/call` is a result with `isError: true` (clients hand it to the model, which then stops trying); other
  * methods get a JSON-RPC error. `name` is the tool's name as the agent wrote it.
  */
-export function told(reason: DenyReason, method: string, era: Era, name?: string): Told {
+export function told(why: DenyReason | Why, method: string, era: Era, name?: string): Told {
+  const { reason, resetsAt, stage } = typeof why === 'string' ? { reason: why } : why
+  const resets = resetsAt === undefined ? undefined : new Date(resetsAt).toISOString()
   const wording = WORDING[reason]
-  const text = `${wording.text}${subject(reason, name)}`
+  const anew = resets === undefined ? '' : `. It begins anew at ${resets}`
+  const left = stage === 'screen' && TAKEN_BACK.has(reason) ? LEFT : ''
+  const text = `${wording.text}${subject(reason, name)}${anew}${left}`
   if (method === 'tools/call' && wording.protocol !== true) {
-    return { part: 'result', text: canonical(toolError(text, reason, era)) }
+    const more = { [REASON_META]: reason, ...(resets !== undefined && { [RESETS_META]: resets }) }
+    return { part: 'result', text: canonical(toolError(text, more, era)) }
   }
   const code = reason === 'unknown_resource' && era === 'legacy' ? -32_002 : wording.code
-  const data = { reason, ...uriOf(reason, era, name) }
+  const data = {
+    reason,
+    ...uriOf(reason, era, name),
+    ...(resets !== undefined && { resets_at: resets }),
+  }
   return { part: 'error', text: canonical({ code, message: text, data }), code }
 }
 
@@ -122,11 +157,11 @@ function uriOf(reason: DenyReason, era: Era, name: string | undefined): JsonObje
   return reason === 'unknown_resource' && era === 'modern' && plain ? { uri: name } : {}
 }
 
-function toolError(text: string, reason: DenyReason, era: Era): JsonObject {
+function toolError(text: string, meta: JsonObject, era: Era): JsonObject {
   const base: Record<string, Json> = {
     content: [{ type: 'text', text: `${text}.` }],
     isError: true,
-    _meta: { [REASON_META]: reason },
+    _meta: meta,
   }
   if (era === 'modern') base['resultType'] = 'complete'
   return base

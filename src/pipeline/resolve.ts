@@ -10,6 +10,7 @@ import type { Asked } from './admit.ts'
 import type { Bound } from './bind.ts'
 import type { Found, HeaderMirror, LinePorts } from './port.ts'
 import type { StageRow } from './stage.ts'
+import { thingTakenBack } from './taken-back.ts'
 
 export interface Resolved {
   readonly bound: Bound
@@ -45,6 +46,9 @@ export const resolve: StageRow<Bound, Resolved> = {
     'upstream_unavailable',
     'credential_unavailable',
     'header_mismatch',
+    'revoked',
+    'suspended',
+    'state_unavailable',
   ],
   why: 'a decision is about one definition of one tool; a hidden tool and an unknown one get the same answer',
   run: (bound, ports) => {
@@ -65,6 +69,8 @@ function concluded(found: Found<Target>, bound: Bound, ports: LinePorts): Resolv
     about: { server: resource.server, name: nameOf(resource) },
   })
   if (!authority.listed) return no(unknown, 'hidden: no grant covers it')
+  const taken = thingTakenBack(resource, ports.restricted)
+  if (taken) return no(taken)
   if (found.state === 'unavailable') return no(found.reason, found.detail)
   if (found.state === 'changed') return no(changedReason(asked.kind), found.detail)
   const { mirror } = bound.identified.admitted.inbound
@@ -115,6 +121,7 @@ function requestFacts(
     ...(resource.kind === 'tool' ? { definition: resource.definition } : {}),
     effects: authority.effects,
     ...(request.continues === undefined ? {} : { continues: request.continues }),
+    ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
   }
 }
 

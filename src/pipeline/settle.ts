@@ -1,4 +1,4 @@
-/** settle: nothing comes back before its outcome is recorded. */
+/** settle: nothing comes back before its outcome is recorded; then what was held for it is spent, whatever it was. */
 import { GuardError } from '../model/error.ts'
 import type { UpstreamAnswer } from '../model/port.ts'
 import { refusal, type Refusal } from '../model/verdict.ts'
@@ -15,8 +15,8 @@ export interface Settled {
 
 export const settle: StageRow<Screened, Settled> = {
   name: 'settle',
-  question: 'is the outcome recorded?',
-  codes: ['audit_unavailable'],
+  question: 'is the outcome recorded, and its budget settled?',
+  codes: ['audit_unavailable', 'state_unavailable'],
   why: 'an answer whose outcome is not on record is withheld',
   run: (screened, ports) => recorded(screened, ports),
 }
@@ -24,6 +24,7 @@ export const settle: StageRow<Screened, Settled> = {
 function recorded(screened: Screened, ports: LinePorts): Promise<Settled | Refusal> {
   const { answer, call, request } = screened
   const { equipped } = screened.forwarded
+  if (answer.outcome === 'complete') ports.task.completed(call)
   const { startedMs } = equipped.committed.steppedUp.decided.resolved.bound.identified.admitted
   const entry = {
     type: 'outcome',
@@ -35,7 +36,7 @@ function recorded(screened: Screened, ports: LinePorts): Promise<Settled | Refus
   } as const
   return ports.log.append(entry).then(
     () => {
-      if (answer.outcome === 'complete') ports.task.completed(call)
+      equipped.committed.spend()
       return { screened, answer, call, request }
     },
     (error: unknown) => {

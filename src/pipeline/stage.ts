@@ -5,6 +5,7 @@
 import type { DenyReason } from '../model/decision.ts'
 import { isRefusal, refusal, type Refusal, type StageName } from '../model/verdict.ts'
 import type { LinePorts } from './port.ts'
+import { isUnusable } from './taken-back.ts'
 
 /** Synchronous where it can be: a permitted call pays for promises only where it waits for something. */
 export type Stage<In, Out> = (input: In, ports: LinePorts) => Out | Refusal | Promise<Out | Refusal>
@@ -61,7 +62,8 @@ type Ended = Walk<object, object>
 
 /**
  * One stage after the other. A stage that waits costs one promise reaction and the whole walk one promise, however many
- * stages wait. A fault is caught here and becomes the refusal of the stage that broke.
+ * stages wait. A fault is caught here and becomes the refusal of the stage that broke; a store that cannot be asked has one
+ * of its own.
  */
 function advance(
   rows: readonly Runnable[],
@@ -127,5 +129,7 @@ function accept(answer: object, position: Position): Ended | undefined {
 
 function broken(rows: readonly Runnable[], { index, proof }: Position, fault: unknown): Ended {
   const stage = rows[index]?.name ?? 'settle'
+  if (isUnusable(fault))
+    return { refusal: refusal(stage, 'state_unavailable', fault.message), last: proof }
   return { refusal: refusal(stage, 'internal_error'), last: proof, fault }
 }

@@ -3,6 +3,7 @@ import { EFFECT_CLASSES, type EffectClass } from '../model/call.ts'
 import { Problems } from '../model/document.ts'
 import type { Sha256 } from '../model/id.ts'
 import type { HistoryQuery, Obligation, PolicyMode } from '../model/policy.ts'
+import { compileBudget, type CompiledBudget } from './budget.ts'
 import type { LabelRule, PolicyFile, RuleSource, Target } from './language.ts'
 import { type CompiledRule, compileRule, isAbout, type Subject } from './rule.ts'
 import { setsOf, type Sets } from './sets.ts'
@@ -31,6 +32,8 @@ export interface CompiledPolicies {
   readonly sets: Sets
   /** In the order of their names, so that the order of files and rules never matters. */
   readonly rules: readonly CompiledRule[]
+  /** Limits, in the order of their names. */
+  readonly budgets: readonly CompiledBudget[]
   /** The rules that name it, whatever the call, in the order of their names. */
   about(subject: Subject): readonly CompiledRule[]
   /** The engines that are asked about it. */
@@ -73,6 +76,9 @@ export function compilePolicies(
   const rules = files.flatMap(({ rules: own, timezone }) =>
     own.flatMap((rule) => known.get(rule) ?? compileRule(rule, timezone, shared, found) ?? []),
   )
+  const budgets = files.flatMap(({ budgets: own, timezone }) =>
+    own.flatMap((budget) => compileBudget(budget, timezone, shared, found) ?? []),
+  )
   for (const problem of found.list) problems.add(problem)
   if (found.bad) return undefined
   const sorted = rules.toSorted((a, b) => (a.source.name < b.source.name ? -1 : 1))
@@ -86,6 +92,7 @@ export function compilePolicies(
     files,
     sets,
     rules: sorted,
+    budgets: budgets.toSorted((a, b) => (a.source.name < b.source.name ? -1 : 1)),
     about,
     enginesFor: (subject) =>
       selections
@@ -107,14 +114,15 @@ function refuseTwins(files: readonly PolicyFile[], problems: Problems): void {
       problems.error(file, 'duplicate_policy', message, 'rename one of the two')
     }
     policies.set(file.name, file)
-    const rules = new Map<string, RuleSource>()
-    for (const rule of file.rules) {
-      const same = rules.get(rule.id)
+    const rules = new Map<string, Pick<RuleSource, 'place'>>()
+    for (const rule of [...file.rules, ...file.budgets]) {
+      const same = rules.get(rule.name)
       if (same) {
-        const message = `the rule \`${rule.id}\` stands in line ${same.place.line} already`
+        const what = `${'effect' in rule ? 'rule' : 'budget'} \`${rule.name.slice(file.name.length + 1)}\``
+        const message = `the ${what} stands in line ${same.place.line} already`
         problems.error(rule, 'duplicate_rule', message, 'rename one of the two')
       }
-      rules.set(rule.id, rule)
+      rules.set(rule.name, rule)
     }
   }
 }

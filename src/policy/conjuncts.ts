@@ -1,4 +1,5 @@
 /** Rules as `explain` shows them: does each apply to the call, and what did its own conditions read? */
+import { budgetConjuncts } from '../mandate/budget-conjuncts.ts'
 import { conditionConjuncts, constraintConjuncts, onlyThese } from '../mandate/conjuncts.ts'
 import type { CallContext } from '../model/call.ts'
 import type { Applies, Conjunct } from '../model/decision.ts'
@@ -20,9 +21,27 @@ export function policyConjuncts(
       const asking = bound.ask.find((one) => one.rule === rule)
       return [ruleConjunct(rule, asking, call), ...conditionsOf(rule, call)]
     }),
+    ...budgetsOf(bound, call),
     ...spellings(bound, call),
     ...bound.engines.map((engine) => engineConjunct(engine, call)),
   ]
+}
+
+/** `applies` marks them as what policies say. */
+function budgetsOf({ budgets, watching }: BoundRules, call: CallContext): readonly Conjunct[] {
+  const applied = (one: Conjunct): Conjunct => ({ ...one, applies: APPLIED[one.result] ?? 'yes' })
+  return [
+    ...(budgets ? budgetConjuncts(budgets, call).map(applied) : []),
+    ...budgetConjuncts({ all: watching }, call).map((one): Conjunct => ({
+      ...applied(one),
+      shadow: true,
+    })),
+  ]
+}
+
+const APPLIED: Readonly<Partial<Record<Conjunct['result'], Applies>>> = {
+  error: 'error',
+  unknown: 'unknown',
 }
 
 /** What a rule reads and what an upstream acts on are the same argument. */

@@ -27,7 +27,11 @@ export function decide(chain: readonly Pick<Authority, 'decide'>[], call: CallCo
   const [worst, ...others] = decisions
     .filter((decision): decision is Denial => decision.effect === 'deny')
     .toSorted((a, b) => PRECEDENCE.indexOf(a.reason) - PRECEDENCE.indexOf(b.reason))
-  if (!worst) return { effect: 'permit', reason: 'permitted', grants, facts }
+  if (!worst) {
+    const debits = decisions.flatMap((one) => (one.effect === 'permit' ? (one.debits ?? []) : []))
+    const permit = { effect: 'permit', reason: 'permitted', grants, facts } as const
+    return debits.length === 0 ? permit : { ...permit, debits }
+  }
   const denied = { effect: 'deny', reason: worst.reason, grants, facts } as const
   if (worst.reason !== 'approval_required' || !worst.remedy) return denied
   return { ...denied, remedy: others.reduce(both, worst.remedy) }

@@ -83,11 +83,10 @@ function dutiesOf(decision: Decision, conjuncts: readonly Conjunct[]): readonly 
   if (decision.effect === 'permit' || !decision.remedy) return []
   return conjuncts
     .filter(
-      ({ applies, result, shadow }) => applies !== 'no' && result === 'holds' && shadow !== true,
+      ({ applies, effect, result, shadow }) =>
+        effect === 'oblige' && applies !== 'no' && result === 'holds' && shadow !== true,
     )
-    .flatMap(({ rule, expected, applies }) =>
-      applies === undefined ? [] : [`${expected.replace(/^.*: /, '')} (\`${rule}\`)`],
-    )
+    .map(({ rule, expected }) => `${expected.replace(/^.*: /, '')} (\`${rule}\`)`)
 }
 
 function missText(decision: Decision, conjuncts: readonly Conjunct[]): string | undefined {

@@ -2,6 +2,14 @@
  * A mandate under policies: what it permits, less what they take away. One object still, from which both the lists and
  * the decisions come.
  */
+import {
+  bindBudget,
+  type BoundBudget,
+  budgetsOf,
+  counterOf,
+  type PreparedBudget,
+  prepareBudget,
+} from '../mandate/budget.ts'
 import { declaredNames } from '../mandate/twin.ts'
 import type { ArgumentReads, Authority, CompiledMandate } from '../model/authority.ts'
 import {
@@ -13,16 +21,24 @@ import {
 import type { Decision, Outcome } from '../model/decision.ts'
 import type { Sha256 } from '../model/id.ts'
 import type { Mandate } from '../model/mandate.ts'
-import { type Detector, DETECTORS, type Obligation, type PolicyTrace } from '../model/policy.ts'
+import {
+  type Detector,
+  DETECTORS,
+  type Obligation,
+  type PolicyMode,
+  type PolicyTrace,
+} from '../model/policy.ts'
 import { inputSchema, type ToolDefinition } from '../model/tool.ts'
+import type { CompiledBudget } from './budget.ts'
 import type { CompiledPolicies } from './compile.ts'
 import { policyConjuncts } from './conjuncts.ts'
 import { type BoundRules, judgeUnder, quietTrace } from './judge.ts'
 import { possibleUnder } from './possible.ts'
-import { argumentsOf, pastOf, type Readers, sharedReaders } from './reads.ts'
+import { type About, argumentsOf, pastOf, type Readers, sharedReaders } from './reads.ts'
 import {
   type CompiledRule,
   concerns,
+  isAbout,
   isUnconditional,
   matches,
   namesIt,
@@ -58,6 +74,9 @@ export function guarded(
 ): GuardedMandate {
   const rules = policies.rules.filter((rule) => concerns(rule, mandate.mandate, environment))
   const live = new Set(rules)
+  const budgets = policies.budgets
+    .filter((budget) => concerns(budget, mandate.mandate, environment))
+    .map((budget) => ({ budget, prepared: prepared(budget, mandate.mandate) }))
   // The mandate's own authorities are remembered by it; what policies make of each is remembered with it.
   const known = new WeakMap<Authority, GuardedAuthority>()
   const quiet = new Map<string, PolicyTrace>()
@@ -66,7 +85,7 @@ export function guarded(
     const found = known.get(base)
     if (found) return found
     const declared = declaredNames(tool && inputSchema(tool))
-    const house = { mandate: mandate.mandate, policies, live, declared, quiet, readers }
+    const house = { mandate: mandate.mandate, policies, live, budgets, declared, quiet, readers }
     const made = guard(base, named, house)
     known.set(base, made)
     return made
@@ -105,11 +124,22 @@ interface House {
   readonly policies: CompiledPolicies
   /** The rules that hold for this mandate at all. */
   readonly live: ReadonlySet<CompiledRule>
+  /** The limits that do, each counted whatever the tool. */
+  readonly budgets: readonly LiveBudget[]
   /** The arguments that the tool declares. */
   readonly declared: readonly string[]
   /** Traces of calls that no rule matches, by their duties: whoever writes them down sees the same one again. */
   readonly quiet: Map<string, PolicyTrace>
   readonly readers: Readers
+}
+
+interface LiveBudget {
+  readonly budget: CompiledBudget
+  readonly prepared: PreparedBudget
+}
+
+function prepared({ source }: CompiledBudget, { name }: Mandate): PreparedBudget {
+  return prepareBudget(source, counterOf(source, name, { own: false }))
 }
 
 type Named = Omit<Subject, 'effects' | 'data'>
@@ -120,8 +150,12 @@ function guard(base: Authority, named: Named, house: House): GuardedAuthority {
   const effects = classesOf(base.named, said.effects)
   const data = [...new Set([...base.data, ...said.data])].toSorted()
   const subject: Subject = { ...named, effects, data }
-  const about = policies.about(subject).filter((rule) => live.has(rule))
-  const bound = bind(about, subject, house)
+  const rules = policies.about(subject).filter((rule) => live.has(rule))
+  const limits = house.budgets.filter(
+    ({ budget }) => subject.kind === 'tool' && isAbout(budget, subject),
+  )
+  const about = { rules, budgets: limits.map(({ budget }) => budget) }
+  const bound = bind(about, limits, subject, house)
   const judge = judgeUnder(bound, 'ask')
   const judgeLocally = judgeUnder(bound, 'leave')
   // What only some expansions of a template would meet does not hide it: each of them is judged when it is read.
@@ -129,16 +163,16 @@ function guard(base: Authority, named: Named, house: House): GuardedAuthority {
   const decide = (call: CallContext): Decision => judge(base.decide(call), call)
   return {
     ...base,
-    rules: about,
+    rules,
     listed: base.listed && hiding.length === 0,
     effects,
     data,
     decide,
-    explain: (call) => [...base.explain(call), ...policyConjuncts(about, bound, call)],
+    explain: (call) => [...base.explain(call), ...policyConjuncts(rules, bound, call)],
     possible: (call) => possibleUnder(bound, base.possible(call), call),
     possibleFrom: (from, call) => possibleUnder(bound, from, call),
     reads: () => together(base.reads(), argumentsOf(about)),
-    examine: (call) => about.map((rule) => ({ rule, matched: safely(rule, call) })),
+    examine: (call) => rules.map((rule) => ({ rule, matched: safely(rule, call) })),
     ...(bound.engines.length > 0 && {
       engines: bound.engines.map(({ id }) => id),
       locally: (call: CallContext) => judgeLocally(base.decide(call), call),
@@ -167,15 +201,20 @@ function classesOf(
 }
 
 function bind(
-  about: readonly CompiledRule[],
+  about: About,
+  limits: readonly LiveBudget[],
   subject: Subject,
   { mandate, policies, declared, quiet, readers }: House,
 ): BoundRules {
   const enforced = (effect: string): readonly CompiledRule[] =>
-    about.filter(({ source }) => source.mode === 'enforce' && source.effect === effect)
+    about.rules.filter(({ source }) => source.mode === 'enforce' && source.effect === effect)
   const facts = readers.facts(about)
-  const past = pastOf(about)
-  const reading = about.filter(({ source }) => source.mode === 'enforce')
+  const past = pastOf(about.rules)
+  const reading: About = {
+    rules: about.rules.filter(({ source }) => source.mode === 'enforce'),
+    budgets: about.budgets.filter(({ source }) => source.mode === 'enforce'),
+  }
+  const budgets = budgetsOf(boundIn(limits, 'enforce'))
   const engines = policies.enginesFor(subject).map(({ id, mode }) => ({ id, mode }))
   const always = [
     ...policies.labelling(subject),
@@ -190,13 +229,21 @@ function bind(
       approvers: approversOf(rule, mandate),
     })),
     oblige: enforced('oblige').filter((rule) => !isUnconditional(rule)),
-    shadow: about.filter(({ source }) => source.mode === 'shadow'),
+    shadow: about.rules.filter(({ source }) => source.mode === 'shadow'),
+    ...(budgets && { budgets }),
+    watching: boundIn(limits, 'shadow'),
     engines,
     always,
     quiet: quietWith(always, policies.revision, quiet),
     ...(facts && { facts }),
     ...(past && { past }),
   }
+}
+
+function boundIn(limits: readonly LiveBudget[], mode: PolicyMode): readonly BoundBudget[] {
+  return limits
+    .filter(({ budget }) => budget.source.mode === mode)
+    .map(({ budget, prepared }) => bindBudget(prepared, budget.amount))
 }
 
 function quietWith(

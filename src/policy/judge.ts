@@ -13,6 +13,8 @@ import type {
   PolicyTrace,
   RuleEffect,
 } from '../model/policy.ts'
+import type { Debit } from '../model/state.ts'
+import { type BoundBudget, type Budgets, untold } from '../mandate/budget.ts'
 import type { Facts } from '../mandate/facts.ts'
 import type { CompiledRule, Matches } from './rule.ts'
 
@@ -25,6 +27,10 @@ export interface BoundRules {
   readonly oblige: readonly CompiledRule[]
   readonly shadow: readonly CompiledRule[]
   readonly engines: readonly { readonly id: string; readonly mode: PolicyMode }[]
+  /** Limits in force; absent: none. */
+  readonly budgets?: Budgets
+  /** Limits in shadow: they take nothing. */
+  readonly watching: readonly BoundBudget[]
   /** Duties of every call. */
   readonly always: readonly Obligation[]
   /** The trace of a call that no rule matches; one object for all that have the same. */
@@ -130,6 +136,12 @@ function judge(plan: Plan, base: Decision, call: CallContext): Decision {
     const known = Object.hasOwn(facts, path) ? facts : { ...facts, [path]: THERE }
     return { effect: 'deny', reason: 'evaluation_error', grants, facts: known, policy }
   }
+  const own = bound.budgets?.take(call)
+  if (bound.budgets && !own) {
+    const names = untold(bound.budgets, call)
+    const policy = traceOf(bound, { determining: names, errors: names }, beside)
+    return { effect: 'deny', reason: 'evaluation_error', grants, facts, policy }
+  }
   if (said?.denied) {
     const policy = traceOf(bound, { determining: said.determining, errors: NONE }, beside)
     return { effect: 'deny', reason: said.denied, grants, facts, policy }
@@ -140,16 +152,45 @@ function judge(plan: Plan, base: Decision, call: CallContext): Decision {
     const policy = traceOf(bound, asking ?? NOTHING, beside)
     return { effect: 'deny', reason: 'approval_required', grants, facts, remedy, policy }
   }
+  return permitted(plan, base, call, { facts, own, beside })
+}
+
+/** A permit with its duties and with what it takes from budgets. */
+function permitted(
+  plan: Plan,
+  base: Decision,
+  call: CallContext,
+  given: {
+    readonly facts: JsonObject
+    readonly own: readonly Debit[] | undefined
+    readonly beside: Beside
+  },
+): Decision {
+  const { bound } = plan
+  const { grants } = base
+  const { facts, own, beside } = given
   const obliging = sift(plan.oblige, call)
   const policy =
-    obliging || shadow || said
+    obliging || beside.shadow || beside.said
       ? traceOf(
           bound,
           { determining: NONE, errors: obliging?.errors ?? NONE },
           { ...beside, obligations: dutiesOf(bound, obliging) },
         )
       : bound.quiet
-  return { effect: 'permit', reason: 'permitted', grants, facts, policy }
+  const debits = bothDebits(base.effect === 'permit' ? base.debits : undefined, own)
+  return debits
+    ? { effect: 'permit', reason: 'permitted', grants, facts, policy, debits }
+    : { effect: 'permit', reason: 'permitted', grants, facts, policy }
+}
+
+/** What the mandate takes, and what policies do. */
+function bothDebits(
+  base: readonly Debit[] | undefined,
+  own: readonly Debit[] | undefined,
+): readonly Debit[] | undefined {
+  if (!own || own.length === 0) return base
+  return base ? [...base, ...own] : own
 }
 
 const THERE: JsonObject = { $cut: true }

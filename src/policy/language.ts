@@ -1,4 +1,5 @@
 /** A policy file as parsed: conditions and constraints in source form, with the place of everything. */
+import type { BudgetSource } from '../model/budget.ts'
 import type { EffectClass, Environment, RiskPosture } from '../model/call.ts'
 import type { ApprovalAssurance } from '../model/decision.ts'
 import type { DocNode, Place } from '../model/document.ts'
@@ -17,6 +18,7 @@ export interface PolicyFile {
   readonly classify: readonly Classification[]
   readonly labels: readonly LabelRule[]
   readonly rules: readonly RuleSource[]
+  readonly budgets: readonly PolicyBudget[]
   readonly ignore: readonly Ignored[]
 }
 
@@ -93,6 +95,17 @@ export interface RuleSource {
   }
   readonly approval?: ApprovalSource
   readonly obligation?: ObligationSource
+}
+
+/** A limit on tools, whatever mandate they are called under. In shadow it takes nothing. */
+export interface PolicyBudget extends BudgetSource {
+  readonly mode: PolicyMode
+  /** Each of these lists empty: any. */
+  readonly effects: readonly EffectClass[]
+  readonly data: readonly string[]
+  readonly agents: readonly Pattern[]
+  readonly purposes: readonly Pattern[]
+  readonly environments: readonly Environment[]
 }
 
 export interface Pattern {

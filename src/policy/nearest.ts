@@ -17,11 +17,13 @@ export function nearestMissOf(
   const own = counting.filter((one) => one.applies === undefined && !isEngine(one))
   const granted = ofGrants(decision, own)
   if (!granted) return undefined
-  const rules = counting.filter(({ applies, result }) => applies !== undefined && isNo(result))
+  const policies = counting.filter(({ applies, result }) => applies !== undefined && isNo(result))
+  const rules = policies.filter(({ budget }) => budget !== true)
+  const budgets = policies.filter(({ budget }) => budget === true).map(wish)
   const ways = rules.map((rule) => wayOut(rule, conjuncts))
   const said = counting.filter((one) => isEngine(one) && isNo(one.result))
   const engines = said.map(({ rule }) => `\`${rule}\` permitted it`)
-  const wishes = [...granted, ...ways.flatMap((way) => way?.wishes ?? []), ...engines]
+  const wishes = [...granted, ...ways.flatMap((way) => way?.wishes ?? []), ...budgets, ...engines]
   const whatever = rules.filter((_, at) => ways[at]?.argument !== true).map(({ rule }) => rule)
   return ways.includes(undefined) ? undefined : { wishes: [...new Set(wishes)], whatever }
 }

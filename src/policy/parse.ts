@@ -15,6 +15,7 @@ import { EFFECT_CLASSES } from '../model/call.ts'
 import type { DocNode, Problems } from '../model/document.ts'
 import { POLICY_MODES } from '../model/policy.ts'
 import { idOf, itemsOf, labelsOf, missing } from './form.ts'
+import { parsePolicyBudgets } from './budget-form.ts'
 import { parseRule } from './rule-form.ts'
 import type { Classification, Ignored, LabelRule, NamedSet, PolicyFile } from './language.ts'
 import { patternsOf, targetsOf } from './target.ts'
@@ -34,6 +35,7 @@ const MEMBERS = [
   'classify',
   'labels',
   'rules',
+  'budgets',
   'ignore',
 ]
 
@@ -48,7 +50,7 @@ export function parsePolicy(source: PolicySource, problems: Problems): PolicyFil
   const owner = nameOf(members.get('owner'), problems)
   const description = textOf(members.get('description'), problems)
   const timezone = parseZone(members.get('timezone'), problems)
-  const policy = { name: name ?? '', mode }
+  const policy = { name: name ?? '', mode, ...(timezone !== undefined && { timezone }) }
   const parsed = {
     sets: parseSets(members.get('sets'), problems),
     classify: parseClassify(members.get('classify'), problems),
@@ -56,6 +58,7 @@ export function parsePolicy(source: PolicySource, problems: Problems): PolicyFil
     rules: itemsOf(members.get('rules'), problems).flatMap(
       (item) => parseRule(item, policy, problems) ?? [],
     ),
+    budgets: parsePolicyBudgets(members.get('budgets'), policy, problems),
     ignore: parseIgnore(members.get('ignore'), problems),
   }
   if (problems.bad || name === undefined) return undefined

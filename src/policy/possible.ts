@@ -5,6 +5,7 @@
 import type { CallContext } from '../model/call.ts'
 import type { Applies, Outcome } from '../model/decision.ts'
 import { hasOthers, mayHaveTwin, seen } from '../model/veil.ts'
+import { canTake } from '../mandate/budget.ts'
 import type { BoundRules } from './judge.ts'
 import type { CompiledRule, Exempt } from './rule.ts'
 
@@ -42,7 +43,7 @@ type Denial = 'forbidden' | 'evaluation_error'
 
 /** `base`: what the mandate may say. */
 export function possibleUnder(
-  { forbid, ask, engines, twins, twinned = [] }: BoundRules,
+  { forbid, ask, engines, budgets, twins, twinned = [] }: BoundRules,
   base: ReadonlySet<Outcome>,
   call: CallContext,
 ): ReadonlySet<Outcome> {
@@ -55,20 +56,31 @@ export function possibleUnder(
   const spelt = twins?.(call.args) !== undefined
   if (spelt || mayHaveTwin(call, twinned)) found.add('evaluation_error')
   if (spelt) return found
-  const said = engines.filter(({ mode }) => mode === 'enforce').map(({ id }) => answerOf(id, call))
-  if (said.includes('deny')) return found.add('forbidden')
-  if (said.includes('error')) {
-    found.add('engine_unavailable')
-    if (said.includes('unknown')) found.add('forbidden')
-    return found
-  }
-  if (said.includes('unknown')) found.add('engine_unavailable').add('forbidden')
+  const told = canTake(budgets, call)
+  if (told !== true) found.add('evaluation_error')
+  if (told === false) return found
+  const denied = deniedBy(engines, call)
+  for (const one of denied) if (one !== 'not') found.add(one)
+  if (!denied.has('not')) return found
   const asks = ask.map(({ rule }) => appliesTo(rule, call))
   const must = asks.some((one) => one === 'yes' || one === 'error')
   if (must || asks.includes('unknown') || open.includes('approval_required'))
     found.add('approval_required')
   if (!must && open.includes('permitted')) found.add('permitted')
   return found
+}
+
+/** What engines in force may deny with; an answer that is known to be no decides, then one that is none. */
+function deniedBy(
+  engines: BoundRules['engines'],
+  call: CallContext,
+): ReadonlySet<'forbidden' | 'engine_unavailable' | 'not'> {
+  const said = engines.filter(({ mode }) => mode === 'enforce').map(({ id }) => answerOf(id, call))
+  if (said.includes('deny')) return new Set(['forbidden'])
+  const unknown = said.includes('unknown')
+  if (said.includes('error'))
+    return new Set(['engine_unavailable', ...(unknown ? (['forbidden'] as const) : [])])
+  return new Set(unknown ? ['engine_unavailable', 'forbidden', 'not'] : ['not'])
 }
 
 /** What policies still have a say about. */

@@ -4,22 +4,29 @@ import { type FindTwin, twinFinder } from '../mandate/twin.ts'
 import type { ArgumentReads } from '../model/authority.ts'
 import type { JsonObject } from '../model/json.ts'
 import { OTHER } from '../model/veil.ts'
+import type { CompiledBudget } from './budget.ts'
 import type { BoundRules, Twin } from './judge.ts'
 import type { CompiledRule } from './rule.ts'
-import { doubleSpelling, membersRead, spellingBelow } from './spelling.ts'
+import { doubleSpelling, membersIn, membersRead, spellingBelow } from './spelling.ts'
 
 /** Names of arguments come from upstreams, too: what is shared of them is bounded. */
 const MAX_SHARED = 4096
 
+/** The rules and the budgets that are about something. */
+export interface About {
+  readonly rules: readonly CompiledRule[]
+  readonly budgets: readonly CompiledBudget[]
+}
+
 export interface Readers {
   /** Reads what the rules read of a call's arguments; undefined where that is nothing. */
-  facts(about: readonly CompiledRule[]): BoundRules['facts']
+  facts(about: About): BoundRules['facts']
   /**
    * Finds a second spelling of an argument that a rule in force reads: an upstream may take the one for the other, and then
    * the rule has judged what nobody acts on. What engines are told may have no name in two spellings.
    */
   twins(
-    rules: readonly CompiledRule[],
+    about: About,
     declared: readonly string[],
     engines: BoundRules['engines'],
   ): Pick<BoundRules, 'twins' | 'twinned'>
@@ -35,14 +42,19 @@ export function sharedReaders(): Readers {
       const reads = { names: distinct(names), paths: distinct(paths) }
       return shared(facts, JSON.stringify(reads), () => factsOf(reads))
     },
-    twins: (rules, declared, engines) => {
+    twins: ({ rules, budgets }, declared, engines) => {
       const reading = rules.filter(
         (rule) => rule.source.effect !== 'oblige' && readsOf(rule).length > 0,
       )
       const told = engines.filter(({ mode }) => mode === 'enforce').map(({ id }) => `engine:${id}`)
-      if (reading.length + told.length === 0) return {}
-      const names = distinct(reading.flatMap(readsOf).map(firstStep))
-      const below = distinct(reading.flatMap(membersRead))
+      const counting = budgets.filter(({ amount }) => amount && amount.reads.length > 0)
+      if (reading.length + counting.length + told.length === 0) return {}
+      const paths = [...reading.flatMap(readsOf), ...counting.flatMap(amountReads)]
+      const names = distinct(paths.map(firstStep))
+      const below = distinct([
+        ...reading.flatMap(membersRead),
+        ...counting.flatMap(({ amount }) => (amount ? membersIn([amount.expr]) : [])),
+      ])
       const find = shared(finders, JSON.stringify([names, declared]), () =>
         twinFinder(names, declared),
       )
@@ -50,7 +62,7 @@ export function sharedReaders(): Readers {
         below.length === 0
           ? undefined
           : shared(finders, JSON.stringify(['below', below]), () => spellingBelow(below))
-      const asked = reading.map(({ source }) => source.name)
+      const asked = [...reading, ...counting].map(({ source }) => source.name)
       const twins = (args: JsonObject): Twin | undefined => {
         const path = asked.length > 0 ? (find(args) ?? findBelow?.(args)) : undefined
         if (path !== undefined) return { rules: asked, path }
@@ -83,10 +95,17 @@ function readsOf({ when, unless, exempt }: CompiledRule): readonly string[] {
   return [...(when?.reads ?? []), ...(unless?.reads ?? []), ...(exempt?.names ?? [])]
 }
 
-export function argumentsOf(about: readonly CompiledRule[]): ArgumentReads {
+function amountReads({ amount }: CompiledBudget): readonly string[] {
+  return amount?.reads ?? []
+}
+
+export function argumentsOf({ rules, budgets }: About): ArgumentReads {
   return {
-    names: about.flatMap((rule) => rule.exempt?.names ?? []),
-    paths: about.flatMap(({ when, unless }) => [...(when?.reads ?? []), ...(unless?.reads ?? [])]),
+    names: rules.flatMap((rule) => rule.exempt?.names ?? []),
+    paths: [
+      ...rules.flatMap(({ when, unless }) => [...(when?.reads ?? []), ...(unless?.reads ?? [])]),
+      ...budgets.flatMap(amountReads),
+    ],
   }
 }
 

@@ -91,8 +91,13 @@ export interface Subject {
   readonly data: readonly string[]
 }
 
+/** What a rule, or a budget, is about, and for whom it holds. */
+export interface Selecting extends Pick<CompiledRule, 'targets' | 'agents' | 'purposes'> {
+  readonly source: Pick<RuleSource, 'effects' | 'data' | 'environments'>
+}
+
 /** Does the rule name it at all, whatever the call? An empty list of data classes is one that nobody classified. */
-export function isAbout(rule: CompiledRule, subject: Subject): boolean {
+export function isAbout(rule: Selecting, subject: Subject): boolean {
   const { source } = rule
   if (!namesIt(rule, subject) && !meetsIt(rule, subject)) return false
   if (source.effects.length > 0 && !source.effects.some((one) => subject.effects.includes(one)))
@@ -101,12 +106,18 @@ export function isAbout(rule: CompiledRule, subject: Subject): boolean {
   return source.data.some((one) => subject.data.includes(one))
 }
 
-export function namesIt({ targets }: CompiledRule, { kind, server, name }: Subject): boolean {
+export function namesIt(
+  { targets }: Pick<Selecting, 'targets'>,
+  { kind, server, name }: Subject,
+): boolean {
   return !targets || targets.some((target) => names(target, kind, server, name))
 }
 
 /** A template is completed with names of what the rule is about, where some expansion of it could be that. */
-function meetsIt({ targets }: CompiledRule, { kind, server, name }: Subject): boolean {
+function meetsIt(
+  { targets }: Pick<Selecting, 'targets'>,
+  { kind, server, name }: Subject,
+): boolean {
   if (kind !== 'resource' || !isTemplate(name) || !targets) return false
   return targets.some(
     (target) =>
@@ -117,7 +128,7 @@ function meetsIt({ targets }: CompiledRule, { kind, server, name }: Subject): bo
 }
 
 /** Does it hold for this mandate, in this environment? A purpose without a reference may be any. */
-export function concerns(rule: CompiledRule, mandate: Mandate, environment: string): boolean {
+export function concerns(rule: Selecting, mandate: Mandate, environment: string): boolean {
   const { source, agents, purposes } = rule
   const { ref } = mandate.purpose
   if (source.environments.length > 0 && !source.environments.some((one) => one === environment))

@@ -2,6 +2,7 @@
  * Conditions and constraints of a policy set, each compiled once however often it is written: rules repeat themselves, and
  * what is shared stays in the processor's cache.
  */
+import { type Amount, compileAmount } from '../expression/amount.ts'
 import { type Condition, compileCondition, type ConditionScope } from '../expression/condition.ts'
 import { type Constraint, parseConstraint } from '../expression/constraint.ts'
 import { type DocNode, plain, Problems } from '../model/document.ts'
@@ -12,6 +13,7 @@ export interface Shared {
   /** Undefined when a problem was reported. */
   condition(node: DocNode, timezone: string | undefined, problems: Problems): Condition | undefined
   constraint(node: DocNode, problems: Problems): Constraint | undefined
+  amount(node: DocNode, timezone: string | undefined, problems: Problems): Amount | undefined
 }
 
 /** What constraints of policies may refer to: neither a purpose nor a context. */
@@ -34,6 +36,7 @@ export function sharedAmong(sets: Sets): Shared {
       remembered(conditions, `${timezone ?? ''}\n${textOf(node)}`, problems, (found) =>
         compileCondition(node, scopeFor(timezone), found),
       ),
+    amount: (node, timezone, problems) => compileAmount(node, scopeFor(timezone), problems),
     constraint: (node, problems) => {
       const whole = withSets(node, sets, problems)
       return remembered(constraints, textOf(whole), problems, (found) =>

@@ -19,9 +19,14 @@ export type FindSpelling = (args: JsonObject) => string | undefined
 
 /** The names of members that a rule reads, but for its arguments themselves. */
 export function membersRead({ when, unless, source }: CompiledRule): readonly string[] {
-  const exprs = [...(when?.conjuncts ?? []), ...(unless?.conjuncts ?? [])].flatMap(everyExpr)
+  const exprs = [...(when?.conjuncts ?? []), ...(unless?.conjuncts ?? [])]
   const fields = [...(source.unlessArgs?.args.values() ?? [])].flatMap(fieldsIn)
-  return [...exprs.flatMap(memberIn), ...fields]
+  return [...membersIn(exprs), ...fields]
+}
+
+/** The names of members that expressions read, but for arguments themselves. */
+export function membersIn(exprs: readonly Expr[]): readonly string[] {
+  return exprs.flatMap(everyExpr).flatMap(memberIn)
 }
 
 /** What a condition may name that is no variable of a macro: what stands right below it is read elsewhere. */

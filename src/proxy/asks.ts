@@ -28,6 +28,8 @@ export interface AskOptions {
   readonly operational: OperationalLog
   /** Why the mandate does not bind here and now; undefined while it does. */
   readonly unbound: () => DenyReason | undefined
+  /** Why nothing of this upstream is to be used now; undefined where it may be. */
+  readonly taken: (server: string) => DenyReason | undefined
   /** Why a call that is under way would not be let out now; undefined where it would. */
   readonly refusedNow: (letOut: LetOut) => DenyReason | undefined
 }
@@ -143,6 +145,12 @@ export class Asks {
       if (question.server === server) this.#takeBack(id, 'withdrawn')
   }
 
+  /** Nobody is to be asked such a thing any more: its upstream hears that nobody answered. */
+  callOff(covers: (question: Question, session: Session) => boolean): void {
+    for (const [id, { question, session }] of this.#waiting)
+      if (covers(question, session)) this.#takeBack(id, 'late')
+  }
+
   #takeBack(id: number, part: 'late' | 'withdrawn'): void {
     const waiting = this.#waiting.get(id)
     if (!waiting) return
@@ -193,8 +201,8 @@ export class Asks {
 
   /** Why an answer does not leave: of the calls on whose account it was asked for, each has to be one that would leave now. */
   #unanswerable(link: Link, accounts: readonly Errand[]): DenyReason | undefined {
-    const { unbound, refusedNow } = this.#options
-    if (accounts.length === 0) return unbound()
+    const { unbound, refusedNow, taken } = this.#options
+    if (accounts.length === 0) return unbound() ?? taken(link.server)
     const underWay = new Set(link.errands())
     const left = accounts.filter((errand) => underWay.has(errand))
     if (left.length === 0) return 'request_not_permitted'
@@ -223,6 +231,8 @@ export class Asks {
     if (kind === undefined) return 'unsupported'
     const unbound = this.#options.unbound()
     if (unbound !== undefined) return unbound
+    const taken = this.#options.taken(link.server)
+    if (taken !== undefined) return taken
     if (!mandate.permitsRequest(link.server, kind)) return 'request_not_permitted'
     const declared = standing?.era === 'legacy' ? standing.capabilities : errand?.declared
     // Between modern ends a question comes as an answer, never as a request.

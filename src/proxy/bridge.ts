@@ -119,8 +119,8 @@ function only(
 }
 
 /** The call was made, and its upstream still waits for what it asked: what came of it is not known. */
-function unanswered(concluded: Concluded, { aborted }: Underway): Concluded {
-  const why = aborted ? refusal('admit', 'cancelled') : refusal('admit', 'input_unanswered')
+function unanswered(concluded: Concluded, { aborted, why: called }: Underway): Concluded {
+  const why = refusal('admit', aborted ? (called ?? 'cancelled') : 'input_unanswered')
   if ('refusal' in concluded) return concluded
   const { era, action } = { era: 'legacy' as const, action: concluded.call.action }
   return { refusal: why, request: { era, method: action } }

@@ -1,8 +1,11 @@
 /** What the record and the operational log are told of the catalog: each thing once, however often a list is fetched. */
+import type { CompiledMandate } from '../model/authority.ts'
+import { problemText } from '../model/document.ts'
 import type { JsonObject } from '../model/json.ts'
 import { spelt } from '../model/plain-name.ts'
 import type { OperationalLog } from '../model/port.ts'
 import type { EventName } from '../model/record.ts'
+import type { ToolDefinition } from '../model/tool.ts'
 import type { Drift, Pins } from './pins.ts'
 import type { CatalogEvents, HiddenKind } from './sighting.ts'
 
@@ -54,6 +57,17 @@ export function catalogEvents(
       operational.warn(facts, `a ${kind} is hidden`)
       record(HIDDEN[kind], facts)
     },
+  }
+}
+
+/** Grants that name what no upstream has: most often misspelt. */
+export function tellUnmatched(
+  { mandate, events }: { readonly mandate: CompiledMandate; readonly events: CatalogEvents },
+  offered: { readonly servers: readonly string[]; readonly tools: readonly ToolDefinition[] },
+): void {
+  for (const problem of mandate.unmatched({ ...offered, prompts: [] })) {
+    // Prompts are listed when they are first asked for.
+    if (problem.id !== 'unknown_prompt') events.onUnmatched(problemText(problem))
   }
 }
 

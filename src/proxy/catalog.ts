@@ -7,26 +7,27 @@ import type { Resource } from '../model/call.ts'
 import { digestOf } from '../model/digest.ts'
 import { problemText } from '../model/document.ts'
 import { GuardError } from '../model/error.ts'
-import { printExact } from '../model/exact.ts'
 import type { Sha256 } from '../model/id.ts'
-import type { Json } from '../model/json.ts'
 import type { DefinitionKind } from '../model/lock.ts'
 import type { ToolDefinition } from '../model/tool.ts'
 import type { CatalogPort, Found, PromptTarget } from '../pipeline/port.ts'
+import type { CatalogRegister } from './catalog-register.ts'
 import { Contest, type NamedKind } from './contest.ts'
 import { contested, holderOf, type Shown } from './holder.ts'
 import { KIND_OF, type Listed, type ListMethod, type Offer } from './offer.ts'
 import type { Pins } from './pins.ts'
-import { PublicNames } from './public-name.ts'
+import { namedText, PublicNames } from './public-name.ts'
 import { bareTool, newShelf, outdated, type Shelf } from './shelf.ts'
+import { tellUnmatched } from './catalog-events.ts'
 import { type CatalogEvents, sight } from './sighting.ts'
 import type { Overhear } from './overhear.ts'
 import { heldDetail, isWhole, stateOf } from './standing.ts'
 import { Supply, type SupplyOptions } from './supply.ts'
-import { spans } from './template.ts'
+import { throughTemplate } from './through-template.ts'
 import type { Agreement } from './upstream/handshake.ts'
 import type { Link } from './upstream/link.ts'
-import { unavailable } from './unavailable.ts'
+import type { Restricted } from './taken-back.ts'
+import { takenBack, unavailable, UNAPPROVED } from './unavailable.ts'
 
 export interface CatalogOptions extends Omit<SupplyOptions, 'onFetched'> {
   readonly links: readonly Link[]
@@ -34,7 +35,11 @@ export interface CatalogOptions extends Omit<SupplyOptions, 'onFetched'> {
   /** Shared by all catalogs of one guard. */
   readonly pins: Pins
   readonly events: CatalogEvents
+  /** Keeps what is known now, before anything is decided by it. */
+  readonly register: CatalogRegister
   readonly overhear: Overhear
+  /** What is taken back is not shown, and not asked. */
+  readonly restricted: Restricted
 }
 
 /** A list as the agent may see it. */
@@ -47,8 +52,6 @@ export interface View {
   /** The upstreams that something in it is of. */
   readonly servers: ReadonlySet<string>
 }
-
-const UNAPPROVED = 'hidden: nobody approved its definition'
 
 export class Catalog implements CatalogPort {
   readonly #options: CatalogOptions
@@ -93,6 +96,7 @@ export class Catalog implements CatalogPort {
     if (!target || !shelf) return { state: 'unknown' }
     if (!this.#options.mandate.prompt(target.server, target.name).listed)
       return { state: 'unknown' }
+    if (this.#isTaken(shelf)) return takenBack(target)
     const offer = await this.#supply.offer(shelf, 'prompts/list')
     if (offer instanceof GuardError) return unavailable(target, offer)
     return this.#found('prompt', shelf, target.name, target)
@@ -106,7 +110,10 @@ export class Catalog implements CatalogPort {
     uri: string,
     mandate: CompiledMandate,
   ): Promise<Found<{ readonly server: string }>> {
-    const granted = this.#shelves.filter(({ link }) => mandate.resource(link.server, uri).listed)
+    const named = this.#shelves.filter(({ link }) => mandate.resource(link.server, uri).listed)
+    const granted = named.filter((shelf) => !this.#isTaken(shelf))
+    const [taken] = granted.length === 0 ? named : []
+    if (taken) return takenBack({ server: taken.link.server })
     const shelf = await holderOf(uri, granted, {
       supply: this.#supply,
       mandate,
@@ -116,7 +123,8 @@ export class Catalog implements CatalogPort {
     const target = { server: shelf.link.server }
     try {
       await shelf.link.connect(this.#options.wish(shelf.link.server))
-      return await this.#throughTemplate(shelf, uri, target)
+      const { pins } = this.#options
+      return await throughTemplate(uri, target, { shelf, pins, supply: this.#supply })
     } catch (error) {
       return unavailable(target, error)
     }
@@ -155,16 +163,19 @@ export class Catalog implements CatalogPort {
 
   /** The list as this mandate shows it: filtered once per change of what an upstream sent, not per request. */
   async view(method: ListMethod): Promise<View> {
+    const { pins, mandate, restricted } = this.#options
+    const open = this.#shelves.filter((shelf) => !this.#isTaken(shelf))
     const offers = await Promise.all(
-      this.#shelves.map(async (shelf) => ({
+      open.map(async (shelf) => ({
         shelf,
         offer: await this.#supply.offerInTime(shelf, method),
       })),
     )
+    this.#register()
     const key = offers.map(({ offer }) => (offer instanceof GuardError ? '-' : offer.digest)).join()
     const cached = this.#views.get(method)
-    const { pins, mandate } = this.#options
-    const revised = `${key} ${this.#revision} ${pins.drifted} ${mandate.revision ?? ''}`
+    const taken = restricted.stamp()
+    const revised = `${key} ${this.#revision} ${pins.drifted} ${mandate.revision ?? ''} ${taken}`
     if (cached?.key === revised) return cached.view
     const view = this.#filter(method, offers, digestOf(key))
     this.#views.set(method, { key: revised, view })
@@ -186,6 +197,11 @@ export class Catalog implements CatalogPort {
   swapped(): void {
     this.#lost.clear()
     this.#revision += 1
+  }
+
+  /** Has the agent seen this list? */
+  shown(method: ListMethod): boolean {
+    return this.#views.has(method)
   }
 
   /** Does the agent's view of a list differ from the last one that was made? */
@@ -221,18 +237,23 @@ export class Catalog implements CatalogPort {
     if (this.#told || this.#shelves.some(({ link }) => !link.agreement)) return
     this.#told = true
     const servers = this.#shelves.map(({ link }) => link.server)
-    for (const problem of this.#options.mandate.unmatched({
-      servers,
-      tools: this.tools(),
-      prompts: [],
-    })) {
-      // Prompts are listed when they are first asked for.
-      if (problem.id !== 'unknown_prompt') this.#options.events.onUnmatched(problemText(problem))
-    }
+    tellUnmatched(this.#options, { servers, tools: this.tools() })
+  }
+
+  #register(): void {
+    const { pins, mandate, register } = this.#options
+    const lostTo = this.#lostTo.bind(this)
+    const key = `${this.#revision} ${pins.drifted} ${mandate.revision ?? ''}`
+    register.write(key, { shelves: this.#shelves, lostTo })
   }
 
   #shelf(server: string): Shelf | undefined {
     return this.#shelves.find(({ link }) => link.server === server)
+  }
+
+  /** The whole upstream is taken back: it is not asked for anything. */
+  #isTaken({ link }: Shelf): boolean {
+    return this.#options.restricted.thing(link.server) !== undefined
   }
 
   #isKnown(shelf: Shelf, method: ListMethod): boolean {
@@ -248,6 +269,7 @@ export class Catalog implements CatalogPort {
   #found<T>(kind: NamedKind, shelf: Shelf, name: string, target: T): Found<T> {
     const { server } = shelf.link
     const { pins } = this.#options
+    this.#register()
     switch (stateOf(pins, kind, shelf, name)) {
       case 'pinned': {
         const why = this.#lostTo(kind, server, name)
@@ -283,29 +305,10 @@ export class Catalog implements CatalogPort {
     const bare = bareTool(shelf, name)
     // Nobody waits for an upstream to start, or learns that it is down, on account of a tool that no grant names.
     if (!this.#options.mandate.names(shelf.link.server, name)) return { state: 'unknown' }
+    if (this.#isTaken(shelf)) return takenBack(bare)
     const offer = await this.#supply.offer(shelf, 'tools/list')
     if (offer instanceof GuardError) return unavailable(bare, offer)
     return this.#knownTool(shelf, name)
-  }
-
-  /** A template whose definition changed is neither completed nor read through, unless another one spans the URI, too. */
-  async #throughTemplate<T>(shelf: Shelf, uri: string, target: T): Promise<Found<T>> {
-    const method = 'resources/templates/list'
-    const { pins } = this.#options
-    const completes = uri.includes('{')
-    if (completes || pins.approves(shelf.link.server, 'template')) {
-      const offer = await this.#supply.offer(shelf, method)
-      if (offer instanceof GuardError) throw offer
-    }
-    const known = shelf.known.template
-    const spanning = completes
-      ? [uri]
-      : [...known.keys()].filter((template) => spans(template, uri))
-    const states = spanning.map((template) => stateOf(pins, 'template', shelf, template))
-    if (completes && pins.source === 'lock' && states[0] !== 'pinned' && states[0] !== 'changed')
-      return { state: 'changed', target, detail: UNAPPROVED }
-    const changed = states.includes('changed') && !states.includes('pinned')
-    return { state: changed ? 'changed' : 'found', target }
   }
 
   /** Holds what came against its pins, unless it is what is known already. */
@@ -314,6 +317,7 @@ export class Catalog implements CatalogPort {
     const known = kind && shelf.sighted.get(kind)
     const taken = known?.digest === offer.digest ? known : offer
     shelf.offers.set(method, taken)
+    if (method === 'resources/list') this.#options.register.resources(shelf.link.server, taken)
     if (!kind || taken === known) return taken
     shelf.sighted.set(kind, taken)
     this.#revision += 1
@@ -333,7 +337,8 @@ export class Catalog implements CatalogPort {
     const shown: Shown[] = []
     let all = 0
     for (const { shelf, offer } of offers) {
-      if (offer instanceof GuardError) continue
+      // Fetching may have taken its time.
+      if (offer instanceof GuardError || this.#isTaken(shelf)) continue
       all += offer.items.length
       for (const item of offer.items)
         if (this.#visible(method, shelf, item)) shown.push({ server: shelf.link.server, item })
@@ -400,6 +405,7 @@ export class Catalog implements CatalogPort {
     const name = this.#shown('tool', shelf, item)
     const tool = name === undefined ? undefined : shelf.known.tool.get(name)?.tool
     if (!tool) return false
+    if (this.#options.restricted.thing(shelf.link.server, tool.name) !== undefined) return false
     const authority = this.#options.mandate.tool(tool)
     for (const problem of authority.problems) {
       this.#options.events.onHidden(shelf.link.server, 'tool', tool.name, problemText(problem))
@@ -409,14 +415,7 @@ export class Catalog implements CatalogPort {
 
   /** The definition of a tool is whole, or it is not what was approved; of others, what policies take out is left out. */
   #itemText(method: ListMethod, server: string, item: Listed): string | undefined {
-    const text = this.#namedText(method, server, item)
+    const text = namedText(this.#names, method, server, item)
     return method === 'tools/list' ? text : this.#options.overhear.clean(server, text)
-  }
-
-  #namedText(method: ListMethod, server: string, item: Listed): string {
-    const named = method === 'tools/list' || method === 'prompts/list'
-    const name: Json | undefined = item.value['name']
-    if (!named || typeof name !== 'string' || !this.#names.renames) return printExact(item.exact)
-    return printExact({ ...item.exact, name: this.#names.join(server, name) })
   }
 }

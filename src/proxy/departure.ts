@@ -1,10 +1,11 @@
 /** The way out: a judged call becomes a request of the upstream's own era and names, and its answer comes back whole. */
 import type { CompiledMandate } from '../model/authority.ts'
 import type { UpstreamRequest } from '../model/call.ts'
+import type { DenyReason } from '../model/decision.ts'
 import { GuardError } from '../model/error.ts'
 import { isObject, member, type Json, type JsonObject } from '../model/json.ts'
 import type { UpstreamAnswer } from '../model/port.ts'
-import type { Departure, ForwardPort } from '../pipeline/port.ts'
+import type { Departure, ForwardPort, RestrictedPort } from '../pipeline/port.ts'
 import { REASON_META } from '../pipeline/refusal.ts'
 import { bridgedError, bridgedResult, nextMeta, progressToken, type Dress } from './envelope.ts'
 import type { Errand } from './errand.ts'
@@ -20,8 +21,10 @@ import type { Seal } from './seal.ts'
 import { offered, Underway } from './session.ts'
 import type { Agreement, Wish } from './upstream/handshake.ts'
 import type { Flood } from './flood.ts'
-import type { Link, SendOptions } from './upstream/link.ts'
+import type { Link } from './upstream/link.ts'
 import type { ProgressListener, RawAnswer } from './upstream/pending.ts'
+import type { SendOptions } from './upstream/sending.ts'
+import { takenNow } from './taken-back.ts'
 import type { Watch } from './watch.ts'
 
 /** `cancelled`: nothing left. `called_off`: it had left, and the upstream was told. */
@@ -38,6 +41,9 @@ export interface DepartureOptions {
   readonly seal: Seal
   readonly flood: Flood
   readonly overhear: Overhear
+  readonly restricted: RestrictedPort
+  /** Why the mandate does not bind at this moment. */
+  readonly unbound: () => DenyReason | undefined
 }
 
 /** A departure with everything that is known about its way. */
@@ -63,9 +69,18 @@ function forward(
   if (!link) throw new GuardError('ERR_UPSTREAM_DOWN', `no upstream \`${departure.server}\``)
   const { agreement } = link
   if (agreement) return depart(departure, { link, agreement }, options)
-  return link
-    .connect(options.wish(link.server))
-    .then((agreed) => depart(departure, { link, agreement: agreed }, options))
+  const departed = link.connect(options.wish(link.server)).then((agreed) => {
+    // Starting takes its time: the mandate may have ended meanwhile.
+    const { cancelled } = departure
+    const why = cancelled.aborted ? undefined : options.unbound()
+    if (why !== undefined && cancelled instanceof Underway) cancelled.callOff(why)
+    return depart(departure, { link, agreement: agreed }, options)
+  })
+  // Nobody waits for an upstream that starts on account of a call that was called off meanwhile: it does not leave.
+  const calledOff = new Promise<Called>((resolve) => {
+    departure.cancelled.onAbort(() => resolve('cancelled'))
+  })
+  return Promise.race([departed, calledOff])
 }
 
 function depart(
@@ -74,9 +89,13 @@ function depart(
   options: DepartureOptions,
 ): Promise<UpstreamAnswer | Called> {
   const { cancelled, continuation } = departure
-  if (cancelled.aborted) return Promise.resolve('cancelled')
   // Whoever waits for an answer made this signal; the line carries it and knows no more of it.
   if (!(cancelled instanceof Underway)) throw new TypeError('a departure of nobody')
+  const taken = cancelled.aborted
+    ? undefined
+    : takenNow(options.restricted, departure.call.resource)
+  if (taken !== undefined) cancelled.callOff(taken)
+  if (cancelled.aborted) return Promise.resolve('cancelled')
   const errand = errandOf(departure, cancelled)
   const capabilities = (): JsonObject =>
     offered(errand.declared, (kind) => options.mandate.permitsRequest(link.server, kind))

@@ -17,11 +17,11 @@ import type { EventName } from '../model/record.ts'
 import { type AgainPorts, type LetOut, refusedNow } from '../pipeline/again.ts'
 import { standing as standingOf } from '../pipeline/bind.ts'
 import { takeCall } from '../pipeline/line.ts'
-import type { LinePorts, TaskPort, TimeKeeper } from '../pipeline/port.ts'
+import type { BudgetsPort, LinePorts, TaskPort, TimeKeeper } from '../pipeline/port.ts'
 import { Asks } from './asks.ts'
 import { Audience } from './audience.ts'
 import { Bridge } from './bridge.ts'
-import { catalogEvents } from './catalog-events.ts'
+import { onRecord } from './catalog-register.ts'
 import { Catalog } from './catalog.ts'
 import { departures } from './departure.ts'
 import { asDecided } from './dispatch.ts'
@@ -40,6 +40,7 @@ import { Hearing } from './upstream/changes.ts'
 import type { Connect, UpstreamDefinition } from './upstream/connection.ts'
 import type { Wish } from './upstream/handshake.ts'
 import { Link, type LinkEvents } from './upstream/link.ts'
+import { type Changes, type Restricted, TakenBack, takenNow, unlessTaken } from './taken-back.ts'
 import { Watch } from './watch.ts'
 
 /** An upstream to guard: how it is reached, and how long a call to it may take. */
@@ -64,6 +65,9 @@ export interface HouseOptions {
   readonly openingMs: number
   /** External policy engines by their id; absent where policies name none. */
   readonly engines?: LinePorts['engines']
+  readonly budgets: BudgetsPort
+  /** Says when something is taken back, or lifted; absent: nobody says so, and only what comes next is refused. */
+  readonly changes?: Changes
   /** What definitions have to be. */
   readonly pins: Pins
   /** Who is told of calls where a policy asks for it. */
@@ -77,6 +81,8 @@ export interface Assignment {
   readonly log: AuditLog
   /** Of all that is done under this mandate by whoever acts: a new connection does not begin anew. */
   readonly task: TaskPort
+  /** What is taken back of it. */
+  readonly restricted: Restricted
 }
 
 export interface FrontOptions extends HouseOptions, Assignment {
@@ -112,7 +118,7 @@ export function createFront(options: FrontOptions): Front {
     links,
     wish,
     overhear,
-    events: catalogEvents(record, operational, pins),
+    ...onRecord({ log, record, operational, pins }),
   })
   const hearing = new Hearing(self, timers)
   const stopping = (): boolean => state.down
@@ -124,13 +130,14 @@ export function createFront(options: FrontOptions): Front {
   const byName = new Map(links.map((link) => [link.server, link]))
   const flood = floodOf(options, record)
   const levels = new Levels()
-  const heard = { self, mandate, parking, watch, overhear }
-  const way = { ...heard, links: byName, wish, seal, levels, flood }
-  const upstreams = asDecided(departures(way), catalog)
+  const { restricted } = options
+  const heard = { self, mandate, parking, watch, overhear, restricted, taken: judge.taken }
+  const way = { ...heard, unbound: judge.unbound, links: byName, wish, seal, levels, flood }
+  const upstreams = unlessTaken(asDecided(departures(way), catalog), restricted)
   const ports = linePorts(options, { catalog, upstreams, stopping })
   const asks = new Asks({ ...heard, ...judge, standing, log, time, timers, operational })
   const common = { standing, audience, catalog, asks, watch, hearing, operational, timers, links }
-  const notices = new Notices({ ...common, flood, overhear, mandate: naming(mandate) })
+  const notices = new Notices({ ...common, ...heard, flood, mandate: naming(mandate) })
   Object.assign(parts, { notices, asks, catalog })
   const unhear = followPolicies(options, notices)
   const subscribe = (underway: Underway, uri: string): Promise<boolean> =>
@@ -138,6 +145,23 @@ export function createFront(options: FrontOptions): Front {
   const locals = new Locals({ ...common, self, mandate, openingMs, subscribe })
   const bridge = new Bridge(seal, asks)
   const relay = new Relay({ ...common, ports, locals, bridge, parking, overhear })
+  const takenBack = new TakenBack({ ...common, ...heard, notices, relay })
+  const unfollow = options.changes?.onChange(() => takenBack.effect())
+  const unhears = [unhear, unfollow]
+  return whole({ relay, links, audience, parking, timers, state, unhears })
+}
+
+interface Whole {
+  readonly relay: Relay
+  readonly links: readonly Link[]
+  readonly audience: Audience
+  readonly parking: Parking
+  readonly timers: Timers
+  readonly state: { down: boolean }
+  readonly unhears: readonly Unhear[]
+}
+
+function whole({ relay, links, audience, parking, timers, state, unhears }: Whole): Front {
   const settled = (patienceMs: number): Promise<void> =>
     Promise.race([relay.settled(), patience(timers, patienceMs)])
   const goDown = (): void => {
@@ -151,7 +175,7 @@ export function createFront(options: FrontOptions): Front {
     settled,
     stop: async (patienceMs) => {
       goDown()
-      unhear?.()
+      for (const unhear of unhears) unhear?.()
       parking.clear()
       await settled(patienceMs)
       await Promise.all(links.map((link) => link.stop()))
@@ -164,6 +188,7 @@ function judgeOf(ports: AgainPorts): Judge {
   const refused = (letOut: LetOut): DenyReason | undefined => refusedNow(letOut, ports)
   return {
     unbound: () => standingOf(ports)?.reason,
+    taken: (server) => takenNow(ports.restricted, server),
     refusedNow: refused,
     permitted: (letOut) => refused(letOut) === undefined,
   }
@@ -171,6 +196,7 @@ function judgeOf(ports: AgainPorts): Judge {
 
 interface Judge {
   readonly unbound: () => DenyReason | undefined
+  readonly taken: (server: string) => DenyReason | undefined
   readonly refusedNow: (letOut: LetOut) => DenyReason | undefined
   readonly permitted: (letOut: LetOut) => boolean
 }
@@ -184,7 +210,7 @@ function followPolicies({ mandate, task }: FrontOptions, notices: Notices): Unhe
   task.track(mandate.queries)
   return mandate.onSwap?.(() => {
     task.track(mandate.queries)
-    notices.swapped()
+    void notices.swapped()
   })
 }
 
@@ -319,6 +345,7 @@ function linePorts(
   joined: Pick<LinePorts, 'catalog' | 'upstreams' | 'stopping'>,
 ): LinePorts {
   const { clock, time, log, operational, principal, mandate, environment, posture, task } = options
+  const { budgets, restricted } = options
   return {
     ...joined,
     clock,
@@ -330,6 +357,8 @@ function linePorts(
     environment,
     posture,
     task,
+    budgets,
+    restricted,
     notifier: options.notifier,
     engines: options.engines,
     maxAnswerBytes: options.maxAnswerBytes,

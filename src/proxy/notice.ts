@@ -3,6 +3,7 @@
  * agents hear of it only when their own view changed.
  */
 import { member, type JsonObject } from '../model/json.ts'
+import type { DenyReason } from '../model/decision.ts'
 import type { OperationalLog, Timers } from '../model/port.ts'
 import type { Asks } from './asks.ts'
 import type { Audience } from './audience.ts'
@@ -29,6 +30,8 @@ export interface NoticeOptions {
   readonly overhear: Overhear
   readonly operational: OperationalLog
   readonly timers: Timers
+  /** Why nothing of this upstream is to be used now; undefined where it may be. */
+  readonly taken: (server: string) => DenyReason | undefined
   readonly mandate: { readonly names: (server: string) => boolean }
 }
 
@@ -103,15 +106,24 @@ export class Notices {
   }
 
   /** Another policy set is in force: agents hear of the lists that it changes for them. */
-  swapped(): void {
+  async swapped(): Promise<void> {
     const { catalog } = this.#options
     catalog.swapped()
-    for (const { kind, lists } of CHANGES.values()) {
-      void this.#announce(kind, async () => {
+    const announced = [...CHANGES.values()].map(({ kind, lists }) =>
+      this.#announce(kind, async () => {
         const differ = await Promise.all(lists.map((list) => catalog.differs(list)))
         return differ.includes(true)
-      })
-    }
+      }),
+    )
+    await Promise.all(announced)
+  }
+
+  /** All lists are there no longer, or again: whoever has seen one hears of it. */
+  overturned(): void {
+    const { audience, catalog } = this.#options
+    catalog.swapped()
+    for (const { kind, lists } of CHANGES.values())
+      if (lists.some((list) => catalog.shown(list))) audience.announce(kind)
   }
 
   /**
@@ -119,8 +131,8 @@ export class Notices {
    * that. Where nobody can tell, it reaches the one agent there is, or none.
    */
   #message(link: Link, params: JsonObject, about: number | undefined): void {
-    const { standing, mandate } = this.#options
-    if (!mandate.names(link.server)) return
+    const { standing, mandate, taken } = this.#options
+    if (!mandate.names(link.server) || taken(link.server) !== undefined) return
     const said = member(params, 'level')
     const level = typeof said === 'string' ? LOG_LEVELS.get(said) : undefined
     if (level === undefined) return

@@ -2,6 +2,7 @@
  * A modern agent in front of a legacy upstream: the upstream asks in the middle of a call, and the agent can only be asked
  * by an answer. The call stays under way upstream, and waits; the agent's retry goes on with it.
  */
+import type { CallContext } from '../model/call.ts'
 import type { CallId } from '../model/id.ts'
 import type { Json } from '../model/json.ts'
 import type { Timers, UpstreamAnswer } from '../model/port.ts'
@@ -126,6 +127,14 @@ export class Parking {
   refuse(callId: CallId): void {
     for (const call of this.#calls.values()) {
       if (call.stop && call.asked === callId) this.#giveUp(call)
+    }
+  }
+
+  /** What waits on account of such a call is called off. */
+  callOff(covers: (call: CallContext) => boolean): void {
+    for (const call of this.#calls.values()) {
+      const letOut = call.link.errandOf(call.id)?.letOut
+      if (call.stop && (!letOut || covers(letOut.call))) this.#giveUp(call)
     }
   }
 

@@ -2,6 +2,9 @@
  * The names agents see. With one upstream its own names pass unchanged; with several, `server__tool`. A server's name
  * holds no `__` and does not end in `_`, so the first `__` always divides and the pair can be told for every name.
  */
+import { printExact } from '../model/exact.ts'
+import type { Listed, ListMethod } from './offer.ts'
+
 export interface NamePlace {
   readonly server: string
   readonly name: string
@@ -36,4 +39,17 @@ export class PublicNames {
     const name = publicName.slice(at + DIVIDER.length)
     return this.#servers.has(server) && name !== '' ? { server, name } : undefined
   }
+}
+
+/** An item as it is listed: under the name that agents use, and else as its upstream wrote it. */
+export function namedText(
+  names: PublicNames,
+  method: ListMethod,
+  server: string,
+  item: Listed,
+): string {
+  const named = method === 'tools/list' || method === 'prompts/list'
+  const { name } = item.value
+  if (!named || typeof name !== 'string' || !names.renames) return printExact(item.exact)
+  return printExact({ ...item.exact, name: names.join(server, name) })
 }

@@ -62,7 +62,9 @@ const LIST_TTL_MS = 5000
 
 export class Relay {
   readonly #options: RelayOptions
+  /** Everything that waits for an answer. */
   #underWay = 0
+  readonly #calls = new Set<Underway>()
   #whenIdle: (() => void) | undefined
 
   constructor(options: RelayOptions) {
@@ -134,6 +136,11 @@ export class Relay {
       watched.catch((error: unknown) => this.#fault('resources/unsubscribe', error))
     }
     session.inflight.get(id)?.abort()
+  }
+
+  /** Calls that go down the line. */
+  calls(): Iterable<Underway> {
+    return this.#calls
   }
 
   /** Resolves when every call under way has been concluded and recorded. */
@@ -225,11 +232,17 @@ export class Relay {
     return false
   }
 
-  #decided(incoming: Incoming, done: (answer: () => void) => void): void {
+  #decided(incoming: Incoming, ended: (answer: () => void) => void): void {
+    const { underway } = incoming
+    this.#calls.add(underway)
+    const done = (answer: () => void): void => {
+      this.#calls.delete(underway)
+      ended(answer)
+    }
     void takeCall(inboundOf(incoming), this.#options.ports).then((concluded) => {
       if ('answer' in concluded && concluded.answer.outcome === 'input_required') {
-        void this.#askedBack(incoming, concluded).then((ended) =>
-          done(() => this.#conclude(incoming, ended)),
+        void this.#askedBack(incoming, concluded).then((last) =>
+          done(() => this.#conclude(incoming, last)),
         )
       } else done(() => this.#conclude(incoming, concluded))
     })
@@ -352,10 +365,10 @@ export class Relay {
 
   #tell(
     { session, id }: Underway,
-    { reason }: Refusal,
+    why: Refusal,
     to: { readonly era: Era; readonly method: string; readonly name: string | undefined },
   ): void {
-    const { part, text, code } = told(reason, to.method, to.era, to.name)
+    const { part, text, code } = told(why, to.method, to.era, to.name)
     session.outlet.answer(id, part, text, code)
   }
 }

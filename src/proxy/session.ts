@@ -4,6 +4,7 @@
  */
 import type { UpstreamRequest } from '../model/call.ts'
 import { isObject, type JsonObject } from '../model/json.ts'
+import type { DenyReason } from '../model/decision.ts'
 import type { Era } from '../model/record.ts'
 import type { CancelSignal } from '../pipeline/port.ts'
 import type { RequestId } from './protocol.ts'
@@ -33,7 +34,10 @@ export class Underway implements CancelSignal {
   readonly id: RequestId
   #aborted = false
   #answered = true
+  #why: DenyReason | undefined
   #listener: (() => void) | undefined
+  #over: PromiseWithResolvers<void> | undefined
+  #isOver = false
 
   constructor(session: Session, id: RequestId) {
     this.session = session
@@ -49,6 +53,10 @@ export class Underway implements CancelSignal {
     return this.#answered
   }
 
+  get why(): DenyReason | undefined {
+    return this.#why
+  }
+
   onAbort(listener: () => void): void {
     if (this.#aborted) listener()
     else this.#listener = listener
@@ -57,6 +65,15 @@ export class Underway implements CancelSignal {
   /** The call is over: what was to be called off is let go of, whoever still holds this. */
   release(): void {
     this.#listener = undefined
+    this.#isOver = true
+    this.#over?.resolve()
+  }
+
+  /** Resolves when it is concluded, and on record. */
+  over(): Promise<void> {
+    if (this.#isOver) return Promise.resolve()
+    this.#over ??= Promise.withResolvers()
+    return this.#over.promise
   }
 
   /** The agent takes it back. */
@@ -65,10 +82,11 @@ export class Underway implements CancelSignal {
     this.callOff()
   }
 
-  /** The guard calls it off, and the agent is told what came of it. */
-  callOff(): void {
+  /** The guard calls it off, and the agent is told why, or what came of it. */
+  callOff(why?: DenyReason): void {
     if (this.#aborted) return
     this.#aborted = true
+    this.#why = why
     this.#listener?.()
   }
 }

@@ -10,3 +10,10 @@ export function unavailable<T>(target: T, error: unknown): Found<T> {
     detail: error instanceof Error ? error.message : 'down',
   }
 }
+
+/** Nothing of it is asked: the line says why. */
+export function takenBack<T>(target: T): Found<T> {
+  return { state: 'unavailable', target, reason: 'upstream_unavailable', detail: 'taken back' }
+}
+
+export const UNAPPROVED = 'hidden: nobody approved its definition'

@@ -91,6 +91,11 @@ export class Watch {
     )
   }
 
+  /** Such subscriptions end: the upstream is told, and nobody else hears of it. */
+  async withdraw(covers: (letOut: LetOut) => boolean, links: readonly Link[]): Promise<void> {
+    await this.#leave(links, ({ letOut }) => covers(letOut))
+  }
+
   /** What an upstream says of a resource reaches those who watch it. */
   updated(server: string, params: JsonObject): void {
     const uri = member(params, 'uri')
@@ -136,13 +141,15 @@ export class Watch {
     links: readonly Link[],
     goes: (watcher: Watcher, uri: string) => boolean,
   ): Promise<void> {
-    for (const [server, uris] of this.#watched) {
+    const left = [...this.#watched].map(([server, uris]) => {
       const going = pairsOf(uris).filter(([uri, watcher]) => goes(watcher, uri))
-      const left = going
-        .filter(([uri, watcher]) => this.#remove(server, uri, watcher))
-        .map(([uri]) => uri)
+      const gone = going.filter(([uri, watcher]) => this.#remove(server, uri, watcher))
+      return { server, uris: gone.map(([uri]) => uri) }
+    })
+    // Nobody hears anything from here on, however long an upstream takes to take it in.
+    for (const { server, uris } of left) {
       const link = links.find((one) => one.server === server)
-      if (link?.agreement && left.length > 0) await this.#tellLeft(link, left)
+      if (link?.agreement && uris.length > 0) await this.#tellLeft(link, uris)
     }
   }
 

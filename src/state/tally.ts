@@ -3,12 +3,34 @@
 /** Moments that are remembered of one thing. Beyond that the oldest quarter is let go of. */
 const MOST = 20_000
 
+const NOTHING: WrittenTally = { times: [], total: 0 }
+
+/** A tally as it is written down. */
+export interface WrittenTally {
+  readonly times: readonly number[]
+  readonly total: number
+  /** Absent: all is remembered. */
+  readonly forgottenTo?: number
+}
+
 export class Tally {
   /** In order of time, whatever the order in which they came. */
-  #times: number[] = []
-  #total = 0
+  #times: number[]
+  #total: number
   /** Of what happened up to here, some is no longer remembered. */
-  #forgottenTo = -Infinity
+  #forgottenTo: number
+
+  constructor({ times, total, forgottenTo = -Infinity }: WrittenTally = NOTHING) {
+    this.#times = [...times]
+    this.#total = total
+    this.#forgottenTo = forgottenTo
+  }
+
+  get written(): WrittenTally {
+    const forgottenTo = this.#forgottenTo
+    const told = Number.isFinite(forgottenTo) ? { forgottenTo } : {}
+    return { times: [...this.#times], total: this.#total, ...told }
+  }
 
   /** Since the beginning. */
   get total(): number {

@@ -1,14 +1,15 @@
 /**
  * What happened in a task: the labels that results left behind, the calls that were let out, and what conditions ask of
- * them. It lives in memory, and ends with the guard.
+ * them. It lives in memory, and ends with the guard, unless somebody writes it down (sqlite-task.ts).
  */
 import type { CallContext, TaskFacts } from '../model/call.ts'
 import { foldTrimmed } from '../model/fold.ts'
 import type { Instant } from '../model/id.ts'
 import { type Json, type JsonObject, member } from '../model/json.ts'
 import type { History, HistoryQuery } from '../model/policy.ts'
-import { Tally } from './tally.ts'
-import { Values } from './values.ts'
+import type { TaskName, TaskSummary } from '../model/port.ts'
+import { Tally, type WrittenTally } from './tally.ts'
+import { type Kept, keptOf, plainly, type Spell, Values, type WrittenValues } from './values.ts'
 
 /** Labels come from policies, which are short; more than this is a fault, and denies. */
 const MOST_LABELS = 256
@@ -36,13 +37,36 @@ interface Tracked {
   readonly query: HistoryQuery
   /** The name of its argument, folded. */
   readonly folded: string
-  readonly values: Values
+  values: Values
 }
 
 /** The tools that a query is about, as far as the list of tools has been looked through. */
 interface Matching {
   seen: number
   readonly tools: Tool[]
+}
+
+/** What a task keeps of one call. */
+export interface Noted {
+  readonly server: string
+  readonly name: string
+  readonly at: number
+  /** By the name of the argument, of those that are tracked. */
+  readonly args: ReadonlyMap<string, Kept>
+}
+
+/** A task as it is written down. */
+export interface WrittenTask {
+  readonly labels: readonly string[]
+  readonly lost: boolean
+  readonly tools: readonly {
+    readonly server: string
+    readonly name: string
+    readonly calls: WrittenTally
+    readonly completed: WrittenTally
+  }[]
+  /** By what asks for them. */
+  readonly values: ReadonlyMap<string, WrittenValues>
 }
 
 export class Task {
@@ -57,10 +81,44 @@ export class Task {
   readonly #tracked = new Map<string, Tracked>()
   /** Grows with every change of what is tracked. */
   #tracking = 0
+  readonly #spell: Spell
 
-  constructor(id: string) {
+  constructor(id: string, spell: Spell = plainly) {
     const history: History = { read: (query, at, value) => this.#read(query, at, value) }
     this.#facts = { id, labels: [], history }
+    this.#spell = spell
+  }
+
+  /** What `written` says, of whatever is tracked: for a task in which nothing has happened. */
+  restore(written: WrittenTask): void {
+    this.label(written.labels)
+    this.#lost = written.lost
+    for (const { server, name, calls, completed } of written.tools) {
+      const tool = this.#tool(server, name, {
+        calls: new Tally(calls),
+        completed: new Tally(completed),
+      })
+      this.#remembered += (tool?.calls.remembered ?? 0) + (tool?.completed.remembered ?? 0)
+    }
+    for (const [key, tracked] of this.#tracked) {
+      const values = written.values.get(key)
+      const lost = this.#wasCalled(tracked.query)
+      tracked.values = new Values(values ?? { lost }, this.#spell)
+    }
+  }
+
+  get written(): WrittenTask {
+    return {
+      labels: this.#facts.labels,
+      lost: this.#lost,
+      tools: this.#tools.map(({ server, name, calls, completed }) => ({
+        server,
+        name,
+        calls: calls.written,
+        completed: completed.written,
+      })),
+      values: new Map([...this.#tracked].map(([key, { values }]) => [key, values.written])),
+    }
   }
 
   /** Another object whenever the labels differ. Its `history` reads this task as it is when it is asked. */
@@ -85,28 +143,67 @@ export class Task {
 
   /** A call leaves: it and its tracked arguments are counted. The returned function takes it back, where nothing left after all. */
   begin(call: CallContext): () => void {
-    if (call.action !== 'tools/call' || call.resource.kind !== 'tool') return NOTHING
-    const { server, name } = call.resource
-    const tool = this.#tool(server, name)
-    if (tool) this.#change(tool.calls, (calls) => calls.add(call.at))
-    const kept = this.#keptOf(server, name, tool)
-    const spellings = kept.length > 0 ? spellingsOf(call.args) : new Map<string, number>()
-    const undo = kept.map((tracked) => keep(tracked, call.args, spellings))
-    let taken = false
-    return () => {
-      if (taken) return
-      taken = true
-      if (tool) this.#change(tool.calls, (calls) => calls.remove(call.at))
-      for (const one of undo) one()
-    }
+    const noted = this.note(call)
+    return noted ? this.add(noted) : NOTHING
   }
 
   /** It came back without an error. It counts at the time of the call, so that these are never more than the calls. */
   completed(call: CallContext): void {
     if (call.action !== 'tools/call' || call.resource.kind !== 'tool') return
     const { server, name } = call.resource
+    this.complete({ server, name, at: call.at })
+  }
+
+  /** What is kept of a call; undefined for what is no call of a tool. */
+  note(call: CallContext): Noted | undefined {
+    if (call.action !== 'tools/call' || call.resource.kind !== 'tool') return undefined
+    const { server, name } = call.resource
+    const kept = this.#keptOf(server, name, this.#tool(server, name))
+    const args = new Map<string, Kept>()
+    if (kept.length > 0) {
+      const spellings = spellingsOf(call.args)
+      for (const { query, folded } of kept) {
+        const argument = query.argument ?? ''
+        const others = (spellings.get(folded) ?? 0) > 1 || spellings.has(LONG)
+        args.set(argument, this.#keptIn(member(call.args, argument), others))
+      }
+    }
+    return { server, name, at: call.at, args }
+  }
+
+  /** It was let out. The returned function takes it back, once. */
+  add(noted: Noted): () => void {
+    const { server, name, at } = noted
     const tool = this.#tool(server, name)
-    if (tool) this.#change(tool.completed, (completed) => completed.add(call.at))
+    if (tool) this.#change(tool.calls, (calls) => calls.add(at))
+    const undo = this.#keptOf(server, name, tool).map(({ query, values }) => {
+      const kept = noted.args.get(query.argument ?? '')
+      if (kept) return values.add(kept)
+      values.lose()
+      return NOTHING
+    })
+    let taken = false
+    return () => {
+      if (taken) return
+      taken = true
+      if (tool) this.#change(tool.calls, (calls) => calls.remove(at))
+      for (const one of undo) one()
+    }
+  }
+
+  /** One that was added, elsewhere or before, is taken back. */
+  remove({ server, name, at, args }: Noted): void {
+    const tool = this.#tool(server, name)
+    if (tool) this.#change(tool.calls, (calls) => calls.remove(at))
+    for (const { query, values } of this.#keptOf(server, name, tool)) {
+      const kept = args.get(query.argument ?? '')
+      if (kept) values.remove(kept)
+    }
+  }
+
+  complete({ server, name, at }: Omit<Noted, 'args'>): void {
+    const tool = this.#tool(server, name)
+    if (tool) this.#change(tool.completed, (completed) => completed.add(at))
   }
 
   /** What conditions ask of the past: values of arguments are kept from now on for `called_with` queries. */
@@ -120,7 +217,8 @@ export class Task {
       if (this.#tracked.size >= MOST_TRACKED) this.#forgetOthers(keys)
       if (this.#tracked.size >= MOST_TRACKED) return
       const folded = foldTrimmed(query.argument ?? '')
-      this.#tracked.set(key, { query, folded, values: new Values(this.#wasCalled(query)) })
+      const values = new Values({ lost: this.#wasCalled(query) }, this.#spell)
+      this.#tracked.set(key, { query, folded, values })
     }
   }
 
@@ -164,7 +262,17 @@ export class Task {
     return known.tools
   }
 
-  #tool(server: string, name: string): Tool | undefined {
+  /** Which value was meant is not known where there is none under this name, or another beside it under a like name. */
+  #keptIn(value: Json | undefined, others: boolean): Kept {
+    const { words, misses } = value === undefined ? NO_VALUE : keptOf(value, this.#spell)
+    return { words, misses: misses + (others && value !== undefined ? 1 : 0) }
+  }
+
+  #tool(
+    server: string,
+    name: string,
+    tallies?: Pick<Tool, 'calls' | 'completed'>,
+  ): Tool | undefined {
     const key = `${server}\n${name}`
     const known = this.#byName.get(key)
     if (known) return known
@@ -172,8 +280,8 @@ export class Task {
       this.#lost = true
       return undefined
     }
-    const kept = { of: -1, tracked: [] }
-    const tool = { server, name, calls: new Tally(), completed: new Tally(), kept }
+    const { calls, completed } = tallies ?? { calls: new Tally(), completed: new Tally() }
+    const tool = { server, name, calls, completed, kept: { of: -1, tracked: [] } }
     this.#names += key.length
     this.#byName.set(key, tool)
     this.#tools.push(tool)
@@ -217,6 +325,7 @@ export class Task {
 }
 
 const NONE: readonly Tracked[] = []
+const NO_VALUE: Kept = { words: [], misses: 1 }
 const NOTHING = (): void => undefined
 
 /** Stands for all names that are too long, and is none. */
@@ -232,23 +341,19 @@ function spellingsOf(args: JsonObject): ReadonlyMap<string, number> {
   return found
 }
 
-/** Which value was meant is not known where there is none under this name, or another beside it under a like name. */
-function keep(
-  { query, folded, values }: Tracked,
-  args: JsonObject,
-  spellings: ReadonlyMap<string, number>,
-): () => void {
-  const value = member(args, query.argument ?? '')
-  const others = (spellings.get(folded) ?? 0) > 1 || spellings.has(LONG)
-  const undo = [
-    ...(value === undefined ? [] : [values.add(value)]),
-    ...(value === undefined || others ? [values.miss()] : []),
-  ]
-  return () => {
-    for (const one of undo) one()
-  }
-}
-
 function keyOf({ key, argument }: HistoryQuery): string {
   return `${key}\n${argument ?? ''}`
+}
+
+/** Names it, in decisions and on record. */
+export function taskKey({ mandate, agent, task }: TaskName): string {
+  return JSON.stringify([mandate, agent, task])
+}
+
+/** How much happened in it. */
+export function summaryOf(task: Task): Pick<TaskSummary, 'labels' | 'calls' | 'completed'> {
+  const { labels, tools } = task.written
+  const sum = (kind: 'calls' | 'completed'): number =>
+    tools.reduce((total, tool) => total + tool[kind].total, 0)
+  return { labels, calls: sum('calls'), completed: sum('completed') }
 }

@@ -14,45 +14,75 @@ const MOST_IN_A_LIST = 1000
 /** UTF-16 code units of one argument that are compared with care; what is longer may be anything. */
 const MOST_TEXT = 65_536
 
+/** What is kept of one argument of a call. */
+export interface Kept {
+  /** Words for its values, each once. */
+  readonly words: readonly string[]
+  /** Reasons for which it is not known what its value was: there is none, or what cannot be compared, as an object. */
+  readonly misses: number
+}
+
+/** Values as they are written down. */
+export interface WrittenValues {
+  readonly seen: readonly (readonly [word: string, times: number])[]
+  readonly lost: boolean
+  readonly opaque: number
+}
+
+/** How a word is kept: as it is, or as something that says nothing to whoever reads it. Equal for equal words only. */
+export type Spell = (word: string) => string
+
+export const plainly: Spell = (word) => word
+
 export class Values {
-  readonly #seen = new Map<string, number>()
+  readonly #seen: Map<string, number>
+  readonly #spell: Spell
   /** Some that were there are not kept. */
   #lost: boolean
-  /** Calls of which it is not known what their value was: there is none, or what cannot be compared, as an object. */
-  #opaque = 0
+  /** Calls of which it is not known what their value was. */
+  #opaque: number
 
-  /** `lost`: there were some before. */
-  constructor(lost: boolean) {
+  /** As they were written, or without any; `lost`: there were some before. */
+  constructor(
+    { seen = [], lost, opaque = 0 }: Partial<WrittenValues> & { readonly lost: boolean },
+    spell: Spell,
+  ) {
+    this.#seen = new Map(seen)
     this.#lost = lost
+    this.#opaque = opaque
+    this.#spell = spell
   }
 
-  /** The returned function takes it back. Of a list, each element is a value. */
-  add(value: Json): () => void {
-    const { words, opaque } = partsOf(value)
-    const found = opaque ? this.miss() : undefined
+  get written(): WrittenValues {
+    return { seen: [...this.#seen], lost: this.#lost, opaque: this.#opaque }
+  }
+
+  /** The returned function takes it back, and is called once. */
+  add({ words, misses }: Kept): () => void {
+    this.#opaque += misses
     const kept = words.filter((word) => this.#keep(word))
-    return () => {
-      found?.()
-      for (const word of kept) this.#drop(word)
-    }
+    return () => this.remove({ words: kept, misses })
   }
 
-  /** A call whose value is not known. The returned function takes it back, and is called once. */
-  miss(): () => void {
-    this.#opaque += 1
-    return () => {
-      this.#opaque -= 1
-    }
+  /** Takes back what was added, elsewhere or before. */
+  remove({ words, misses }: Kept): void {
+    this.#opaque -= misses
+    for (const word of words) this.#drop(word)
+  }
+
+  /** A call was made whose value nobody kept. */
+  lose(): void {
+    this.#lost = true
   }
 
   /** Was it among them? Undefined where that is not known, or only one that may be taken for it was. */
   has(value: Json | undefined): boolean | undefined {
     if (value === undefined || (typeof value === 'object' && value !== null)) return undefined
-    if (this.#seen.has(wordOf(value))) return true
+    if (this.#seen.has(this.#spell(wordOf(value)))) return true
     const folded = foldedOf(value)
     if (folded === undefined || this.#lost || this.#opaque > 0) return undefined
     const like = [likeWord(folded), textWord(folded), plainWord(folded)]
-    return like.some((word) => this.#seen.has(word)) ? undefined : false
+    return like.some((word) => this.#seen.has(this.#spell(word))) ? undefined : false
   }
 
   /** Gives back the memory that it takes up. */
@@ -81,7 +111,8 @@ export class Values {
 
 type Scalar = Exclude<Json, object> | null
 
-function partsOf(value: Json): { readonly words: readonly string[]; readonly opaque: boolean } {
+/** Of a list, each element is a value. */
+export function keptOf(value: Json, spell: Spell): Kept {
   const items = isList(value) ? value.slice(0, MOST_IN_A_LIST) : [value]
   const words = new Set<string>()
   let opaque = isList(value) && value.length > MOST_IN_A_LIST
@@ -98,7 +129,7 @@ function partsOf(value: Json): { readonly words: readonly string[]; readonly opa
     // What is its own folded form is found by that.
     else if (folded !== String(item)) words.add(likeWord(folded))
   }
-  return { words: [...words], opaque }
+  return { words: [...words].map(spell), misses: opaque ? 1 : 0 }
 }
 
 /** One word for one value, so that `"1"` is not `1`. */

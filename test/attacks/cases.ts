@@ -12,16 +12,19 @@ export interface AttackCase {
   readonly later?: string
 }
 
+const CLOCK = 'test/attacks/clock.test.ts'
 const DEFINITIONS = 'test/attacks/definitions.test.ts'
 const SEVERAL = 'test/e2e/several.test.ts'
 const AGENT = 'test/attacks/agent.test.ts'
 const UPSTREAM = 'test/attacks/upstream.test.ts'
+const FULL_DISK = 'test/attacks/full-disk.test.ts'
 const HTTP = 'test/attacks/http.test.ts'
 const HTTP_UPSTREAM = 'test/attacks/http-upstream.test.ts'
 const WIRE = 'test/attacks/wire.test.ts'
 const POLICIES = 'test/attacks/policies.test.ts'
 const POISONED = 'test/attacks/poisoned.test.ts'
 const RELOAD = 'test/attacks/reload.test.ts'
+const TAMPERING = 'test/attacks/tampering.test.ts'
 const VALUES = 'test/attacks/values.test.ts'
 
 function here(id: string, cls: string, files: readonly string[], later?: string): AttackCase {
@@ -75,7 +78,7 @@ export const CASES: readonly AttackCase[] = [
   here('G21', 'command / shell arguments', [AGENT, HTTP_UPSTREAM]),
   here('G22', 'config file as code', [AGENT, 'test/e2e/commands.test.ts', 'test/cli/lock.test.ts']),
   here('G23', 'id reuse / answer misrouting', [UPSTREAM, HTTP]),
-  comes('G24', 'replay', 'budgets and approvals that survive a restart'),
+  here('G24', 'replay', ['test/e2e/replay.test.ts', CLOCK], 'once-only approvals'),
   here('G25', 'progress-token confusion', [UPSTREAM, HTTP, 'test/e2e/notices.test.ts']),
   here('G26', 'cancellation races', [UPSTREAM, HTTP], 'during an approval'),
   here('G27', 'notification spam', [HTTP]),
@@ -89,24 +92,35 @@ export const CASES: readonly AttackCase[] = [
     HTTP_UPSTREAM,
     HTTP,
   ]),
-  here('G34', 'secrets in logs', ['test/e2e/secrets.test.ts'], 'approval pages'),
+  here(
+    'G34',
+    'secrets in logs',
+    ['test/e2e/secrets.test.ts', 'test/e2e/secrets-at-rest.test.ts', 'test/audit/secrets.test.ts'],
+    'approval pages',
+  ),
   comes('G35', 'approval TOCTOU: arguments', 'approvals'),
   comes('G36', 'approval TOCTOU: world changed', 'approvals'),
   comes('G37', 'approval display spoofing', 'approvals'),
   comes('G38', 'approval flooding', 'approvals and budgets'),
-  comes('G39', 'audit tampering', 'checkpoints and their verification'),
-  here(
-    'G40',
-    'audit completeness',
-    ['test/e2e/audit.test.ts'],
-    'a guard that is killed at any point: the record waits for the kernel, not yet for the disk',
-  ),
-  here('G41', 'clock skew', ['test/pipeline/line.test.ts'], 'budgets, approvals and tokens'),
+  here('G39', 'audit tampering', [TAMPERING, 'test/audit/verify/log.test.ts']),
+  here('G40', 'audit completeness', [
+    'test/e2e/crash.test.ts',
+    FULL_DISK,
+    'test/e2e/audit.test.ts',
+    'test/e2e/state.test.ts',
+  ]),
+  here('G41', 'clock skew', [CLOCK, 'test/pipeline/line.test.ts'], 'approvals and tokens'),
   here(
     'G42',
     'policy reload races',
-    [POLICIES, RELOAD, 'test/cli/policy-keeper.test.ts', 'test/e2e/policies.test.ts'],
-    'mandates that are replaced or revoked, and calls that wait for an approval',
+    [
+      RELOAD,
+      POLICIES,
+      'test/e2e/mandate-file.test.ts',
+      'test/cli/policy-keeper.test.ts',
+      'test/e2e/policies.test.ts',
+    ],
+    'mandates that are replaced while a guard runs, which reads them once, and calls that wait for an approval',
   ),
   here(
     'G43',

@@ -97,6 +97,25 @@ describe.skipIf(process.platform !== 'linux')(
   },
 )
 
+test.each([429, 404, 307, 401, 403])(
+  'a call that is answered with HTTP %i counts: whoever does the work and says so gets no more of a budget',
+  async (status) => {
+    const a = await serving((_, response) => void response.writeHead(status).end())
+    const guard = pool.start({
+      mandate: { tools: { 'a/act': { effect: 'write', limit: '2 per mandate' } } },
+      upstreams: { a: { url: a.url } },
+    })
+    await guard.open()
+    await guard.request('tools/list')
+    const reasons: unknown[] = []
+    for (let n = 0; n < 3; n += 1) reasons.push(reasonOf(await guard.call('act', { n })))
+    const said =
+      status === 401 || status === 403 ? 'credential_unavailable' : 'upstream_unavailable'
+    expect(reasons).toEqual([said, said, 'budget_exhausted'])
+    expect(a.of('tools/call')).toHaveLength(2)
+  },
+)
+
 /** Writes a gibibyte in pieces of 64 KiB; resolves with how much the other end has let it write. */
 function pour(response: ServerResponse): Promise<number> {
   const piece = Buffer.alloc(65_536, 'x')

@@ -2,13 +2,16 @@ import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { keyedDigest, NO_ENTRY } from '../../src/audit/digest.ts'
-import { entryWriter, LONGEST_ENTRY } from '../../src/audit/entry.ts'
+import { entryWriter, LONGEST_ENTRY, type WriteOptions } from '../../src/audit/entry.ts'
+import { Sealer } from '../../src/audit/seal.ts'
 import { instant, sha256 } from '../../src/model/id.ts'
 import { canonical, type JsonObject } from '../../src/model/json.ts'
 import type { EntryBody, RecordHead } from '../../src/model/record.ts'
+import type { Debit } from '../../src/model/state.ts'
 import { refusal } from '../../src/model/verdict.ts'
 import { anyBody } from '../fakes/entry-arbitrary.ts'
 import { call, event, intent, outcome, permit, refused, REQUEST } from '../fakes/entry-body.ts'
+import { commitment, unsealed, unsealedText } from '../fakes/unseal.ts'
 
 const KEY = new Uint8Array(32).fill(7)
 const HEAD: RecordHead = {
@@ -19,19 +22,34 @@ const HEAD: RecordHead = {
 }
 const AT = { seq: 48_213, prev: NO_ENTRY }
 
-function lineOf(body: EntryBody, head = HEAD): string {
-  return entryWriter(head, keyedDigest(KEY))(body, AT)
+interface Written {
+  readonly line: string
+  readonly key: Uint8Array
+  /** With what was sealed in the place of the seal. */
+  readonly entry: JsonObject
+}
+
+function written(body: EntryBody, options: WriteOptions = {}): Written {
+  const sealer = new Sealer()
+  const line = entryWriter(HEAD, keyedDigest(KEY), options, sealer)(body, AT)
+  const { key } = sealer
+  return { line, key, entry: unsealed(line, key) }
+}
+
+function lineOf(body: EntryBody): string {
+  return written(body).line
 }
 
 function read(body: EntryBody): JsonObject {
-  return JSON.parse(lineOf(body)) as JsonObject
+  return written(body).entry
 }
 
 describe('an entry says everything that the moment needs', () => {
   test('an intent', () => {
     const body = intent({ args: { amount: 100, vendor_id: 'v-1' }, facts: { 'args.amount': 100 } })
-    expect(read(body)).toEqual({
-      v: 1,
+    const { entry, key } = written(body)
+    expect(entry).toEqual({
+      v: 2,
       log: 'guard-1',
       seq: 48_213,
       ts: '2026-11-22T02:10:11.482Z',
@@ -49,9 +67,7 @@ describe('an entry says everything that the moment needs', () => {
         definition: 'b'.repeat(64),
         effects: ['write'],
       },
-      args_digest: createHmac('sha256', KEY)
-        .update('{"amount":100,"vendor_id":"v-1"}')
-        .digest('hex'),
+      args_commit: commitment(key, 1, '{"amount":100,"vendor_id":"v-1"}'),
       facts: { 'args.amount': 100 },
       decision: { effect: 'permit', reason: 'permitted', grants: ['tools.vendors/approve'] },
     })
@@ -59,7 +75,7 @@ describe('an entry says everything that the moment needs', () => {
 
   test('an outcome', () => {
     expect(read(outcome('c1', undefined, 1.234_567))).toEqual({
-      v: 1,
+      v: 2,
       log: 'guard-1',
       seq: 48_213,
       ts: '2026-11-22T02:10:11.482Z',
@@ -116,7 +132,7 @@ describe('an entry says everything that the moment needs', () => {
         },
       },
     })
-    expect(late['args_digest']).toMatch(/^[0-9a-f]{64}$/)
+    expect(late['args_commit']).toMatch(/^[0-9a-f]{64}$/)
   })
 
   test('a list, what an upstream asked, and an event name the mandate they happened under', () => {
@@ -169,10 +185,16 @@ describe('a line is canonical', () => {
   test('a writer that has written before says the same as a new one', () => {
     fc.assert(
       fc.property(fc.array(anyBody, { maxLength: 20 }), (bodies) => {
-        const write = entryWriter(HEAD, keyedDigest(KEY))
+        const sealer = new Sealer()
+        const write = entryWriter(HEAD, keyedDigest(KEY), {}, sealer)
         for (const body of bodies) {
-          expect(write(body, AT)).toBe(lineOf(body))
-          expect(write(body, AT)).toBe(lineOf(body))
+          const { args_commit: _, ...expected } = read(body)
+          for (let time = 0; time < 2; time += 1) {
+            const line = write(body, AT)
+            const { args_commit: __, ...entry } = unsealed(line, sealer.key)
+            expect(entry).toEqual(expected)
+            expect(Buffer.byteLength(line)).toBe(Buffer.byteLength(lineOf(body)))
+          }
         }
       }),
     )
@@ -245,17 +267,165 @@ describe('the digest of arguments', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(name, value), { maxLength: 6 }), (members) => {
         const args = Object.fromEntries(members) as JsonObject
-        const expected = createHmac('sha256', KEY).update(canonical(args)).digest('hex')
-        expect(read(intent({ args }))['args_digest']).toBe(expected)
+        const { entry, key } = written(intent({ args }))
+        expect(entry['args_commit']).toBe(commitment(key, 1, canonical(args)))
       }),
     )
   })
 
-  test('does not depend on the order of members', () => {
-    const one = read(intent({ args: { a: 1, b: { d: 2, c: [{ f: 1, e: 2 }] } } }))
-    const other = read(intent({ args: { b: { c: [{ e: 2, f: 1 }], d: 2 }, a: 1 } }))
-    expect(one['args_digest']).toBe(other['args_digest'])
-    expect(read(intent({ args: { a: 2 } }))['args_digest']).not.toBe(one['args_digest'])
+  test('what an agent answered to a question is committed to apart from them', () => {
+    const body = { ...intent({ args: { a: 1 } }), input: { a: 1 } } as EntryBody
+    const { entry, key } = written(body)
+    expect(entry['args_commit']).toBe(commitment(key, 1, '{"a":1}'))
+    expect(entry['input_commit']).toBe(commitment(key, 2, '{"a":1}'))
+  })
+
+  test('of equal arguments no two entries say the same: each has a key of its own', () => {
+    const write = entryWriter(HEAD, keyedDigest(KEY))
+    const lines = Array.from({ length: 500 }, () =>
+      write(intent({ args: { a: 1 }, facts: { a: 1 } }), AT),
+    )
+    const of = (member: string) =>
+      new Set(lines.map((line) => (JSON.parse(line) as JsonObject)[member]))
+    expect([of('args_commit').size, of('sealed').size]).toEqual([500, 500])
+  })
+})
+
+describe('what is sealed', () => {
+  test('opens with the key of the entry, in its own place, and no other way', () => {
+    const { line, key } = written(intent({ facts: { amount: 100 } }))
+    expect(unsealedText(line, key)).toBe('{"facts":{"amount":100}}')
+    expect(() => unsealedText(line, new Uint8Array(32))).toThrow('authenticate')
+    for (const moved of [
+      line.replace('"seq":48213', '"seq":48214'),
+      line.replace('"log":"guard-1"', '"log":"guard-2"'),
+    ])
+      expect(() => unsealedText(moved, key)).toThrow('authenticate')
+  })
+
+  test('an entry without values has no key, and nothing sealed', () => {
+    for (const body of [outcome(), event({ server: 'files' }), refused()]) {
+      const { line, key } = written(body)
+      expect(JSON.parse(line)).not.toHaveProperty('sealed')
+      expect(key.every((byte) => byte === 0)).toBe(true)
+    }
+  })
+
+  test('the URI of a resource, its name nowhere else; the names of tools and prompts stay', () => {
+    const uri = 'file:///people/lee.txt'
+    for (const method of ['resources/read', 'resources/subscribe', 'completion/complete']) {
+      const request = { era: 'modern', method, server: 'files', name: uri } as const
+      for (const body of [intent({ request }), refused(undefined, request)]) {
+        const { line, entry } = written(body)
+        expect(line).not.toContain('lee')
+        expect(entry).toMatchObject({ request: { era: 'modern', method, server: 'files' }, uri })
+      }
+    }
+    const request = { era: 'modern', method: 'prompts/get', server: 'files', name: 'x:y' } as const
+    expect(JSON.parse(lineOf(intent({ request })))).toHaveProperty('request', request)
+  })
+
+  test('why it was refused, and what engines said of it', () => {
+    const policy = {
+      revision: sha256('d'.repeat(64)),
+      engines: [{ engine: 'opa', effect: 'deny' as const, detail: 'zq-1 is too much', tookMs: 1 }],
+    }
+    const body = {
+      ...refused('zq-2 is no vendor'),
+      decision: { ...permit({ a: 'zq-3' }), policy },
+    } as EntryBody
+    const { line, entry } = written(body)
+    expect(line).not.toContain('zq-')
+    expect(entry).toMatchObject({
+      detail: 'zq-2 is no vendor',
+      engines: { opa: 'zq-1 is too much' },
+      facts: { a: 'zq-3' },
+      decision: { policy: { engines: [{ engine: 'opa', effect: 'deny', took_ms: 1 }] } },
+    })
+  })
+})
+
+describe('what stands in clear', () => {
+  test('the trace that a request belongs to, and nothing else that an agent puts in its place', () => {
+    const traceparent = `00-${'4'.repeat(32)}-${'b'.repeat(16)}-01`
+    const request = { ...REQUEST, traceparent }
+    const write = entryWriter(HEAD, keyedDigest(KEY))
+    for (let time = 0; time < 2; time += 1) {
+      const line = write(intent({ request }), AT)
+      expect(JSON.parse(line)).toHaveProperty('request', request)
+      expect(canonical(JSON.parse(line) as JsonObject)).toBe(line)
+    }
+    expect(JSON.parse(write(intent(), AT))).toHaveProperty('request', REQUEST)
+    const odd = written(intent({ request: { ...REQUEST, traceparent: 'zq-1' } }))
+    expect(odd.line).not.toContain('zq-1')
+    expect(odd.entry).toMatchObject({ request: REQUEST, erased: ['request.traceparent'] })
+  })
+
+  test('the counters after a call', () => {
+    const budgets = [
+      {
+        budget: 'budgets.eur',
+        key: '["mandate","m","eur"]',
+        used: 300,
+        limit: 1000,
+        scale: 2,
+        from: call().at,
+        until: instant(call().at + 1000),
+      },
+      { budget: 'calls', key: '["mandate","m","calls"]', used: 1, limit: 5, from: instant(0) },
+    ]
+    const { line, entry } = written({ ...intent(), budgets } as EntryBody)
+    expect(canonical(JSON.parse(line) as JsonObject)).toBe(line)
+    expect(entry['budgets']).toEqual([
+      {
+        budget: 'budgets.eur',
+        key: '["mandate","m","eur"]',
+        used: 300,
+        limit: 1000,
+        scale: 2,
+        from: '2026-11-22T02:10:11.482Z',
+        until: '2026-11-22T02:10:12.482Z',
+      },
+      { budget: 'calls', key: '["mandate","m","calls"]', used: 1, limit: 5 },
+    ])
+  })
+
+  test('a counter that was raised, renamed or begun anew is written as it is now', () => {
+    const write = entryWriter(HEAD, keyedDigest(KEY))
+    const at = call().at
+    const first: Debit & { readonly used: number } = {
+      budget: 'b',
+      key: 'k',
+      amount: 1,
+      used: 1,
+      limit: 5,
+      from: at,
+    }
+    const later = [
+      first,
+      { ...first, amount: 2, used: 2 },
+      { ...first, budget: 'c' },
+      { ...first, limit: 6 },
+      { ...first, scale: 2 },
+      { ...first, until: instant(at + 1000) },
+      { ...first, from: instant(at + 1), until: instant(at + 1000) },
+      first,
+    ]
+    for (const { amount, used, ...of } of later) {
+      const decision = { ...permit(), debits: [{ ...of, amount }] }
+      const body = { ...intent(), budgets: [{ ...of, used }], decision } as EntryBody
+      const line = write(body, AT)
+      expect(canonical(JSON.parse(line) as JsonObject)).toBe(line)
+      const { budget, key, limit, scale, from, until } = of
+      const ends = until === undefined ? {} : { until: new Date(until).toISOString() }
+      const counter = { budget, key, limit, ...(scale !== undefined && { scale }), ...ends }
+      const begins = { from: new Date(from).toISOString() }
+      expect(JSON.parse(line)).toMatchObject({
+        budgets: [{ ...counter, ...begins, used }],
+        decision: { debits: [{ ...counter, ...(until !== undefined && begins), amount }] },
+      })
+      expect(line.includes('"until"')).toBe(until !== undefined)
+    }
   })
 })
 
@@ -277,23 +447,26 @@ describe('arguments stay out of the record', () => {
     )
   })
 
-  test('and a fact is there', () => {
-    const line = lineOf(intent({ args: { a: 'zq-1', b: 'zq-2' }, facts: { 'args.a': 'zq-1' } }))
-    expect(line).toContain('zq-1')
-    expect(line).not.toContain('zq-2')
+  test('and a fact is there for whoever has the key', () => {
+    const { line, entry } = written(
+      intent({ args: { a: 'zq-1', b: 'zq-2' }, facts: { a: 'zq-1' } }),
+    )
+    expect(line).not.toContain('zq-')
+    expect(entry).toMatchObject({ facts: { a: 'zq-1' } })
+    expect(JSON.stringify(entry)).not.toContain('zq-2')
   })
 })
 
 describe('an entry has an end', () => {
   test('the largest facts are cut, named, and the others stay', () => {
     const facts = { 'args.body': 'x'.repeat(70_000), 'args.to': 'lee', 'args.cc': 'y'.repeat(300) }
-    const line = lineOf(intent({ facts }))
+    const { line, entry } = written(intent({ facts }))
     expect(Buffer.byteLength(line)).toBeLessThanOrEqual(LONGEST_ENTRY)
-    expect(JSON.parse(line)).toMatchObject({
+    expect(entry).toMatchObject({
       facts: { 'args.to': 'lee', 'args.cc': 'y'.repeat(300) },
       erased: ['facts.args.body'],
     })
-    expect(JSON.parse(line)).not.toHaveProperty(['facts', 'args.body'])
+    expect(entry).not.toHaveProperty(['facts', 'args.body'])
   })
 
   test('inside nested facts too, whether of a refusal or an event', () => {
@@ -310,16 +483,21 @@ describe('an entry has an end', () => {
     const facts = Object.fromEntries(
       Array.from({ length: 1000 }, (_, index) => [`args.field${index}`, 'x'.repeat(100)]),
     )
-    expect(read(intent({ facts }))).toMatchObject({ facts: {}, erased: ['facts'] })
+    expect(read(intent({ facts }))).toMatchObject({ erased: ['facts'] })
+    expect(read(intent({ facts }))).not.toHaveProperty('facts')
   })
 
   test('at every length around the limit the entry fits, is canonical, and says whether it was cut', () => {
-    const room = LONGEST_ENTRY - Buffer.byteLength(lineOf(intent({ facts: { body: '' } })))
-    for (let length = room - 3; length <= room + 3; length += 1) {
-      const line = lineOf(intent({ facts: { body: 'x'.repeat(length) } }))
+    // Base64 takes four bytes for three.
+    const bare = '{"facts":{"body":""}}'.length + 16
+    const others =
+      Buffer.byteLength(lineOf(intent({ facts: { body: '' } }))) - 4 * Math.ceil(bare / 3)
+    const room = Math.floor((LONGEST_ENTRY - others) / 4) * 3 - bare
+    for (let length = room - 4; length <= room + 4; length += 1) {
+      const { line, entry } = written(intent({ facts: { body: 'x'.repeat(length) } }))
       expect(Buffer.byteLength(line)).toBeLessThanOrEqual(LONGEST_ENTRY)
       expect(canonical(JSON.parse(line) as JsonObject)).toBe(line)
-      expect(line.includes('"erased":["facts.body"]')).toBe(length > room)
+      expect(entry['erased']).toEqual(length > room ? ['facts.body'] : undefined)
     }
   })
 

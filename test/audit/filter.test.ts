@@ -17,7 +17,10 @@ async function itemsOf(bodies: readonly EntryBody[], log = 'one'): Promise<reado
     folder: '/log',
     log,
     entry,
+    content: 'none',
     line: memory.lines[index] ?? '',
+    file: 'audit-0.jsonl',
+    offset: 0,
     time: entry.ts,
   }))
 }
@@ -163,7 +166,10 @@ describe('rows', () => {
             folder: '/log',
             log: 'x',
             entry,
+            content: 'none',
             line: '',
+            file: '',
+            offset: 0,
             time: entry.ts,
           })
           for (const row of [...rows, ...joiner.unsettled()])

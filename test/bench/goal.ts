@@ -1,5 +1,8 @@
 /** The targets of the house, beside what was measured. A goal that is missed is a fact, never a failure. */
 import type { DecideResult } from './decide.ts'
+import type { WaitResult } from './evidence/append.ts'
+import { evidenceGoals, heldGoals, heldMemoryGoals } from './evidence/goal.ts'
+import type { EvidenceResult } from './evidence/run.ts'
 import { httpGoals, type HttpMeasured } from './http/goal.ts'
 import type { MemoryResult } from './memory.ts'
 import { policyGoals } from './policy/goal.ts'
@@ -12,8 +15,11 @@ export interface Measured extends HttpMeasured {
   readonly decide?: readonly DecideResult[]
   readonly policy?: PolicyResult
   readonly stdio?: readonly TurnsResult[]
+  /** Of the disk that the record of the stdio section is on. */
+  readonly stdioWait?: WaitResult
   readonly startup?: readonly StartupResult[]
   readonly memory?: readonly MemoryResult[]
+  readonly evidence?: EvidenceResult
 }
 
 export interface Goal {
@@ -40,8 +46,11 @@ export function goals(measured: Measured): readonly Goal[] {
     ...(measured.decide ? decideGoals(measured.decide) : []),
     ...(measured.policy ? policyGoals(measured.policy) : []),
     ...(measured.stdio ? stdioGoals(measured.stdio) : []),
+    ...(measured.stdio ? heldGoals(measured.stdio, measured.stdioWait) : []),
     ...(measured.startup ? startupGoals(measured.startup) : []),
     ...(measured.memory ? memoryGoals(measured.memory) : []),
+    ...(measured.memory ? heldMemoryGoals(measured.memory) : []),
+    ...(measured.evidence ? evidenceGoals(measured.evidence) : []),
     ...httpGoals(measured),
   ].map(judge)
 }

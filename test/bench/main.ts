@@ -1,8 +1,11 @@
 /** `npm run bench`: measures what a guarded call costs and prints it beside what was aimed for. Asserts no time. */
+import { join } from 'node:path'
 import { arch, cpus, loadavg, platform, release } from 'node:os'
 import { killAll } from './child.ts'
 import { open } from './client.ts'
 import { runDecide } from './decide-process.ts'
+import { evidenceText } from './evidence/report.ts'
+import { printed, runEvidence } from './evidence/run.ts'
 import { goals, type Measured } from './goal.ts'
 import { profileHttp } from './http/profile.ts'
 import { httpReport, httpSections, type HttpResults, type Row } from './http/run.ts'
@@ -10,6 +13,7 @@ import { httpFromSource } from './http/target.ts'
 import { measureMemory } from './memory.ts'
 import { figure } from './numbers.ts'
 import {
+  evidencePlan,
   HELP,
   memoryPlan,
   policyPlan,
@@ -33,7 +37,10 @@ import {
   other,
   peers,
   recordSize,
+  sourcePath,
   underPolicies,
+  withBudget,
+  withWrites,
   type RecordSize,
   type Target,
   type Workshop,
@@ -69,11 +76,12 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Over HTTP where that is the only section asked for. */
+/** Over HTTP, or under budgets, where that is the only section asked for. */
 async function profile(options: Options, workshop: Workshop): Promise<number> {
   const calls = options.quick ? 50_000 : 300_000
-  const overHttp = options.sections.length === 1 && options.sections[0] === 'http'
-  const stdio = fromSource(workshop)
+  const only = options.sections.length === 1 ? options.sections[0] : undefined
+  const overHttp = only === 'http'
+  const stdio = only === 'evidence' ? withBudget(workshop, sourcePath()) : fromSource(workshop)
   const { name, missing } = overHttp ? httpFromSource(workshop) : stdio
   if (missing !== undefined) {
     process.stderr.write(`bench: ${name}: ${missing}\n`)
@@ -95,13 +103,19 @@ async function measure(options: Options, workshop: Workshop): Promise<number> {
   const { against } = options
   const builds = against === undefined ? [] : [other(against, workshop)]
   const guards = [chaperone(workshop), ...builds, ...peers(workshop)]
+  const held = [withWrites(workshop), withBudget(workshop)]
   const sections: Readonly<Record<Section, () => Promise<void>>> = {
     decide: () => decideSection(options, results),
     policy: () => policySection(options, results),
     stdio: () =>
-      stdioSection(options, [...baselines(), ...guards, underPolicies(workshop)], results),
+      stdioSection(options, [...baselines(), ...guards, ...held, underPolicies(workshop)], {
+        results,
+        folder: join(workshop.folder, 'waits'),
+      }),
     startup: () => startupSection(options, [...baselines(), ...guards], results),
-    memory: () => memorySection(options, [...baselines(), ...guards], results),
+    memory: () =>
+      memorySection(options, [...baselines(), ...guards, withBudget(workshop)], results),
+    evidence: () => evidenceSection(options, workshop, results),
     ...httpSections({
       options,
       workshop,
@@ -134,10 +148,20 @@ async function policySection(options: Options, results: Writable<Results>): Prom
 async function stdioSection(
   options: Options,
   targets: readonly Target[],
-  results: Writable<Results>,
+  { results, folder }: { readonly results: Writable<Results>; readonly folder: string },
 ): Promise<void> {
   results.stdio = await measureStdio(targets, stdioPlan(options.quick), say)
   noteGaps('stdio', results.stdio, results)
+  results.stdioWait = await printed(options.quick)('wait', folder)
+}
+
+async function evidenceSection(
+  { quick }: Options,
+  { folder }: Workshop,
+  results: Writable<Results>,
+): Promise<void> {
+  const how = { plan: evidencePlan(quick), print: printed(quick) }
+  results.evidence = await runEvidence(join(folder, 'evidence'), how, say)
 }
 
 async function startupSection(
@@ -223,6 +247,7 @@ function text(results: Results): string {
     ...(record ? [recordText(record)] : []),
     ...(results.startup ? [startupText(results.startup)] : []),
     ...(results.memory ? [memoryText(bareMb ?? Number.NaN, results.memory)] : []),
+    ...(results.evidence ? [evidenceText(results.evidence)] : []),
     ...httpReport(results),
     goalsText(goals(results)),
     ...results.gaps.map((gap) => `could not measure ${gap}`),

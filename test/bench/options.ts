@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { DecidePlan } from './decide.ts'
+import type { EvidencePlan } from './evidence/run.ts'
 import type { CrowdPlan } from './http/memory.ts'
 import type { HostilePlan } from './http/scene.ts'
 import type { MemoryPlan } from './memory.ts'
@@ -14,6 +15,7 @@ export const SECTIONS = [
   'stdio',
   'startup',
   'memory',
+  'evidence',
   'http',
   'http-startup',
   'http-memory',
@@ -46,7 +48,7 @@ export const HELP: string = `Usage: npm run bench -- [options]
   --peers       over HTTP, proxies from npm beside ours; installed once, pinned, into node_modules/.cache
   --against F   F is the chaperone.js of another build, measured beside this one
   --profile     instead of measuring: where the guard's CPU goes, function by function, 64 calls in flight;
-                over HTTP with --only http
+                over HTTP with --only http, of a guard that holds budgets with --only evidence
   --json        every figure and ratio as one JSON document on stdout (npm run --silent bench -- --json)
   --help        this text
 
@@ -166,5 +168,27 @@ export function policyPlan(quick: boolean): PolicyPlan {
     },
     loads: quick ? 1 : 5,
     runs: quick ? 5 : 15,
+  }
+}
+
+/** A million entries take about 800 MB in the temporary folder, and their index half of that. */
+export function evidencePlan(quick: boolean): EvidencePlan {
+  return {
+    append: {
+      windows: quick ? 3 : 9,
+      entries: quick ? 6_400 : 25_600,
+      warmUp: quick ? 12_800 : 51_200,
+    },
+    waits: quick ? 200 : 1_000,
+    record: {
+      entries: quick ? 50_000 : 1_000_000,
+      proofs: quick ? 20 : 200,
+      questions: quick ? 5 : 20,
+    },
+    store: {
+      pairs: quick ? 10_000 : 100_000,
+      warmUp: quick ? 2_000 : 10_000,
+      asks: quick ? 20_000 : 200_000,
+    },
   }
 }

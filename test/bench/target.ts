@@ -32,6 +32,10 @@ export const DIRECT = 'direct'
 export const PIPE = 'byte pipe'
 export const RELAY = 'parsing relay'
 export const CHAPERONE = 'chaperone'
+/** Its calls change the world: each waits for the disk before it leaves. */
+export const WRITES = 'chaperone, writes'
+/** Each of its calls takes from two budgets. */
+export const BUDGET = 'chaperone, budget'
 export const POLICIES = 'chaperone, policies'
 
 /** The upstream lists twenty tools; the mandate grants `approve` and `read_*`, the other nine are hidden. */
@@ -82,7 +86,10 @@ export function openWorkshop(): Workshop {
   const stateDir = join(folder, 'state')
   const upstreams = { mcpServers: { bench: { command: UPSTREAM[0], args: UPSTREAM.slice(1) } } }
   writeFileSync(join(folder, 'mcp.json'), JSON.stringify(upstreams, null, 2))
-  writeFileSync(join(folder, 'mandate.yaml'), mandateText(Date.now()))
+  const mandate = mandateText(Date.now())
+  writeFileSync(join(folder, MANDATE), mandate)
+  writeFileSync(join(folder, WRITING), mandate.replace('    effect: read', '    effect: write'))
+  writeFileSync(join(folder, BUDGETED), `${mandate}${BUDGETS}`)
   writeFileSync(join(folder, 'intercept.yaml'), INTERCEPT_POLICY)
   return {
     folder,
@@ -90,6 +97,16 @@ export function openWorkshop(): Workshop {
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
+
+const MANDATE = 'mandate.yaml'
+const WRITING = 'mandate-writes.yaml'
+const BUDGETED = 'mandate-budget.yaml'
+
+/** A count and an amount, which a million calls do not exhaust. */
+const BUDGETS = `budgets:
+  - { id: calls, limit: 1000000000, per: day, timezone: Europe/Berlin }
+  - { id: eur, of: [bench/approve], amount: args.amount, scale: 2, limit: 9000000000000.00, per: mandate }
+`
 
 /** Argument rules of the usual kinds and a condition on the tool that is called; hidden tools beside it. */
 function mandateText(now: number): string {
@@ -122,6 +139,18 @@ export function chaperone(workshop: Workshop): Target {
   return build(CHAPERONE, 'chaperone', bundlePath(), workshop)
 }
 
+/** The same tools, but a call of them waits for the disk. */
+export function withWrites(workshop: Workshop): Target {
+  const stateDir = join(workshop.folder, 'state-writes')
+  return build(WRITES, 'chaperone', bundlePath(), { ...workshop, stateDir }, WRITING)
+}
+
+/** The same tools, but a call of them is held in the store that all guards share, and settled there. */
+export function withBudget(workshop: Workshop, bundle: string = bundlePath()): Target {
+  const stateDir = join(workshop.folder, 'state-budget')
+  return build(BUDGET, 'chaperone', bundle, { ...workshop, stateDir }, BUDGETED)
+}
+
 /** The same under the starter policies, which know no agent of the bench's name until they are told. */
 export function underPolicies(workshop: Workshop): Target {
   const folder = join(workshop.folder, 'starter')
@@ -151,9 +180,14 @@ export function sourcePath(): string {
   return fileURLToPath(new URL('../../src/bin/chaperone.ts', import.meta.url))
 }
 
-function build(name: string, kind: Target['kind'], bundle: string, workshop: Workshop): Target {
-  const { folder, stateDir } = workshop
-  const files = ['--mandate', join(folder, 'mandate.yaml'), '--upstreams', join(folder, 'mcp.json')]
+function build(
+  name: string,
+  kind: Target['kind'],
+  bundle: string,
+  { folder, stateDir }: Workshop,
+  mandate: string = MANDATE,
+): Target {
+  const files = ['--mandate', join(folder, mandate), '--upstreams', join(folder, 'mcp.json')]
   const line = node(bundle, 'run', ...files, '--agent', 'bench-agent', '--state-dir', stateDir)
   if (existsSync(bundle)) return { name, kind, line }
   return { name, kind, line, missing: `no \`${bundle}\`: run \`npm run build\`` }

@@ -231,22 +231,43 @@ describe("the guard's own files", () => {
     [0, 'nothing is kept', undefined],
     [0, 'only what an upstream wanted is', 'a.challenge'],
     [1, 'a login is', 'a.json'],
-  ])(
-    '%i for a mandate through which it could read the state while %s',
-    async (exit, _what, kept) => {
-      const reads = MANDATE.replace('effect: write', 'effect: read')
-      here.write('m.yaml', reading(reads, `${here.folder}/state`))
-      if (kept !== undefined) here.write(`../state/credentials/${kept}`, '{}')
-      const { code, ids, started } = await checkJson(undefined, offered)
-      expect([code, ids]).toEqual([exit, exit === 0 ? [] : ['error own_secrets_readable']])
-      expect(started.length > 0).toBe(exit === 0)
-    },
-  )
+  ])('%i for a mandate through which it could read logins while %s', async (exit, _what, kept) => {
+    const reads = MANDATE.replace('effect: write', 'effect: read')
+    here.write('m.yaml', reading(reads, `${here.folder}/state/credentials`))
+    if (kept !== undefined) here.write(`../state/credentials/${kept}`, '{}')
+    const { code, ids, started } = await checkJson(undefined, offered)
+    expect([code, ids]).toEqual([exit, exit === 0 ? [] : ['error own_secrets_readable']])
+    expect(started.length > 0).toBe(exit === 0)
+  })
+
+  test('a mandate through which it could read the keys of the record is refused, before there are any', async () => {
+    const reads = MANDATE.replace('effect: write', 'effect: read')
+    here.write('m.yaml', reading(reads, `${here.folder}/state`))
+    const { code, ids, started } = await checkJson(undefined, offered)
+    expect([code, ids, started]).toEqual([1, ['error own_secrets_readable'], []])
+    const named = ['--mandate', 'm.yaml', '--allow-writable', `${here.folder}/state`]
+    expect((await check(named, offered)).code).toBe(0)
+  })
+
+  test('the key that the settings name is out of bounds wherever it lies', async () => {
+    here.write('chaperone.yaml', 'audit: { key: ../keys/sign.pem }')
+    for (const effect of ['read', 'write']) {
+      const text = MANDATE.replace('effect: write', `effect: ${effect}`)
+      here.write('m.yaml', reading(text, `${here.folder}/keys`))
+
+      const { code, err, out, started } = await check(['--mandate', 'm.yaml'], offered)
+      expect([code, started]).toEqual([1, []])
+      const said = out + err
+      expect(said).toContain('could read what it must never see')
+      expect(said.includes('could write the guard')).toBe(effect === 'write')
+      expect(said).toContain('/keys/sign.pem')
+    }
+  })
 
   test('and the state is one of them', async () => {
     here.write('m.yaml', writing(`${here.folder}/state/log`))
     const { code, ids } = await checkJson(undefined, offered)
-    expect([code, ids]).toEqual([1, ['error own_files_writable']])
+    expect([code, ids]).toEqual([1, ['error own_files_writable', 'error own_secrets_readable']])
   })
 })
 

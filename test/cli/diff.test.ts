@@ -133,3 +133,49 @@ test('an engine that decides by another file, and one that is asked about less',
     'widened  engine:cedar: effects: no longer any but `send`',
   )
 })
+
+test('says of budgets what was added, removed, raised, lowered, and what counts now', async () => {
+  const budgets = (...rows: readonly string[]): string =>
+    `policy: pay\nbudgets:\n${rows.map((row) => `  - { ${row} }\n`).join('')}`
+  const eur = 'amount: args.amount, scale: 2, per: day'
+  here.write(
+    'old.yaml',
+    budgets(
+      'id: gone, limit: 5, per: hour',
+      `id: more, ${eur}, limit: 10.00`,
+      'id: less, limit: 50, per: mandate',
+      'id: wider, limit: 5, per: hour, of: [pay/*]',
+      'id: daily, limit: 5, per: hour',
+      'id: cents, amount: args.amount, scale: 0, limit: 7, per: day',
+      'id: same, limit: 1, per: day',
+      'id: shadow, limit: 1, per: day',
+    ),
+  )
+  here.write(
+    'new.yaml',
+    budgets(
+      'id: new, limit: 7, per: minute, each: everyone',
+      `id: more, ${eur}, limit: 10.50`,
+      'id: less, limit: 49, per: mandate',
+      'id: wider, limit: 5, per: hour, of: [pay/send]',
+      'id: daily, limit: 5, per: day, timezone: Europe/Berlin',
+      'id: cents, amount: args.amount, scale: 2, limit: 7.00, per: day',
+      'id: same, limit: 1, per: day',
+      'id: shadow, limit: 1, per: day, mode: shadow',
+    ),
+  )
+  const { code, out } = await diff('old.yaml', 'new.yaml')
+  expect(code).toBe(0)
+  expect(out.replaceAll(/ \((?:old|new)\.yaml:\d+\)/g, '').split('\n')).toEqual([
+    'widened  pay#gone: removed: 5 calls an hour, by the agent',
+    'widened  pay#more: raised: it was 10.00 a day, by the agent, now 10.50 a day, by the agent',
+    'widened  pay#shadow: in shadow now: it takes nothing',
+    'widened  pay#wider: tools, resources and prompts: no longer `pay/*`',
+    'unclear  pay#cents: the decimal places changed, and what was counted before means something else: it was 7 a day, by the agent, now 7.00 a day, by the agent',
+    'unclear  pay#daily: it was 5 calls an hour, by the agent, now 5 calls a day in Europe/Berlin, by the agent',
+    'narrowed pay#less: lowered: it was 50 calls in all, by the agent, now 49 calls in all, by the agent',
+    'narrowed pay#new: added: 7 calls a minute, by everybody together',
+    'widened: 4, narrowed: 2, unclear: 2',
+    '',
+  ])
+})

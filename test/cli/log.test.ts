@@ -368,3 +368,18 @@ describe('rules of policies', () => {
     ])
   })
 })
+
+describe('--format ocsf', () => {
+  test('writes one event of OCSF a line for what is shown, and nothing else', async () => {
+    const { exit, out } = await log(['--format', 'ocsf'])
+    const events = out.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+    expect(exit).toBe(0)
+    expect(events.map((event) => event['class_uid'])).toEqual([6003, 6003, 6003, 6003])
+    const all = await log(['--format', 'ocsf', '--all'])
+    expect(all.out.length).toBe(6)
+  })
+
+  test('another format is a usage error', async () => {
+    expect((await log(['--format', 'cef'])).exit).toBe(2)
+  })
+})

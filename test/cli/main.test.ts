@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { Command } from '../../src/cli/io.ts'
-import { COMMANDS, type CommandRow, main } from '../../src/cli/main.ts'
+import type { Command, CommandRow } from '../../src/cli/io.ts'
+import { COMMANDS, main } from '../../src/cli/main.ts'
 import { type FaultCode, GuardError } from '../../src/model/error.ts'
 import { fakeIo } from './io.fake.ts'
 

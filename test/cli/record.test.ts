@@ -1,5 +1,5 @@
 /** The record as the settings of a guard say. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { openRecord, startFacts } from '../../src/cli/record.ts'
 import { readSettings } from '../../src/config/settings.ts'
 import { HEAD } from '../fakes/audit-log.ts'
 import { intent } from '../fakes/entry-body.ts'
+import { openedEntries } from '../fakes/unseal.ts'
 
 let state: string
 beforeEach(() => {
@@ -27,10 +28,7 @@ test.each([
     const { log, record } = openRecord(settings, { env: {} }, { agent, assurance, mandate })
     await log.append(intent({ args: { to: 'lee' } }))
     await log.close()
-    const entry = JSON.parse(readFileSync(join(record, 'audit-0.jsonl'), 'utf8')) as {
-      args?: object
-    }
-    expect(entry.args).toEqual(args)
+    expect(openedEntries(record)[0]?.['args']).toEqual(args)
     expect(startFacts(settings, [])['capture']).toBe(args && 'arguments')
   },
 )

@@ -390,7 +390,7 @@ describe('the record', () => {
     )
     const path = join(record.log, 'audit-0.jsonl')
     const text = readFileSync(path, 'utf8')
-    const forged = text.replace('"to":"a@', '"to":"c@')
+    const forged = text.replace('"name":"send"', '"name":"read"')
     expect(forged).not.toBe(text)
     writeFileSync(path, forged)
     mkdirSync(join(folder, 'other'))
@@ -473,4 +473,43 @@ test('a tool that was hidden and would be shown is told, and fails whatever it i
     newly_permitted: 0,
   })
   expect(await against(hiding, fail)).toMatchObject({ exit: 0, refused_before: 2, shown_now: 0 })
+})
+
+describe('budgets of the revision', () => {
+  const budget = (row: string): Files => ({ 'p.yaml': `policy: p\nbudgets: [${row}]\n` })
+
+  test('are counted over the record, in its order', async () => {
+    await recorded([['mail/send', A], ['mail/send', B], ['mail/read'], ['mail/send', A]])
+    const found = await against(budget('{ id: mails, of: [mail/send], limit: 2, per: mandate }'))
+    expect(found).toMatchObject({ newly_denied: 1, unchanged: 3, unknown: 0 })
+    expect(found.examples['newly_denied']).toMatchObject([
+      { call: 'i-4', would_be: ['budget_exhausted'], by: ['p#mails'] },
+    ])
+    const enough = await against(budget('{ id: mails, of: [mail/send], limit: 3, per: mandate }'))
+    expect(enough).toMatchObject({ newly_denied: 0, unchanged: 4 })
+    const shadow = budget('{ id: mails, limit: 1, per: mandate, mode: shadow }')
+    expect(await against(shadow)).toMatchObject({ newly_denied: 0, unchanged: 4 })
+  })
+
+  test('begin anew with their windows', async () => {
+    record = await keptRecord({ mandate: MANDATE, tools: TOOLS, policies: NONE })
+    for (let calls = 0; calls < 3; calls += 1) {
+      await record.call('mail/send', A)
+      record.clock.advance(60_000)
+    }
+    await record.close()
+    const tight = budget('{ id: mails, limit: 1, per: minute }')
+    expect(await against(tight)).toMatchObject({ newly_denied: 0, unchanged: 3 })
+    const wide = budget('{ id: mails, limit: 1, per: mandate }')
+    expect(await against(wide)).toMatchObject({ newly_denied: 2, unchanged: 1 })
+  })
+
+  test('an amount that is not kept leaves it open', async () => {
+    await recorded([
+      ['mail/read', { count: 5 }],
+      ['mail/read', { count: 6 }],
+    ])
+    const counts = budget('{ id: counts, of: [mail/read], amount: args.count, limit: 1, per: day }')
+    expect(await against(counts)).toMatchObject({ unknown: 2, newly_denied: 0 })
+  })
 })

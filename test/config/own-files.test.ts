@@ -278,7 +278,9 @@ test('a tool that runs programs is warned of: no folder bounds it', () => {
 })
 
 describe('logins', () => {
-  const logins = [{ path: '/var/lib/chaperone/credentials', what: 'the logins in' }]
+  const logins = [
+    { path: '/var/lib/chaperone/credentials', what: 'the logins in', lent: true },
+  ] as const
   const readable = (tools: Record<string, string>, upstream: Upstream = files()) =>
     refuseReadable(
       logins,
@@ -286,6 +288,7 @@ describe('logins', () => {
         mandate: mandateOf(Object.entries(tools).map(([target, yaml]) => grantOf(target, yaml))),
         upstreams: [upstream],
       },
+      ['/var', '/var/lib', '/var/lib/chaperone', '/var/lib/chaperone/credentials'],
       plainDisk,
     )
 
@@ -311,7 +314,9 @@ describe('logins', () => {
     expect(others).toEqual([])
     expect(problem).toMatchObject({ level: 'error', id: 'own_secrets_readable' })
     expect(problem?.message).toContain('the logins in `/var/lib/chaperone/credentials`')
+    // Nothing lifts it, whatever else was permitted by name.
     expect(problem?.remedy).toContain('--state-dir')
+    expect(problem?.remedy).not.toContain('--allow-writable')
   })
 
   test.each([
@@ -334,7 +339,7 @@ describe('logins', () => {
   ])('are read as a resource %s', (name, upstream, count) => {
     const grant = { ...grantOf('files/x', '{}'), kind: 'resource', name } as const
     const authority = { mandate: mandateOf([grant]), upstreams: [upstream] }
-    expect(refuseReadable(logins, authority, plainDisk)).toHaveLength(count)
+    expect(refuseReadable(logins, authority, [], plainDisk)).toHaveLength(count)
   })
 
   test.each([
@@ -345,6 +350,71 @@ describe('logins', () => {
     ['no path at all', '{ effect: read, args: {} }'],
   ])('are not reached through %s', (_what, grant) => {
     expect(readable({ 'files/read_file': grant }, files('/var'))).toEqual([])
+  })
+})
+
+describe('keys of the record', () => {
+  const keys = [
+    { path: '/var/lib/chaperone/log.key', what: 'the key', endings: ['key'] },
+    { path: '/var/lib/chaperone/log', what: 'the keys in', endings: ['bin', 'key'] },
+  ]
+  const readable = (constraint: string, allowed: readonly string[] = []) =>
+    refuseReadable(
+      keys,
+      {
+        mandate: mandateOf([
+          grantOf('files/read_file', `{ effect: read, args: { path: ${constraint} } }`),
+        ]),
+        upstreams: [files()],
+      },
+      allowed,
+      plainDisk,
+    )
+
+  test.each([
+    ['{ path: { under: /var/lib } }', 'reaches the key `/var/lib/chaperone/log.key`, the keys in'],
+    ['{ equals: /var/lib/chaperone/log.key }', 'reaches the key `/var/lib/chaperone/log.key`'],
+    ['{ path: { under: /var/lib/chaperone/log/a, ext: bin } }', 'reaches the keys in'],
+    ['{ prefix: /var/lib/chaperone/log/a/keys- }', 'reaches the keys in'],
+  ])('are not read through %s', (constraint, reached) => {
+    const [problem, ...others] = readable(constraint)
+    expect(others).toEqual([])
+    expect(problem).toMatchObject({ level: 'error', id: 'own_secrets_readable' })
+    expect(problem?.message).toContain(reached)
+  })
+
+  test.each([
+    '{ path: { under: /var/lib, ext: md } }',
+    '{ path: { under: /var/lib/chaperone/log, ext: [jsonl] } }',
+    '{ path: { under: /var/lib/other } }',
+  ])('are not reached through %s', (constraint) => {
+    expect(readable(constraint)).toEqual([])
+  })
+
+  test('one is lifted by its name, or that of the folder, and only that one', () => {
+    const under = (path: string) => `{ path: { under: ${path} } }`
+    const [one] = readable(under('/var/lib'), ['/var/lib/chaperone/log'])
+    expect(one?.message).toMatch(/reaches the key `[^`]+`$/)
+    expect(one?.remedy).toContain('--allow-writable /var/lib/chaperone/log.key')
+    expect(readable(under('/var/lib'), ['/var/lib'])).toEqual([])
+    expect(readable(under('/var/lib'), ['/var/lib/chaperone'])).toHaveLength(1)
+    expect(
+      readable('{ equals: /var/lib/chaperone/log.key }', ['/var/lib/chaperone/log.key']),
+    ).toEqual([])
+  })
+
+  test('what is lent stays out of reach where keys beside it are permitted', () => {
+    const lent = {
+      path: '/var/lib/chaperone/credentials',
+      what: 'the logins in',
+      lent: true,
+    } as const
+    const mandate = mandateOf([
+      grantOf('files/read_file', '{ effect: read, args: { path: { path: { under: /var } } } }'),
+    ])
+    const authority = { mandate, upstreams: [files()] }
+    const [problem] = refuseReadable([...keys, lent], authority, ['/var'], plainDisk)
+    expect(problem?.message).toMatch(/: `\/var` in its constraint reaches the logins in `[^`]+`$/)
   })
 })
 
@@ -399,6 +469,17 @@ describe('policies that are in force', () => {
     expect(reachedBy('/srv/guard/policies', 'yaml')).toHaveLength(1)
     expect(reachedBy('/srv/guard/policies', 'wasm')).toEqual([])
   })
+})
+
+test('whoever could write the store could give back what was used or taken back', () => {
+  for (const constraint of [
+    '{ equals: /var/lib/chaperone/state.db }',
+    '{ equals: /var/lib/chaperone/state.db-wal }',
+    '{ path: { under: /var/lib/chaperone, ext: [db] } }',
+  ])
+    expect(refused({ 'files/write_file': `args: { path: ${constraint} }` })).toEqual([
+      expect.stringContaining('reaches the state `/var/lib/chaperone`'),
+    ])
 })
 
 test('whoever could write the state could set the risk posture', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { findPolicies } from '../../src/config/policies-place.ts'
-import { readSettings } from '../../src/config/settings.ts'
+import { readServeSettings, readSettings } from '../../src/config/settings.ts'
 import { loadSettingsFile, type SettingsUse } from '../../src/config/settings-file.ts'
 import { Problems, problemText } from '../../src/model/document.ts'
 
@@ -24,7 +24,7 @@ const WHOLE = `
 policies: guardrails
 risk: elevated
 environment: prod
-audit: { capture: arguments }
+audit: { capture: arguments, rotate: 8MiB, key: keys/log.pem, fields: { "v/*": { iban: hash, bank.city: clear } } }
 webhooks:
   security: { url: "\${HOOK_URL}", secret: "\${HOOK_SECRET}" }
   local: { url: "http://127.0.0.1:9000/hook", secret: "\${env:HOOK_SECRET}" }
@@ -39,7 +39,21 @@ test('reads all of it, paths from its own folder', () => {
     risk: 'elevated',
     environment: 'prod',
     capture: 'arguments',
+    audit: {
+      rotateBytes: 8 * 1024 * 1024,
+      key: join(folder, 'keys/log.pem'),
+      fields: new Map([
+        [
+          'v/*',
+          new Map([
+            ['iban', 'hash'],
+            ['bank.city', 'clear'],
+          ]),
+        ],
+      ]),
+    },
   })
+  expect(readSettings({}, {}, '/desk', read).audit).toEqual(read.audit)
   expect([...read.webhooks.values()]).toMatchObject([
     { name: 'security', url: 'https://hooks.example/T0/B1', secret: SECRET, place: { line: 7 } },
     { name: 'local', url: 'http://127.0.0.1:9000/hook', secret: SECRET },
@@ -91,7 +105,21 @@ describe('says what is wrong, where, and what to do', () => {
     ],
     ['policies: []', '1:11: `policies` must be a text (put it in quotes)'],
     ['policies: " "', '1:11: `policies` is empty (name a folder, or leave it out)'],
-    ['audit: true', '1:8: `audit` must be a map (it has capture)'],
+    ['audit: true', '1:8: `audit` must be a map (it has capture, fields, rotate, key)'],
+    ['audit: { rotate: 1KiB }', '1:18: `rotate` is no size of a file (write 64MiB; 1MiB to 1GiB)'],
+    ['audit: { key: "" }', '1:15: `key` is empty (name a file, or leave it out)'],
+    [
+      'audit: { fields: { "vendors/approve": { iban: hsh } } }',
+      '1:47: `hsh` is no class of a field (did you mean `hash`?)',
+    ],
+    [
+      'audit: { fields: { approve: { iban: hash } } }',
+      '1:20: `approve` names no tool (write `server/tool`, with `*` for any text)',
+    ],
+    [
+      'audit: { fields: { "a/b": { args.iban: hash } } }',
+      '1:29: `args.iban` names no field (write its path within the arguments, such as `vendor.iban`)',
+    ],
     [
       'audit: { captures: arguments }',
       '1:10: `captures` is no member of `audit` (did you mean `capture`?)',
@@ -198,5 +226,78 @@ describe('where the policies are', () => {
     rmSync(beside)
     writeFileSync(beside, '')
     expect(found()).toHaveLength(2)
+  })
+})
+
+describe('metrics', () => {
+  test('have a place of their own on this machine, unless another is said', () => {
+    expect(load('metrics: {}').metrics).toEqual({ host: '127.0.0.1', port: 9464, hosts: [] })
+    const wide = load('metrics: { host: 0.0.0.0, port: 9000, hosts: [Guard.Example] }')
+    expect([said(wide), wide.metrics]).toEqual([
+      [],
+      { host: '0.0.0.0', port: 9000, hosts: ['guard.example'] },
+    ])
+    expect(load('risk: normal').metrics).toBeUndefined()
+  })
+
+  test.each([
+    ['metrics: { host: 0.0.0.0 }', '1:18: error: whoever reaches 0.0.0.0 could read the metrics'],
+    ['metrics: { port: 70000 }', '1:18: error: `port` is no port'],
+    ['metrics: { prot: 1 }', '1:12: error: `prot` is no member of `metrics`'],
+    ['metrics: 9464', '1:10: error: `metrics` must be a map'],
+    ['metrics: { hosts: ["a b"] }', '1:20: error: `a b` is no name of a host'],
+  ])('%s is refused where it stands', (text, words) => {
+    expect(said(load(text))[0]?.replace('error: ', '')).toContain(words.replace('error: ', ''))
+  })
+
+  test('the port of the launch line is one of `serve`', () => {
+    expect(readServeSettings({ 'metrics-port': '0' }, {}).metricsPort).toBe(0)
+    expect(readServeSettings({}, { CHAPERONE_METRICS_PORT: '9000' }).metricsPort).toBe(9000)
+    expect(() => readServeSettings({ 'metrics-port': 'x' }, {})).toThrow('--metrics-port')
+  })
+})
+
+describe('telemetry', () => {
+  const TOKENS = { TOKEN: 'secret-of-the-collector' }
+
+  test('is sent where the settings say, with headers of the environment', () => {
+    const text = `telemetry:
+  otlp: https://collector.example/
+  headers: { Authorization: "\${TOKEN}" }
+  resource: { deployment.environment.name: prod }
+`
+    const read = load(text, TOKENS)
+    expect(said(read)).toEqual([])
+    expect(read.telemetry).toEqual({
+      otlp: 'https://collector.example',
+      headers: new Map([['authorization', TOKENS.TOKEN]]),
+      resource: new Map([['deployment.environment.name', 'prod']]),
+    })
+  })
+
+  test('plain HTTP goes to this machine, or where that is meant', () => {
+    expect(said(load('telemetry: { otlp: "http://127.0.0.1:4318" }'))).toEqual([])
+    expect(said(load('telemetry: { otlp: "http://collector:4318" }'))[0]).toContain('plain HTTP')
+    expect(said(load('telemetry: { otlp: "http://collector:4318", insecure: true }'))).toEqual([])
+  })
+
+  test.each([
+    ['telemetry: { headers: {} }', '`telemetry` without an `otlp`'],
+    ['telemetry: { otlp: "ftp://x" }', '`otlp`: its URL is none over HTTP'],
+    ['telemetry: { otlp: "https://u:p@x" }', 'its URL holds a user or a password'],
+    ['telemetry: { otlp: "https://x", headers: { a: clear } }', '`headers.a` is written in clear'],
+    ['telemetry: { otlp: "https://x", headers: { a: "${UNSET}" } }', '`UNSET` is not set'],
+    ['telemetry: { otlp: "https://x", headers: { "a b": "${TOKEN}" } }', 'no name of a header'],
+    ['telemetry: { otlp: "https://x", resource: { "1": x } }', 'no name of an attribute'],
+    ['telemetry: { oltp: "https://x" }', '`oltp` is no member'],
+  ])('%s is refused', (text, words) => {
+    const problems = said(load(text, TOKENS))
+    expect(problems.join('\n')).toContain(words)
+    expect(problems[0]).toMatch(/^\d+:\d+: /)
+  })
+
+  test('who only asks needs no secret of a collector', () => {
+    const text = 'telemetry: { otlp: "https://x", headers: { a: "${UNSET}" } }'
+    expect(said(load(text, {}, 'ask'))).toEqual([])
   })
 })

@@ -21,6 +21,7 @@ test('everything but the agent has a default', () => {
     maxResultBytes: 16_777_216,
     logLevel: 'info',
     capture: 'none',
+    task: 'default',
     webhooks: new Map(),
     allowWritable: [],
   })
@@ -32,16 +33,19 @@ test('reads the environment, and the launch line wins over it', () => {
     CHAPERONE_ENVIRONMENT: 'staging',
     CHAPERONE_STATE_DIR: '/state',
     CHAPERONE_CALL_TIMEOUT: '5',
+    CHAPERONE_TASK: 'q4',
   }
   expect(readSettings({}, env, '/desk')).toMatchObject({
     agent: 'from-env',
     environment: 'staging',
     stateDir: '/state',
     callTimeoutMs: 5000,
+    task: 'q4',
   })
-  const flags = { agent: 'from-flag', environment: 'prod', 'call-timeout': '2m' }
+  const flags = { agent: 'from-flag', task: 'q5', environment: 'prod', 'call-timeout': '2m' }
   expect(readSettings(flags, env, '/desk')).toMatchObject({
     agent: 'from-flag',
+    task: 'q5',
     environment: 'prod',
     callTimeoutMs: 120_000,
   })
@@ -59,6 +63,7 @@ test('takes relative paths from the folder it was started in', () => {
 test.each([
   [{ agent: '' }, '--agent has no value (leave it out, or say one)'],
   [{ agent: 'two words' }, '--agent is no agent name (up to 128 characters without spaces)'],
+  [{ task: 'two words' }, '--task is no task name (up to 128 characters without spaces)'],
   [{ agent: 'x\u001b[31m' }, '--agent is no agent name (up to 128 characters without spaces)'],
   [
     { environment: 'prd' },

@@ -1,4 +1,4 @@
-/** The README against the code: its reasons, entries, flags, scripts, dependencies and links, in both directions. */
+/** The README against the code, and the page of reasons: its stages, entries, flags, scripts, dependencies and links, in both directions. */
 import { spawnSync } from 'node:child_process'
 import {
   existsSync,
@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { agentOf } from '../../examples/agent.ts'
+import type { CommandRow } from '../../src/cli/io.ts'
 import { COMMANDS } from '../../src/cli/main.ts'
 import { type Client, clientEntry, type GuardTold } from '../../src/config/client-entry.ts'
 import { DENY_REASONS, type DenyReason } from '../../src/model/decision.ts'
@@ -43,6 +44,7 @@ const PACKAGE = JSON.parse(page('package.json')) as {
   readonly scripts: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
   readonly peerDependencies: Readonly<Record<string, string>>
+  readonly peerDependenciesMeta: Readonly<Record<string, object>>
 }
 
 test('the README is a page, not a book, and begins without badges', () => {
@@ -69,7 +71,7 @@ test('the picture shows the stages in their order, with reasons that they give',
 })
 
 describe('reasons and codes', () => {
-  const rows = table(README, 'reason').map(([reason = '', stages, code]) => ({
+  const rows = table(page('docs/reasons.md'), 'reason').map(([reason = '', stages, code]) => ({
     reason: codes(reason)[0] ?? '',
     stages,
     code,
@@ -245,12 +247,11 @@ describe('commands', () => {
   })
 
   test('every flag that a page names is in the help of a command', async () => {
-    const helps = await Promise.all(COMMANDS.map(async ({ load }) => (await load()).help))
-    const known = new Set([...helps.flatMap(flags), '--help', '--version'])
-    const pages = ['mandate', 'operations', 'policy', 'policy-findings', 'policy-tests']
-    for (const path of ['README.md', 'SECURITY.md', ...pages.map((name) => `docs/${name}.md`)]) {
+    const known = new Set([...(await helpsOf(COMMANDS)).flatMap(flags), '--help', '--version'])
+    // These name flags of scripts, too.
+    const others = ['CONTRIBUTING.md', 'docs/protocol.md', ...markdownIn('examples')]
+    for (const path of PAGES.filter((one) => !others.includes(one)))
       for (const flag of flags(page(path))) expect(known, `${path}: ${flag}`).toContain(flag)
-    }
   })
 
   test('every flag of `run` stands in the README', async () => {
@@ -258,6 +259,13 @@ describe('commands', () => {
     expect(flags(README)).toEqual(expect.arrayContaining([...flags(run?.help ?? '')]))
   })
 })
+
+/** Of these commands, and of those in them. */
+async function helpsOf(rows: readonly CommandRow[]): Promise<readonly string[]> {
+  const loaded = await Promise.all(rows.map(({ load }) => load()))
+  const inner = await Promise.all(loaded.map(({ commands = [] }) => helpsOf(commands)))
+  return [...loaded.map(({ help }) => help), ...inner.flat()]
+}
 
 test('every script that a page names is there', () => {
   for (const path of PAGES) {
@@ -276,8 +284,39 @@ test('the runtime dependencies are those of package.json, and each is imported',
   for (const name of named) expect(sources).toContain(`from '${name}`)
 })
 
-test('the packages that engines need are optional, and named', () => {
-  const engines = Object.keys(PACKAGE.peerDependencies)
-  expect(engines.length).toBeGreaterThan(0)
-  for (const name of engines) expect(README).toContain(`\`${name}\``)
+test('the packages that engines and OpenTelemetry need are optional, and named', () => {
+  const peers = Object.keys(PACKAGE.peerDependencies)
+  expect(peers.length).toBeGreaterThan(0)
+  expect(Object.keys(PACKAGE.peerDependenciesMeta).toSorted()).toEqual(peers.toSorted())
+  for (const name of peers) expect(README).toContain(`\`${name}\``)
 })
+
+test('every page of docs/ is linked from the README or the operator’s page', () => {
+  const linked = new Set([
+    ...localLinks(README),
+    ...localLinks(page('docs/operations.md')).map((target) => join('docs', target)),
+  ])
+  for (const path of markdownIn('docs')) expect(linked, path).toContain(path)
+})
+
+test('every heading that is linked to is there', () => {
+  for (const path of PAGES) {
+    for (const [, target = '', heading = ''] of page(path).matchAll(
+      /\]\(([^)\s#]*)#([^)\s]+)\)/g,
+    )) {
+      if (/^[a-z]+:/.test(target)) continue
+      const file = target === '' ? path : join(dirname(path), target)
+      expect(headings(page(file)), `${path}: ${target}#${heading}`).toContain(heading)
+    }
+  }
+})
+
+/** As they are linked to. */
+function headings(markdown: string): readonly string[] {
+  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, text = '']) =>
+    text
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}

@@ -56,7 +56,7 @@ test('what policies do not defend against is said, as the policies do it', () =>
   const text = page('SECURITY.md').split('### Of policies')[1]?.split('\n## ')[0] ?? ''
   for (const said of [
     'Labels follow calls',
-    'in memory',
+    'they outlive the guard',
     'in an image, split over two texts',
     'Engines are trusted with what they are told',
     'Half a file may load',

@@ -2,6 +2,7 @@
 import {
   chmodSync,
   mkdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -68,7 +69,7 @@ describe('a state folder that cannot be used', () => {
     const guard = pool.launch(folder)
     const exit = await guard.end()
     expect(exit.code).toBe(3)
-    expect(guard.stderr).toMatch(/the record `.*` cannot be written: /)
+    expect(guard.stderr).toMatch(/the (?:record|state) `.*` cannot be (?:written|used): /)
     expect(guard.frames).toEqual([])
     expect(received(folder.path, 'p')).toEqual([])
   })
@@ -107,7 +108,11 @@ describe('G50: a log that breaks while the guard runs', () => {
     ['is removed', (file: string) => rmSync(file)],
     ['is shortened', (file: string) => truncateSync(file, 10)],
     ['is written into', (file: string) => appendFileSync(file, '{"forged":true}\n')],
-    ['goes with its whole folder', (file: string) => rmSync(join(file, '..'), { recursive: true })],
+    ['is moved away', (file: string) => renameSync(file, `${file}.away`)],
+    [
+      'goes with its whole folder',
+      (file: string) => rmSync(join(file, '..'), { recursive: true, maxRetries: 10 }),
+    ],
   ])('that %s: every call is refused', async (_what, spoil) => {
     const guard = pool.start(setup)
     await guard.open()
@@ -125,9 +130,10 @@ describe('G50: a log that breaks while the guard runs', () => {
 
   test('G40: that reaches the limit of its size: calls are refused, and what is on record stays whole', async () => {
     const folder = pool.folder(setup)
-    // Blocks of 1,024 bytes (512 in a POSIX mode); a write beyond is refused by the kernel, as on a full disk.
+    // Blocks of 1,024 bytes (512 in a POSIX mode); a write beyond is refused by the kernel, as on a full disk. What SQLite
+    // needs from the start fits in.
     const guard = pool.launch(folder, {
-      wrap: ['/bin/bash', '-c', 'ulimit -f 16; exec "$@"', 'bash'],
+      wrap: ['/bin/bash', '-c', 'ulimit -f 64; exec "$@"', 'bash'],
     })
     await guard.open()
     let answers = 0

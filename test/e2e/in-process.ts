@@ -8,6 +8,7 @@ import { readSettings } from '../../src/config/settings.ts'
 import { systemClock } from '../../src/config/system.ts'
 import { createGuard } from '../../src/guard.ts'
 import type { JsonObject } from '../../src/model/json.ts'
+import { memoryStore } from '../../src/state/memory.ts'
 import type { Folder } from './folder.ts'
 import { type Exit, RawGuard } from './guard.ts'
 
@@ -26,7 +27,7 @@ export class InProcessGuard extends RawGuard {
     const bad = problems.filter(({ level }) => level === 'error')
     if (!mandate || bad.length > 0) throw new Error(JSON.stringify(bad))
     const principal = principalOf(settings, mandate)
-    const { log, instance } = openRecord(settings, io, actingOf(principal, mandate.mandate))
+    const { log, instance, record } = openRecord(settings, io, actingOf(principal, mandate.mandate))
     keepDocuments(log, mandate.mandate)
     const say = (facts: JsonObject, msg: string): void => {
       this.stderr += `${JSON.stringify({ ...facts, msg })}\n`
@@ -34,7 +35,8 @@ export class InProcessGuard extends RawGuard {
     }
     const operational = { debug: () => undefined, info: say, warn: say, error: say }
     const house = houseOf(settings, { upstreams, operational, ...(lock && { lock }) }, io)
-    const guard = createGuard({ ...house, mandate, principal, log, instance })
+    const store = memoryStore({ clock: systemClock })
+    const guard = createGuard({ ...house, mandate, principal, log, instance, record, store })
     const output = new PassThrough()
     output.setEncoding('utf8').on('data', (text: string) => this.hear(text))
     this.#served = guard.serveStdio(this.#input, output).then(() => this.hasEnded())

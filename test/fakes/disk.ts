@@ -6,6 +6,8 @@ export type DiskOperation = keyof Disk
 
 interface File {
   bytes: Buffer
+  /** What the disk has of it. */
+  synced?: Buffer
   links: number
   readonly inode: number
   regular: boolean
@@ -20,10 +22,23 @@ export interface FakeDisk extends Disk {
   irregular(path: string): void
   /** The next `times` of that operation throw this system error. */
   fail(operation: DiskOperation, code: string, times?: number): void
-  /** The next write takes only so many bytes. */
-  takeOnly(bytes: number): void
+  /** The next write, to that file where it is named, takes only so many bytes. */
+  takeOnly(bytes: number, path?: string): void
   /** How often an operation was asked for. */
   readonly asked: Map<DiskOperation, number>
+  sizeOf(path: string): number | undefined
+  /** What a file would have after a power cut. */
+  synced(path: string): string | undefined
+  /** Files and folders that were brought to the disk by their path. */
+  readonly syncedAt: string[]
+  /** Nothing reaches the disk until the returned function is called. */
+  holdSyncs(): () => void
+  /** The process is killed in that many operations from now: a write of that moment is half done, and nothing is after it. */
+  dieIn(operations: number): void
+  /** Operations so far. */
+  readonly operations: () => number
+  /** Another process starts; after a power cut with what had reached the disk, and no more. */
+  restart(after: 'kill' | 'power cut'): void
   /** Closes every descriptor behind the log's back. */
   loseDescriptors(): void
   /** That number stands for another file from now on. */
@@ -45,15 +60,37 @@ export function memoryDisk(): FakeDisk {
   const asked = new Map<DiskOperation, number>()
   let inodes = 1
   let descriptors = 3
-  let taken: number | undefined
+  let taken: { readonly bytes: number; readonly path: string | undefined } | undefined
 
+  let operations = 0
+  let deadline = Number.POSITIVE_INFINITY
   const ask = (operation: DiskOperation): void => {
+    operations += 1
+    if (operations > deadline) throw systemError('EKILLED')
     asked.set(operation, (asked.get(operation) ?? 0) + 1)
     const failure = failures.get(operation)
     if (!failure || failure.times === 0) return
     failure.times -= 1
     throw systemError(failure.code)
   }
+  const syncedAt: string[] = []
+  let held: (() => void)[] | undefined
+  const busy = (act: () => void): void => {
+    if (held) held.push(act)
+    else setImmediate(act)
+  }
+  /** As a disk takes its time: not before the turn of the event loop is over. */
+  const later = (action: () => void): Promise<void> =>
+    new Promise((resolve, reject) => {
+      busy(() => {
+        try {
+          action()
+          resolve()
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)))
+        }
+      })
+    })
   const opened = (file: number): File => {
     const found = open.get(file)
     if (!found) throw systemError('EBADF')
@@ -67,7 +104,32 @@ export function memoryDisk(): FakeDisk {
   return {
     folders,
     asked,
+    syncedAt,
+    sizeOf: (path) => files.get(path)?.bytes.length,
+    synced: (path) => files.get(path)?.synced?.toString('utf8'),
+    holdSyncs: () => {
+      held = []
+      return () => {
+        const all = held ?? []
+        held = undefined
+        for (const act of all) act()
+      }
+    },
     put,
+    operations: () => operations,
+    dieIn: (more) => {
+      deadline = operations + more
+    },
+    restart: (after) => {
+      deadline = Number.POSITIVE_INFINITY
+      held = undefined
+      open.clear()
+      if (after === 'kill') return
+      for (const [path, file] of files) {
+        if (file.synced) file.bytes = Buffer.from(file.synced)
+        else files.delete(path)
+      }
+    },
     content: () =>
       Object.fromEntries([...files].map(([path, { bytes }]) => [path, bytes.toString('utf8')])),
     remove: (path) => {
@@ -80,8 +142,8 @@ export function memoryDisk(): FakeDisk {
       if (file) file.regular = false
     },
     fail: (operation, code, times = 1) => void failures.set(operation, { code, times }),
-    takeOnly: (bytes) => {
-      taken = bytes
+    takeOnly: (bytes, path) => {
+      taken = { bytes, path }
     },
     loseDescriptors: () => open.clear(),
     stealDescriptor: (number, path) => {
@@ -125,8 +187,11 @@ export function memoryDisk(): FakeDisk {
     },
     write: (descriptor, bytes) => {
       const file = opened(descriptor)
-      const part = bytes.subarray(0, taken ?? bytes.length)
-      taken = undefined
+      const cut = taken && (taken.path === undefined || files.get(taken.path) === file)
+      const part = bytes.subarray(0, cut ? taken?.bytes : bytes.length)
+      if (cut) taken = undefined
+      const half = operations === deadline
+      if (half) file.bytes = Buffer.concat([file.bytes, part.subarray(0, part.length / 2)])
       ask('write')
       file.bytes = Buffer.concat([file.bytes, part])
       return part.length
@@ -140,6 +205,10 @@ export function memoryDisk(): FakeDisk {
       const file = opened(descriptor)
       file.bytes = Buffer.from(file.bytes.subarray(0, size))
     },
+    inodeAt: (path) => {
+      ask('inodeAt')
+      return files.get(path)?.inode
+    },
     state: (descriptor) => {
       ask('state')
       const { bytes, inode, links, regular } = opened(descriptor)
@@ -149,6 +218,25 @@ export function memoryDisk(): FakeDisk {
       ask('close')
       opened(descriptor)
       open.delete(descriptor)
+    },
+    sync: (descriptor) =>
+      later(() => {
+        ask('sync')
+        const file = opened(descriptor)
+        file.synced = file.bytes
+      }),
+    syncAt: (path) =>
+      later(() => {
+        ask('syncAt')
+        syncedAt.push(path)
+        const file = files.get(path)
+        if (file) file.synced = file.bytes
+      }),
+    syncNow: (path) => {
+      ask('syncNow')
+      syncedAt.push(path)
+      const file = files.get(path)
+      if (file) file.synced = file.bytes
     },
     rename: (from, to) => {
       ask('rename')

@@ -7,6 +7,7 @@ import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { mandateOf } from './line.ts'
 import { steadyPosture } from './posture.ts'
+import { fakeStore } from './state-store.ts'
 import type { FakeUpstream } from './upstream.ts'
 
 export interface Message {
@@ -90,6 +91,8 @@ export function memoryGuard(
     },
     self: { name: 'chaperone', version: '0' },
     instance: 'i',
+    store: fakeStore(clock),
+    record: '/log/i',
     startTimeoutMs: 20_000,
     callTimeoutMs: 60_000,
     maxAnswerBytes: 1_000_000,

@@ -11,6 +11,7 @@ import { fakeClock, type FakeClock } from './clock.ts'
 import { type Message, modern } from './guard.ts'
 import { mandateOf, overhearing } from './line.ts'
 import { steadyPosture } from './posture.ts'
+import { fakeStore } from './state-store.ts'
 import type { FakeUpstream } from './upstream.ts'
 
 export const ACCEPT = 'application/json, text/event-stream'
@@ -133,6 +134,8 @@ export async function httpGuard(
     },
     self: { name: 'chaperone', version: '0' },
     instance: 'i',
+    store: fakeStore(clock),
+    record: '/log/i',
     startTimeoutMs: 20_000,
     callTimeoutMs: 60_000,
     maxAnswerBytes: 1_000_000,

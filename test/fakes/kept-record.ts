@@ -10,9 +10,12 @@ import { parseMandate } from '../../src/mandate/parse.ts'
 import type { CompiledMandate } from '../../src/model/authority.ts'
 import { digestOf } from '../../src/model/digest.ts'
 import { problemText, Problems } from '../../src/model/document.ts'
+import type { JsonObject } from '../../src/model/json.ts'
+import type { EventName } from '../../src/model/record.ts'
 import type { CompiledPolicies } from '../../src/policy/compile.ts'
 import { liveMandate } from '../../src/policy/live.ts'
 import { loadPolicies } from '../../src/policy/load.ts'
+import { mandateFacts } from '../../src/cli/record.ts'
 import { revisionManifest, revisionOf } from '../../src/policy/revision.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { type MemoryGuard, memoryGuard } from './guard.ts'
@@ -32,6 +35,8 @@ export interface KeptRecord {
   readonly call: (tool: string, args?: object) => Promise<string>
   /** Puts another policy set in force. */
   readonly swap: (policies: Files) => void
+  /** Puts an event on record. */
+  readonly note: (event: EventName, facts: JsonObject) => Promise<void>
   readonly close: () => Promise<void>
   readonly remove: () => void
 }
@@ -108,15 +113,15 @@ export async function keptRecord(options: KeptOptions): Promise<KeptRecord> {
   const load = (set: Files): CompiledPolicies => {
     const { policies, manifest } = policiesOf(set)
     for (const document of [...Object.values(set), manifest]) keep(document)
+    const said = { s256: policies.revision }
+    void log.append({ type: 'event', at: clock.now(), event: 'policies_loaded', facts: said })
     return policies
   }
   const live = files && liveMandate(mandate, load(files), options.guard?.environment ?? 'dev')
   const upstreams = Object.fromEntries(
     Object.entries(tools).map(([server, list]) => [server, legacyUpstream(list)]),
   )
-  const facts = {
-    roles: mandate.mandate.roles.map((role) => ({ name: role.name, s256: role.digest })),
-  }
+  const facts = mandateFacts(mandate.mandate)
   await log.append({ type: 'event', at: clock.now(), event: 'mandate_loaded', facts })
   const guard = memoryGuard(live ?? mandate, upstreams, {
     principal: { agent, assurance: 'launch_line' },
@@ -151,6 +156,9 @@ export async function keptRecord(options: KeptOptions): Promise<KeptRecord> {
       return `${name}-${calls}`
     },
     swap: (set) => live?.swap(load(set)),
+    note: async (event, facts) => {
+      await log.append({ type: 'event', at: clock.now(), event, facts })
+    },
     close: () => guard.hangUp(),
     remove: () => rmSync(state, { recursive: true, force: true }),
   }

@@ -4,19 +4,24 @@ import { readText } from '../../src/document/read.ts'
 import { compileMandate } from '../../src/mandate/compile.ts'
 import { parseMandate } from '../../src/mandate/parse.ts'
 import type { Authority, CompiledMandate, Overheard } from '../../src/model/authority.ts'
+import type { CallContext } from '../../src/model/call.ts'
+import type { Decision } from '../../src/model/decision.ts'
 import { problemText, Problems } from '../../src/model/document.ts'
 import { GuardError } from '../../src/model/error.ts'
 import { callId, sha256 } from '../../src/model/id.ts'
 import { canonical, type JsonObject } from '../../src/model/json.ts'
 import type { Obligation } from '../../src/model/policy.ts'
 import type { OperationalLog, UpstreamAnswer } from '../../src/model/port.ts'
+import type { Debit } from '../../src/model/state.ts'
 import type { ToolDefinition } from '../../src/model/tool.ts'
 import type { Departure, Found, LinePorts } from '../../src/pipeline/port.ts'
 import { timeKeeper } from '../../src/pipeline/time.ts'
+import { restrictedFor } from '../../src/state/restricted.ts'
 import { Task } from '../../src/state/task.ts'
 import { memoryLog, type MemoryLog } from './audit-log.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { steadyPosture } from './posture.ts'
+import { type FakeStore, fakeStore } from './state-store.ts'
 
 /** A mandate from its text; problems fail the test with their places. */
 export function mandateOf(yaml: string, file = 'm.yaml'): CompiledMandate {
@@ -37,18 +42,35 @@ export function obliging(
   obligations: readonly Obligation[],
 ): CompiledMandate {
   const policy = { revision: sha256('b'.repeat(64)), obligations }
-  const obliged = (authority: Authority): Authority => ({
+  return permitting(mandate, () => ({ policy }))
+}
+
+/** The same mandate under budgets: what it permits takes this from them. */
+export function spending(
+  mandate: CompiledMandate,
+  debits: (call: CallContext) => readonly Debit[],
+): CompiledMandate {
+  return permitting(mandate, (call) => ({ debits: debits(call) }))
+}
+
+type Permit = Extract<Decision, { effect: 'permit' }>
+
+function permitting(
+  mandate: CompiledMandate,
+  more: (call: CallContext) => Partial<Permit>,
+): CompiledMandate {
+  const changed = (authority: Authority): Authority => ({
     ...authority,
     decide: (call) => {
       const decision = authority.decide(call)
-      return decision.effect === 'permit' ? { ...decision, policy } : decision
+      return decision.effect === 'permit' ? { ...decision, ...more(call) } : decision
     },
   })
   return {
     ...mandate,
-    tool: (definition) => obliged(mandate.tool(definition)),
-    resource: (server, uri) => obliged(mandate.resource(server, uri)),
-    prompt: (server, name) => obliged(mandate.prompt(server, name)),
+    tool: (definition) => changed(mandate.tool(definition)),
+    resource: (server, uri) => changed(mandate.resource(server, uri)),
+    prompt: (server, name) => changed(mandate.prompt(server, name)),
   }
 }
 
@@ -65,6 +87,7 @@ export interface FakeLine {
   readonly ports: LinePorts
   readonly clock: FakeClock
   readonly log: MemoryLog
+  readonly store: FakeStore
   /** Everything that left the guard, in order. */
   readonly departed: Departure[]
   readonly faults: string[]
@@ -88,6 +111,8 @@ export function fakeLine({
 }: FakeLineOptions): FakeLine {
   const clock = fakeClock(at)
   const log = memoryLog()
+  const store = fakeStore(clock)
+  const who = { mandate: mandate.mandate.name, agent: 'intake-bot' }
   const departed: Departure[] = []
   const faults: string[] = []
   let answer: UpstreamAnswer | GuardError | 'cancelled' = DONE
@@ -101,6 +126,7 @@ export function fakeLine({
   return {
     clock,
     log,
+    store,
     departed,
     faults,
     answerWith: (next) => {
@@ -116,6 +142,8 @@ export function fakeLine({
       environment: 'dev',
       posture: steadyPosture('normal'),
       task: new Task('s'),
+      budgets: store,
+      restricted: restrictedFor(store, clock, who),
       catalog: {
         tool: (name) =>
           tools.find((found) => found.state !== 'unknown' && found.target.name === name) ?? {

@@ -58,7 +58,7 @@ describe.each<
   ['a syntax error', { 'roles/r.yaml': 'role: r\n\ttools: {}' }, 'tab', 'roles/r.yaml', 2],
   [
     'a member that is not enforced',
-    { 'roles/r.yaml': 'role: r\ntools: { a/b: { limit: 1 per day } }' },
+    { 'roles/r.yaml': 'role: r\ntools: { a/b: { credential: x } }' },
     'not_enforced',
     'roles/r.yaml',
     2,

@@ -4,7 +4,7 @@ import { entryWriter } from '../../src/audit/entry.ts'
 import { holdsSecret, lineMask, withoutSecrets } from '../../src/model/secret-shape.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import type { EntryBody } from '../../src/model/record.ts'
-import { HEAD } from '../fakes/audit-log.ts'
+import { HEAD, readBack } from '../fakes/audit-log.ts'
 import { event, intent, permit, refused, REQUEST } from '../fakes/entry-body.ts'
 
 function lineOf(body: EntryBody): string {
@@ -157,9 +157,9 @@ describe('a secret that shows by its shape', () => {
 describe('a resource URI on record', () => {
   const nameOf = (name: string): unknown =>
     (
-      JSON.parse(
-        lineOf(intent({ request: { era: 'modern', method: 'resources/read', name } })),
-      ) as {
+      readBack(
+        intent({ request: { era: 'modern', method: 'resources/read', name } }),
+      ) as unknown as {
         request: JsonObject
       }
     ).request['name']
@@ -192,8 +192,8 @@ describe('a resource URI on record', () => {
   })
 
   test('a fact that is a URI is masked alike', () => {
-    const line = lineOf(intent({ facts: { 'args.url': 'https://u:pw@h/?token=abc&page=2' } }))
-    expect(JSON.parse(line)).toMatchObject({
+    const entry = readBack(intent({ facts: { 'args.url': 'https://u:pw@h/?token=abc&page=2' } }))
+    expect(entry).toMatchObject({
       facts: { 'args.url': 'https://***@h/?token=***&page=2' },
       erased: ['facts.args.url'],
     })
@@ -204,7 +204,7 @@ test('facts full of secrets do not fill the entry with the names of what is miss
   const facts = Object.fromEntries(
     Array.from({ length: 200 }, (_, index) => [`args.token${index}`, 'x']),
   )
-  expect(JSON.parse(lineOf(intent({ facts })))).toMatchObject({ facts: {}, erased: ['facts'] })
+  expect(readBack(intent({ facts }))).toMatchObject({ facts: {}, erased: ['facts'] })
 })
 
 test('facts nested beyond any use are cut', () => {
@@ -241,5 +241,10 @@ test('what never ends is taken for a key file only so long', () => {
 
 test('percent-encoding does not hide a secret', () => {
   expect(withoutSecrets('https://a.example/Bearer%20abcdefghijklmnop0123')).toBe('***')
+  expect(withoutSecrets('https://a.example/postgres%3A%2F%2Fapp%3Apw%40db')).toBe('***')
+  expect(withoutSecrets('https://a.example/x%3Ftoken%3Dabc')).toBe('***')
   expect(withoutSecrets('https://a.example/100%25')).toBe('https://a.example/100%25')
+  expect(withoutSecrets('https://a.example/?token=a&x=b%20c')).toBe(
+    'https://a.example/?token=***&x=b%20c',
+  )
 })

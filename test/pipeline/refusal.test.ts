@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { DENY_REASONS } from '../../src/model/decision.ts'
-import { REASON_META, told } from '../../src/pipeline/refusal.ts'
+import { instant } from '../../src/model/id.ts'
+import { REASON_META, RESETS_META, told } from '../../src/pipeline/refusal.ts'
 
 test('a denied tools/call is a result that a model reads, with the reason in _meta', () => {
   const { part, text } = told('outside_mandate', 'tools/call', 'legacy', 'send')
@@ -69,4 +70,27 @@ test('every reason has a wording, and none names a rule or an argument', () => {
       expect(told(reason, method, 'legacy', 'tool_x').text).not.toMatch(/args\.|grants?\b|rule `/)
     }
   }
+})
+
+test('a budget that is used up says when it begins anew, and nothing else', () => {
+  const why = {
+    reason: 'budget_exhausted',
+    resetsAt: instant(Date.parse('2026-11-25T00:00:00Z')),
+  } as const
+  const resets = '2026-11-25T00:00:00.000Z'
+  const result = JSON.parse(told(why, 'tools/call', 'modern', 'pay').text) as object
+  expect(result).toMatchObject({
+    content: [{ text: `Denied: the budget for this is used up. It begins anew at ${resets}.` }],
+    isError: true,
+    _meta: { [REASON_META]: 'budget_exhausted', [RESETS_META]: resets },
+  })
+  const error = JSON.parse(told(why, 'prompts/get', 'modern').text) as object
+  expect(error).toEqual({
+    code: -31_429,
+    message: `Denied: the budget for this is used up. It begins anew at ${resets}`,
+    data: { reason: 'budget_exhausted', resets_at: resets },
+  })
+  const never = told('budget_exhausted', 'tools/call', 'modern').text
+  expect(never).toContain('Denied: the budget for this is used up.')
+  expect(never).not.toContain(RESETS_META)
 })

@@ -163,7 +163,7 @@ describe('a modern agent in front of a modern upstream', () => {
     expect(intents).toHaveLength(2)
     expect(intents[1]).toMatchObject({
       request: { continues: intents[0]?.['call'] },
-      input_digest: expect.stringMatching(/^[0-9a-f]{64}$/) as unknown,
+      input_commit: expect.stringMatching(/^[0-9a-f]{64}$/) as unknown,
     })
     expect(JSON.stringify(guard.log.entries)).not.toContain('crimson')
   })

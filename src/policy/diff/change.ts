@@ -10,8 +10,8 @@ export type Direction = 'widened' | 'narrowed' | 'unclear' | 'none'
 
 export interface PolicyChange {
   readonly direction: Direction
-  readonly kind: 'rule' | 'set' | 'label' | 'classification' | 'engine'
-  /** The rule, as `policy#rule`; the set, the label row, the engine. */
+  readonly kind: 'rule' | 'budget' | 'set' | 'label' | 'classification' | 'engine'
+  /** The rule or budget, as `policy#rule`; the set, the label row, the engine. */
   readonly about: string
   readonly message: string
   /** Where it stands, in the newer set if it is in both. */

@@ -1,4 +1,5 @@
 /** Two sets of policies compared: what widened, what narrowed, and what cannot be told. Pure. */
+import { budgetChanges } from './budgets.ts'
 import type { Direction, PolicyChange } from './change.ts'
 import { classificationChanges, engineChanges, labelChanges, setChanges } from './others.ts'
 import { ruleChanges } from './rules.ts'
@@ -7,6 +8,7 @@ import type { DiffSide } from './version.ts'
 export function diffPolicies(before: DiffSide, after: DiffSide): readonly PolicyChange[] {
   return [
     ...ruleChanges(before, after),
+    ...budgetChanges(before, after),
     ...engineChanges(before, after),
     ...labelChanges(before, after),
     ...classificationChanges(before, after),

@@ -1,5 +1,5 @@
 /** Parses what a case expects: `expect: deny`, or member by member. */
-import { membersOf, namesOf, wordOf, wrongType } from '../../document/form.ts'
+import { mapOf, membersOf, namesOf, wordOf, wrongType } from '../../document/form.ts'
 import { DENY_REASONS } from '../../model/decision.ts'
 import type { DocNode, Problems } from '../../model/document.ts'
 import { isEmpty } from './circumstances-form.ts'
@@ -13,6 +13,7 @@ const MEMBERS = [
   'obligations',
   'shadow',
   'labels',
+  'debits',
   'approvers',
   'quorum',
   'listed',
@@ -36,6 +37,7 @@ export function parseExpectation(node: DocNode, problems: Problems): Expectation
   const errors = countOf(members.get('errors'), problems)
   const quorum = countOf(members.get('quorum'), problems)
   const listed = booleanOf(members.get('listed'), problems)
+  const debits = debitsOf(members.get('debits'), problems)
   const lists = {
     by: listFrom(members.get('by'), problems),
     obligations: listFrom(members.get('obligations'), problems),
@@ -50,6 +52,7 @@ export function parseExpectation(node: DocNode, problems: Problems): Expectation
     ...(errors !== undefined && { errors }),
     ...(quorum !== undefined && { quorum }),
     ...(listed !== undefined && { listed }),
+    ...(debits && { debits }),
     ...(lists.by && { by: lists.by }),
     ...(lists.obligations && { obligations: lists.obligations }),
     ...(lists.shadow && { shadow: lists.shadow }),
@@ -90,4 +93,20 @@ function booleanOf(node: DocNode | undefined, problems: Problems): boolean | und
   const value = node?.kind === 'scalar' ? node.value : undefined
   if (!node || typeof value === 'boolean') return typeof value === 'boolean' ? value : undefined
   return wrongType(node, '`true` or `false`', problems, 'write one of the two')
+}
+
+/** Amounts by the digits that are written. */
+function debitsOf(
+  node: DocNode | undefined,
+  problems: Problems,
+): ReadonlyMap<string, string> | undefined {
+  const map = node && mapOf(node, problems)
+  if (!map) return undefined
+  const debits = new Map<string, string>()
+  for (const { key, value } of map.entries) {
+    if (value.kind === 'scalar' && typeof value.value === 'number')
+      debits.set(key, value.source ?? String(value.value))
+    else wrongType(value, 'a number', problems, 'write what is taken: `calls: 1`')
+  }
+  return debits
 }

@@ -102,6 +102,8 @@ export interface Expectation {
   readonly shadow?: readonly string[]
   /** The labels that it leaves, from rules and from `labels:`. */
   readonly labels?: readonly string[]
+  /** What it takes from these budgets and no other, by full name or id, as it is written: `120.50`. */
+  readonly debits?: ReadonlyMap<string, string>
   readonly approvers?: readonly string[]
   readonly quorum?: number
   readonly listed?: boolean

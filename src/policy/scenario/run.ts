@@ -1,5 +1,7 @@
 /** Runs cases and says in which way each is not as expected. */
 import type { Decision } from '../../model/decision.ts'
+import { minorText, minorUnits } from '../../model/minor-units.ts'
+import type { Debit } from '../../model/state.ts'
 import type { Bench, Tried } from './bench.ts'
 import type { Case, Effect, Expectation } from './language.ts'
 
@@ -66,10 +68,33 @@ function compare(expect: Expectation, tried: Tried): readonly Mismatch[] {
   )
   const left = obligations.flatMap((duty) => (duty.type === 'label' ? duty.add : []))
   differSet('labels', expect.labels, left)
+  if (expect.debits) {
+    const debits = decision.effect === 'permit' ? (decision.debits ?? []) : []
+    const { expected, actual } = comparedDebits(expect.debits, debits)
+    differ('debits', expected, actual)
+  }
   differSet('approvers', expect.approvers, remedy?.approvers)
   differ('quorum', quorum, remedy ? (remedy.quorum ?? 1) : 0)
   differ('listed', expect.listed, listed)
   return found
+}
+
+/** Both sides as texts: of an amount 120.5 and 120.50 are the same. */
+function comparedDebits(
+  expected: ReadonlyMap<string, string>,
+  debits: readonly Debit[],
+): { readonly expected: string; readonly actual: string } {
+  const named = debits.map((debit) => {
+    const short = debit.budget.replace(/^(?:budgets\.|[^#]*#)/, '')
+    return { ...debit, name: expected.has(short) ? short : debit.budget }
+  })
+  const wanted = [...expected].map(([name, text]) => {
+    const scale = named.find((one) => one.name === name)?.scale ?? 0
+    const units = minorUnits(text, scale)
+    return `${name} ${typeof units === 'number' ? minorText(units, scale) : text}`
+  })
+  const taken = named.map(({ name, amount, scale }) => `${name} ${minorText(amount, scale)}`)
+  return { expected: listText(wanted), actual: listText(taken) }
 }
 
 function listText(names: readonly string[]): string {

@@ -16,16 +16,12 @@ import {
   type Self,
 } from '../protocol.ts'
 import { endsOf, looksLikeAnswer, type Dropped } from './cut.ts'
-import type {
-  Connect,
-  OutboundRequest,
-  UpstreamConnection,
-  UpstreamDefinition,
-} from './connection.ts'
+import type { Connect, UpstreamConnection, UpstreamDefinition } from './connection.ts'
 import { shakeHands, type Agreement, type HandshakeWire, type Wish } from './handshake.ts'
-import { Pending, type ProgressListener, type RawAnswer } from './pending.ts'
+import { Pending, type ProgressListener } from './pending.ts'
 import type { Exit } from './process.ts'
 import { isDenied, Retries } from './retries.ts'
+import { neverStarted, type SendOptions, type Sent } from './sending.ts'
 
 export type UpstreamNotification = Extract<UpstreamLine, { kind: 'notification' }>
 export type UpstreamRequestLine = Extract<UpstreamLine, { kind: 'request' }>
@@ -56,21 +52,6 @@ export interface LinkOptions {
   readonly callTimeoutMs: number
 }
 
-export interface SendOptions {
-  readonly timeoutMs?: number
-  readonly progress?: ProgressListener | undefined
-  /** On whose behalf; absent for what the guard asks for itself. */
-  readonly errand?: Errand | undefined
-  /** What an upstream over HTTP is told in headers as well. */
-  readonly mirror?: Pick<OutboundRequest, 'version' | 'name' | 'params'> | undefined
-}
-
-/** A request under way. */
-export interface Sent {
-  readonly id: number
-  readonly answer: Promise<RawAnswer | 'cancelled'>
-}
-
 const PROBE_MS = 5000
 /** One life of what is behind a link: a process, or a session over HTTP. */
 interface Life {
@@ -93,6 +74,7 @@ export class Link {
   readonly #retries: Retries
   readonly #garbage = new Map<string, number>()
   #stopped = false
+  #barred = false
   readonly #ending = new Set<Promise<void>>()
 
   constructor(options: LinkOptions) {
@@ -116,7 +98,7 @@ export class Link {
 
   /** Starts the process without speaking to it: its own start-up runs beside the guard's. */
   launch(): void {
-    if (!this.#life && !this.#stopped) this.#life = this.#begin()
+    if (!this.#life && !this.#stopped && !this.#barred) this.#life = this.#begin()
   }
 
   /**
@@ -217,6 +199,20 @@ export class Link {
     await life?.connection.stop()
   }
 
+  /** It is taken back: what runs is ended, and nothing is started any more, until that is lifted. */
+  bar(): void {
+    this.#barred = true
+    const life = this.#life
+    this.#life = undefined
+    this.#agreement = undefined
+    this.#end(life)
+  }
+
+  /** From now on it is started again when it is asked for. */
+  unbar(): void {
+    this.#barred = false
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     this.#agreement = undefined
@@ -225,7 +221,7 @@ export class Link {
   }
 
   async #open(wish: Wish): Promise<Agreement> {
-    if (this.#stopped) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is stopped`)
+    this.#refuseEnded()
     const early = this.#retries.refusal(this.server, this.#credential?.login)
     if (early) throw early
     try {
@@ -264,7 +260,7 @@ export class Link {
   }
 
   async #shake(wish: Wish): Promise<Agreement> {
-    if (this.#stopped) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is stopped`)
+    this.#refuseEnded()
     const life = (this.#life ??= this.#begin())
     if (neverStarted(life.connection)) {
       throw new GuardError(
@@ -287,9 +283,15 @@ export class Link {
     })
   }
 
+  #refuseEnded(): void {
+    const why = this.#stopped ? 'stopped' : this.#barred ? 'taken back' : undefined
+    if (why !== undefined) throw new GuardError('ERR_UPSTREAM_DOWN', `\`${this.server}\` is ${why}`)
+  }
+
   #failed(error: unknown): void {
     const { events, operational } = this.#options
-    this.#retries.failed(isDenied(error) ? { error, login: this.#life?.login } : undefined)
+    if (!this.#barred)
+      this.#retries.failed(isDenied(error) ? { error, login: this.#life?.login } : undefined)
     const why = error instanceof Error ? error.message : String(error)
     events.onState(this, 'failed', { why })
     operational.error({ server: this.server, why }, 'upstream could not be opened')
@@ -425,9 +427,4 @@ export class Link {
     if (life.connection.abandon?.(requestId) === true) return
     life.connection.send(notificationFrame('notifications/cancelled', { requestId, reason }))
   }
-}
-
-/** A process that the system did not start. */
-function neverStarted({ pid, remote }: UpstreamConnection): boolean {
-  return pid === undefined && remote !== true
 }

@@ -17,6 +17,7 @@ import { stepUp } from '../../../src/pipeline/step-up.ts'
 import { Task } from '../../../src/state/task.ts'
 import { memoryDisk } from '../../fakes/disk.ts'
 import { steadyPosture } from '../../fakes/posture.ts'
+import { fakeStore } from '../../fakes/state-store.ts'
 import { median, percentile } from '../numbers.ts'
 import { permittedCalls, TUESDAY, type Asked } from './call.ts'
 import { AGENT } from './table.ts'
@@ -167,6 +168,8 @@ function portsOf(mandate: CompiledMandate, calls: readonly Asked[], log: AuditLo
     environment: 'prod',
     posture: steadyPosture('normal'),
     task: new Task('bench'),
+    budgets: fakeStore(systemClock),
+    restricted: { standing: () => undefined, thing: () => undefined },
     catalog: {
       tool: (name) => {
         const target = tools.get(name)

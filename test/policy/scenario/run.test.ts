@@ -308,3 +308,42 @@ describe('what does not load', () => {
     ])
   })
 })
+
+describe('debits', () => {
+  const policy = `policy: acme
+budgets:
+  - { id: eur, of: [pay/send], amount: args.amount, scale: 2, limit: 100.00, per: day }
+  - { id: calls, limit: 5, per: hour }
+`
+  const expecting = (debits: string): readonly string[] =>
+    failing(
+      policy,
+      `test: t
+cases:
+  - { name: c, call: { tool: pay/send, args: { amount: 12.5 } }, expect: { effect: permit, debits: ${debits} } }
+`,
+    )
+
+  test('are those and no other, by id or in full, in units as they are written', () => {
+    expect(expecting('{ eur: 12.50, calls: 1 }')).toEqual([])
+    expect(expecting('{ acme#eur: 12.5, calls: 1 }')).toEqual([])
+    expect(expecting('{ eur: 12.51, calls: 1 }')).toEqual([
+      'c: debits calls 1, eur 12.51 ≠ calls 1, eur 12.50',
+    ])
+    expect(expecting('{ calls: 1 }')).toEqual(['c: debits calls 1 ≠ acme#eur 12.50, calls 1'])
+  })
+
+  test('of a call that is denied there are none', () => {
+    const test = `test: t
+cases:
+  - { name: c, call: { tool: pay/send, args: { amount: -1 } }, expect: { reason: evaluation_error, debits: {} } }
+`
+    expect(failing(policy, test)).toEqual([])
+  })
+
+  test('are numbers', () => {
+    const test =
+      'test: t\ncases: [{ name: c, call: { tool: pay/send }, expect: { debits: { eur: x } } }]\n'
+    expect(problemsOf(policy, test)).toEqual(['wrong_type 2'])
+  })
+})

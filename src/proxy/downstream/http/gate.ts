@@ -3,6 +3,7 @@
  * on every path alike (MCP, Streamable HTTP, Security; DNS rebinding).
  */
 import type { IncomingMessage } from 'node:http'
+import { hostNamed, LOOPBACK_NAMES } from '../../../model/host-header.ts'
 
 export interface GateRules {
   /** Host names under which the listener is reached beside the loopback ones, in lower case. */
@@ -26,9 +27,6 @@ export interface HttpRefusal {
 export type Path = '/mcp' | '/healthz' | '/readyz'
 const PATHS: readonly Path[] = ['/mcp', '/healthz', '/readyz']
 
-const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
-const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)(?::(\d{1,5}))?$/i
-
 /** The path that a request is for; or why it may not be made. */
 export function gate(request: IncomingMessage, rules: GateRules): Path | HttpRefusal {
   const fault = originFault(request, rules)
@@ -51,9 +49,9 @@ function targetOf({ url = '', headers }: IncomingMessage): string {
 function hostFault({ headers, rawHeaders }: IncomingMessage, rules: GateRules): string | undefined {
   const { host } = headers
   if (host === undefined || count(rawHeaders, 'host') !== 1) return 'one `Host` header is due'
-  const name = HOST.exec(host)?.[1]?.toLowerCase()
+  const name = hostNamed(host)
   if (name === undefined) return 'the `Host` header is no host'
-  const known = rules.hosts.has(name) || (rules.loopback && LOOPBACK.has(name))
+  const known = rules.hosts.has(name) || (rules.loopback && LOOPBACK_NAMES.has(name))
   return known ? undefined : 'the `Host` header names another host'
 }
 
@@ -69,7 +67,7 @@ function originFault(
   const url = URL.canParse(origin) ? new URL(origin) : undefined
   // What a browser would not write is not understood.
   if (url?.origin !== origin || !/^https?:$/.test(url.protocol)) return 'the origin is not known'
-  const own = rules.loopback && LOOPBACK.has(url.hostname)
+  const own = rules.loopback && LOOPBACK_NAMES.has(url.hostname)
   return own ? undefined : 'pages of this origin may not use the guard'
 }
 

@@ -56,8 +56,8 @@ export class Post {
 
   #front(standing: Session | undefined): Front {
     const { house, time, newCallId } = this.#options
-    const { mandate, principal, log, task } = this.#admission
-    const own = { mandate, principal, log, task, standing }
+    const { mandate, principal, log, task, restricted } = this.#admission
+    const own = { mandate, principal, log, task, restricted, standing }
     const front = createFront({ ...house, ...own, time, newCallId })
     // What comes too late starts nothing, and everything in it is refused.
     if (this.#down) front.goDown()

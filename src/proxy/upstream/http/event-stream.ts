@@ -15,7 +15,7 @@ import type { Agreement } from '../handshake.ts'
 import { ANSWER_MAX_BYTES } from '../process.ts'
 import { Asides, BODY_MAX_BYTES } from './asides.ts'
 import { mediaType, type Exchange, type ResponseHeaders } from './exchange.ts'
-import { badStatus, brokenOff, noAnswer } from './failure.ts'
+import { badStatus, brokenOff, noAnswer, noWayIn } from './failure.ts'
 import { EVENT_STREAM, RequestHead } from './head.ts'
 import { oneLine } from './one-line.ts'
 import { atMost } from './patience.ts'
@@ -123,7 +123,7 @@ export class EventStreamConnection implements UpstreamConnection {
     this.#onGone(
       status === 200
         ? noAnswer(this.#server, 'answered with no event stream')
-        : badStatus(this.#server, status, headers),
+        : noWayIn(this.#server, status, headers),
     )
   }
 

@@ -1,5 +1,5 @@
 /** What went wrong over HTTP, as a fault of the house: what an operator can act on, and whether the request had left. */
-import { GuardError } from '../../../model/error.ts'
+import { type FaultCode, GuardError } from '../../../model/error.ts'
 import { headerOf, type ResponseHeaders } from './exchange.ts'
 
 const WORDS: ReadonlyMap<string, string> = new Map([
@@ -40,7 +40,7 @@ function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' && CODE.test(code) ? code : undefined
 }
 
-/** Statuses that say that the request was not carried out. */
+/** Statuses that say that the request was not carried out: it is the other end's word alone, and the request had left. */
 const NOT_DONE: ReadonlySet<number> = new Set([
   301, 302, 307, 308, 400, 404, 405, 406, 411, 413, 414, 415, 421, 426, 428, 429, 431,
 ])
@@ -59,7 +59,22 @@ export function denied(server: string, status: number): GuardError {
 /** A status other than success, with nothing in the body that answers the request. */
 export function badStatus(server: string, status: number, headers: ResponseHeaders): GuardError {
   if (isDenial(status)) return denied(server, status)
+  const code = NOT_DONE.has(status) ? 'ERR_UPSTREAM_REFUSED' : 'ERR_UPSTREAM_LOST'
+  return said(code, server, { status, headers })
+}
+
+/** The same of what only asks for a way in: no request has left yet. */
+export function noWayIn(server: string, status: number, headers: ResponseHeaders): GuardError {
+  if (isDenial(status)) return denied(server, status)
   const code = NOT_DONE.has(status) ? 'ERR_UPSTREAM_DOWN' : 'ERR_UPSTREAM_LOST'
+  return said(code, server, { status, headers })
+}
+
+function said(
+  code: FaultCode,
+  server: string,
+  { status, headers }: { readonly status: number; readonly headers: ResponseHeaders },
+): GuardError {
   if (status >= 300 && status < 400)
     return new GuardError(
       code,

@@ -170,7 +170,7 @@ describe('by its own name', () => {
     await one.outcome(2)
     one.connection.agreed?.(LEGACY)
     one.ask(3)
-    expect(await one.outcome(3)).toBe('ERR_UPSTREAM_DOWN')
+    expect(await one.outcome(3)).toBe('ERR_UPSTREAM_REFUSED')
   })
 
   test('is left by closing the stream', async () => {

@@ -104,7 +104,7 @@ describe('without end', () => {
     })
     const one = talking(url)
     one.ask(1)
-    expect(await one.outcome(1)).toBe('ERR_UPSTREAM_DOWN')
+    expect(await one.outcome(1)).toBe('ERR_UPSTREAM_REFUSED')
     expect(await poured.promise).toBeLessThan(32 * MiB)
   })
 

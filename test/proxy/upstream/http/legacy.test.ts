@@ -136,7 +136,7 @@ describe("a request's stream that breaks off before its answer", () => {
 })
 
 describe('a session', () => {
-  test('that the server does not know any more is over, and the request was not carried out', async () => {
+  test('that the server does not know any more is over, and what was sent on it is not sent again', async () => {
     const { server, one } = await opened({
       session: 's',
       onPost: (request, response) => {
@@ -148,7 +148,7 @@ describe('a session', () => {
     one.ask(2)
     one.ask(3)
     await one.until(() => one.exits.length === 1)
-    expect(one.failed).toMatchObject([{ id: 3, code: 'ERR_UPSTREAM_DOWN' }])
+    expect(one.failed).toMatchObject([{ id: 3, code: 'ERR_UPSTREAM_REFUSED' }])
     expect(one.exits).toEqual([{ code: null, signal: null, lost: 'with its session (HTTP 404)' }])
     expect(one.ask(4)).toBe(false)
     await one.connection.stop()

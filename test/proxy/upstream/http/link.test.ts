@@ -224,7 +224,7 @@ test('a session that is over is opened anew with the next call, and the one it e
   })
   const { link, told } = linked(server.url)
   await link.connect(LEGACY)
-  await expect(call(link)).rejects.toMatchObject({ code: 'ERR_UPSTREAM_DOWN' })
+  await expect(call(link)).rejects.toMatchObject({ code: 'ERR_UPSTREAM_REFUSED' })
   expect(told.at(-1)).toBe('exited {"how":"with its session (HTTP 404)","unanswered":0}')
   expect(link.agreement).toBeUndefined()
   await link.connect(LEGACY)

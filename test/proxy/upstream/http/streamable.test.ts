@@ -231,14 +231,14 @@ describe('an answer', () => {
   )
 
   test.each([400, 404, 405, 406, 413, 415, 429])(
-    'HTTP %i says that the request was not carried out',
+    'HTTP %i says that the request was not carried out, which is not to say that nothing left',
     async (status) => {
       const body = { jsonrpc: '2.0', id: null, error: { code: -32_000, message: 'Bad Request' } }
       const { one } = await against((_, response) => json(response, body, status), {
         agreement: MODERN,
       })
       one.ask(1)
-      expect(await one.outcome(1)).toBe('ERR_UPSTREAM_DOWN')
+      expect(await one.outcome(1)).toBe('ERR_UPSTREAM_REFUSED')
       expect(one.failed[0]?.message).toBe(`\`far\` answered with HTTP ${status}`)
     },
   )
@@ -269,7 +269,7 @@ describe('an answer', () => {
       },
     )
     one.ask(1)
-    expect(await one.outcome(1)).toBe('ERR_UPSTREAM_DOWN')
+    expect(await one.outcome(1)).toBe('ERR_UPSTREAM_REFUSED')
     expect(one.failed[0]?.message).toBe(
       `\`far\` redirects to ${elsewhere.origin} (HTTP 307), and no redirect is followed: name the right address in mcp.json`,
     )
@@ -373,7 +373,7 @@ describe('the opening', () => {
   test.each([
     [401, 'ERR_UPSTREAM_DENIED'],
     [403, 'ERR_UPSTREAM_DENIED'],
-    [302, 'ERR_UPSTREAM_DOWN'],
+    [302, 'ERR_UPSTREAM_REFUSED'],
     [500, 'ERR_UPSTREAM_LOST'],
     [503, 'ERR_UPSTREAM_LOST'],
   ])('that is refused with HTTP %i is no matter of eras', async (status, code) => {
