@@ -64,7 +64,7 @@ describe('says what is wrong, where, and what to do', () => {
   test.each([
     [
       '[]',
-      '1:1: the settings must be a map (it has listen, keys, policies, risk, environment, audit, webhooks)',
+      '1:1: the settings must be a map (it has listen, keys, policies, risk, environment, audit, webhooks, metrics, telemetry)',
     ],
     ['lisen: {}', '1:1: `lisen` is no member of the settings (did you mean `listen`?)'],
     ['listen: { prot: 1 }', '1:11: `prot` is no member of `listen` (did you mean `port`?)'],

@@ -16,6 +16,7 @@ test('everything but the agent has a default', () => {
   expect(readSettings({}, {}, '/desk')).toEqual({
     environment: 'dev',
     risk: 'normal',
+    audit: {},
     startTimeoutMs: 20_000,
     callTimeoutMs: 60_000,
     maxResultBytes: 16_777_216,
