@@ -1,5 +1,6 @@
 /** `chaperone audit verify`: an independent reader of logs, and of proofs. Needs files and a public key, and writes nothing. */
 import { resolve } from 'node:path'
+import { destroyed } from '../audit/verify/gone.ts'
 import { twinsAmong } from '../audit/verify/fork.ts'
 import { type Anchors, type LogReport, verifyLog } from '../audit/verify/log.ts'
 import { ORIGIN, readNotes, signatureFault, type VerifierKey } from '../audit/verify/note.ts'
@@ -103,24 +104,32 @@ async function verifyAll(question: Question, io: CliIo, json: boolean): Promise<
   if (reports.length === 0 && beside.length === 0)
     throw new GuardError('ERR_AUDIT_READ', `no record in \`${place}\` (name its state folder)`)
   const { forks, notes } = await checked(() => twinsAmong(reports, io.signal), place)
+  // Of one log alone nobody can tell: an erasure stands in whichever log was free.
+  const wiped = all ? destroyed(reports) : []
+  const faults = [...forks, ...wiped]
   const tampered =
-    beside.length > 0 || forks.length > 0 || reports.some(({ verdict }) => verdict === 'tampered')
+    beside.length > 0 || faults.length > 0 || reports.some(({ verdict }) => verdict === 'tampered')
   const unproven = reports.some(({ verdict }) => verdict === 'unproven')
   const verdict = tampered ? 'tampered' : unproven ? 'unproven' : 'fine'
   if (json)
     io.stdout(
-      `${JSON.stringify({ verdict, logs: reports, anchors: beside, forks, notes }, undefined, 2)}\n`,
+      `${JSON.stringify({ verdict, logs: reports.map(shown), anchors: beside, forks, wiped, notes }, undefined, 2)}\n`,
     )
   else {
     const label = paint(io, 'red', 'tampered')
     for (const { file, line, message } of beside)
       io.stdout(`${label}: ${printable(`${file}:${line}: ${message}`)}\n`)
-    for (const { message } of forks) io.stdout(`${label}: ${printable(message)}\n`)
+    for (const { message } of faults) io.stdout(`${label}: ${printable(message)}\n`)
     for (const note of notes) io.stdout(`note: ${printable(note)}\n`)
-    const bad = beside.length + forks.length
+    const bad = beside.length + faults.length
     io.stdout(`${anchoringText(reports, anchors.length > 0, bad)}\n`)
   }
   return tampered ? 1 : unproven ? 3 : 0
+}
+
+/** What is gone is counted in `erased`. */
+function shown({ gone: _, ...report }: LogReport): Omit<LogReport, 'gone'> {
+  return report
 }
 
 /** What cannot be read is no verdict. */

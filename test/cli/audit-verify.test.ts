@@ -3,7 +3,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { destroyed, Gone } from '../../src/audit/verify/gone.ts'
 import { main } from '../../src/cli/main.ts'
+import type { JsonObject } from '../../src/model/json.ts'
 import { logKey, story, type WrittenEntry, writeLogV2 } from '../fakes/log-v2.ts'
 import { fakeIo } from './io.fake.ts'
 
@@ -35,6 +37,7 @@ interface Ran {
     readonly verdict: string
     readonly logs: readonly { readonly verdict: string; readonly signed: number }[]
     readonly forks: readonly { readonly log: string; readonly seq: number }[]
+    readonly wiped: readonly { readonly log: string; readonly message: string }[]
     readonly notes: readonly string[]
   }
 }
@@ -110,4 +113,64 @@ test('where no file of records is left, what is missing is said without the name
   const { exit, text } = await verify()
   expect(exit).toBe(1)
   expect(text).toContain('\n  records 0 to 39 are missing at the end')
+})
+
+describe('keys that were overwritten', () => {
+  const SEALED = ENTRIES.flatMap(({ secret }, seq) => (secret ? [seq] : []))
+  const [first = 0, second = 0] = SEALED
+
+  function wipe(...seqs: readonly number[]): void {
+    const path = join(log('g'), 'keys-0.bin')
+    const keys = readFileSync(path)
+    for (const seq of seqs) keys.fill(0, seq * 32, (seq + 1) * 32)
+    writeFileSync(path, keys)
+  }
+
+  /** Another log of the same guard, with this one event. */
+  function event(name: string, facts: JsonObject): void {
+    const entry = { ts: '2026-11-22T03:00:00.000Z', type: 'event', event: name, facts }
+    writeLogV2({ state, name: 'op', key: KEY, entries: [{ entry }], every: 1 })
+  }
+
+  test('by nobody who said so are destroyed', async () => {
+    wipe(first, second)
+    event('record_erased', { call: 'c', why: 'asked', records: [{ log: 'g', seq: first }] })
+    const { exit, text, json } = await verify()
+    expect([exit, json.verdict]).toEqual([1, 'tampered'])
+    expect(json.logs.map(({ verdict }) => verdict)).toEqual(['fine', 'fine'])
+    const what = `of the log \`g\` the keys of record ${second} were overwritten`
+    expect(json.wiped).toMatchObject([
+      { log: 'g', message: expect.stringContaining(what) as string },
+    ])
+    expect(text).toContain(what)
+  })
+
+  test('as is on record are erased, and nothing is wrong', async () => {
+    wipe(first, second)
+    const records = [first, second].map((seq) => ({ log: 'g', seq }))
+    event('record_erased', { call: 'c', why: 'asked', records })
+    const { exit, text, json } = await verify()
+    expect([exit, json.wiped]).toEqual([0, []])
+    expect(text).toContain('2 erased')
+  })
+
+  test('of one log alone are counted: what is on record of it may stand in another', async () => {
+    wipe(first)
+    const io = fakeIo()
+    expect(await main(['audit', 'verify', log('g'), '--key', KEY.vkey], io)).toBe(0)
+    expect(io.out()).toContain('1 erased')
+  })
+
+  test('because a crash lost them are those before what says so, as many as it says', async () => {
+    const gone = new Gone()
+    for (const seq of [3, 7, 8, 9]) gone.add(seq)
+    gone.note({ event: 'log_recovered', facts: { keys_lost: 3 } }, 10)
+    expect(destroyed([{ log: 'g', gone }])).toMatchObject([
+      { message: expect.stringContaining('record 3 ') as string },
+    ])
+    gone.note({ event: 'record_erased', facts: { records: [{ log: 'g', seq: 3 }] } }, 11)
+    expect(destroyed([{ log: 'g', gone }])).toEqual([])
+    for (let seq = 0; seq < 100_001; seq += 1) gone.add(3)
+    expect(destroyed([{ log: 'g', gone }])).toHaveLength(1)
+  })
 })

@@ -8,6 +8,7 @@ import { ChainCheck, type Place } from './chain.ts'
 import { KeyFile, keysSize } from './content.ts'
 import { isCanonical, readEntry } from './entry.ts'
 import { type Finding, Findings } from './finding.ts'
+import { Gone } from './gone.ts'
 import { Histories } from './histories.ts'
 import { eachLine, firstLine, LONGEST_LINE, type RawLine, type Rest } from './lines.ts'
 import { Marks } from './marks.ts'
@@ -49,6 +50,8 @@ export interface LogReport {
   readonly unchecked: number
   readonly anchored: number
   readonly erased: number
+  /** Which these are, and what the log says of such. */
+  readonly gone: Gone
   readonly objects: number
   readonly first: string | undefined
   readonly last: string | undefined
@@ -104,7 +107,7 @@ class LogCheck {
   #format: number | undefined
   #first: string | undefined
   #last: string | undefined
-  #erased = 0
+  readonly #gone = new Gone()
   /** Records of this file that have sealed content. */
   #sealed = 0
   #file = ''
@@ -151,7 +154,8 @@ class LogCheck {
       signed,
       unchecked: Math.max(0, Math.min(marks.largest, this.#chain.next) - signed),
       anchored,
-      erased: this.#erased,
+      erased: this.#gone.count,
+      gone: this.#gone,
       objects,
       first: this.#first,
       last: this.#last,
@@ -227,6 +231,7 @@ class LogCheck {
     this.#first ??= ts
     this.#last = ts
     if (log === this.#parts.log) this.#objects.note(entry, seq)
+    if (log === this.#parts.log) this.#gone.note(entry, seq)
     if (v !== 1) this.#lookAtContent(entry, seq, place)
     this.#tree.take(seq, leaf, read.prev, () => this.#compare())
   }
@@ -250,7 +255,7 @@ class LogCheck {
   #lookAtContent(entry: Parameters<typeof isCanonical>[1], seq: number, place: Place): void {
     if (entry['sealed'] !== undefined) this.#sealed += 1
     const state = this.#keys?.state(entry, seq, this.#options.content === true)
-    if (state === 'erased') this.#erased += 1
+    if (state === 'erased') this.#gone.add(seq)
     if (state !== 'unreadable') return
     const message = `what is sealed of record ${seq} cannot be opened: its key was altered`
     this.#parts.findings.add({ kind: 'content', log: this.#parts.log, ...place, seq, message })
