@@ -128,7 +128,8 @@ async function verifyAll(question: Question, io: CliIo, json: boolean): Promise<
 }
 
 /** What is gone is counted in `erased`. */
-function shown({ gone: _, ...report }: LogReport): Omit<LogReport, 'gone'> {
+function shown(whole: LogReport): Omit<LogReport, 'gone'> {
+  const { gone: _, ...report } = whole
   return report
 }
 

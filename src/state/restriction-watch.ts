@@ -37,7 +37,8 @@ export interface RestrictionWatchOptions {
   readonly pollMs?: number
 }
 
-const POLL_MS = 40
+/** Calls ask for themselves; this is for what is under way, and a guard that idles should cost next to nothing. */
+const POLL_MS = 100
 
 export class RestrictionWatch {
   readonly #options: RestrictionWatchOptions
