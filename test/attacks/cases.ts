@@ -64,7 +64,7 @@ export const CASES: readonly AttackCase[] = [
     'test/e2e/trouble.test.ts',
   ]),
   here('G14', 'prototype pollution', [AGENT, WIRE, HTTP]),
-  here('G15', 'number tricks', [AGENT, WIRE], 'budgets'),
+  here('G15', 'number tricks', [AGENT, WIRE, 'test/mandate/budget.test.ts']),
   here('G16', 'type confusion', [AGENT, WIRE]),
   here('G17', 'regex constraint bypass', [AGENT]),
   here('G18', 'path traversal and encodings', [AGENT, VALUES]),
@@ -101,7 +101,7 @@ export const CASES: readonly AttackCase[] = [
   comes('G35', 'approval TOCTOU: arguments', 'approvals'),
   comes('G36', 'approval TOCTOU: world changed', 'approvals'),
   comes('G37', 'approval display spoofing', 'approvals'),
-  comes('G38', 'approval flooding', 'approvals and budgets'),
+  comes('G38', 'approval flooding', 'approvals'),
   here('G39', 'audit tampering', [TAMPERING, 'test/audit/verify/log.test.ts']),
   here('G40', 'audit completeness', [
     'test/e2e/crash.test.ts',
@@ -122,12 +122,12 @@ export const CASES: readonly AttackCase[] = [
     ],
     'mandates that are replaced while a guard runs, which reads them once, and calls that wait for an approval',
   ),
-  here(
-    'G43',
-    'upstream crash mid-call',
-    [UPSTREAM, HTTP_UPSTREAM, 'test/e2e/trouble.test.ts'],
-    'budgets',
-  ),
+  here('G43', 'upstream crash mid-call', [
+    UPSTREAM,
+    HTTP_UPSTREAM,
+    'test/e2e/trouble.test.ts',
+    'test/pipeline/state.test.ts',
+  ]),
   here('G44', 'slow loris', [HTTP]),
   here('G45', 'response spoofing by an upstream', [
     UPSTREAM,
@@ -141,7 +141,7 @@ export const CASES: readonly AttackCase[] = [
   here(
     'G50',
     'fail-open on internal error',
-    ['test/e2e/audit.test.ts', 'test/pipeline/line.test.ts'],
-    'the budget and approval stores',
+    ['test/e2e/audit.test.ts', 'test/pipeline/line.test.ts', FULL_DISK],
+    'the approval store',
   ),
 ]
